@@ -1,0 +1,22 @@
+import { defineConfig } from "vitest/config";
+
+const everywhere = { pool: "forks" as const, testTimeout: 60_000, hookTimeout: 120_000 };
+const skip = ["**/node_modules/**", "library/golden-paths/**/skeleton/**"];
+
+/** `pure` needs nothing but Node; `platform` runs against a real PostgreSQL that platform/testing/cluster.ts starts once. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { ...everywhere, name: "pure", include: ["{cel,api,scripts}/**/*.test.ts"], exclude: skip } },
+      {
+        test: {
+          ...everywhere,
+          name: "platform",
+          include: ["{platform,agent,cli,library}/**/*.test.ts"],
+          exclude: skip,
+          globalSetup: ["platform/testing/cluster.ts"],
+        },
+      },
+    ],
+  },
+});
