@@ -1,0 +1,149 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Fault } from "@cairn/platform/kernel/faults.ts";
+import { newSecret } from "@cairn/platform/kernel/ids.ts";
+import { run } from "@cairn/platform/kernel/processes.ts";
+import { findBinaries, reachableByOthers, type Binaries } from "./binaries.ts";
+
+export interface Postgres {
+  /** The superuser's connection string; `database` is `postgres` unless told. */
+  url(database?: string): string;
+  pid: number;
+  socketFolder: string;
+  /** Settles when the postmaster ends, for whatever reason. */
+  exited: Promise<void>;
+  /** Fast shutdown: ends sessions, writes a checkpoint. */
+  stop(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  /** Keeps data, password and socket. Made when missing. */
+  folder: string;
+  /** Further `-c` settings. */
+  settings?: Record<string, string>;
+  /** File that the server's own log is appended to. */
+  logFile?: string;
+  /** Who may reach the socket besides the owner; service processes run as others when we are root. */
+  socketMode?: number;
+}
+
+const SUPERUSER = "cairn";
+
+/**
+ * Starts the PostgreSQL of `folder`, making its cluster at the first start (2 to 3 s), and waits until it answers. It listens on a Unix socket only.
+ * A watchdog shell holds a pipe from us: when we die, however, PostgreSQL gets SIGINT and shuts down in order.
+ * Throws `postgres.start_failed` with the end of its log.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+  const binaries = await findBinaries();
+  const folder = await home(options.folder, binaries);
+  const data = join(folder, "data");
+  const password = await passwordOf(folder);
+  const socketFolder = await socketsOf(folder, binaries, options.socketMode ?? 0o711);
+  if (!(await readFile(join(data, "PG_VERSION"), "utf8").catch(() => ""))) await initialise(binaries, folder, data);
+  const settings = { listen_addresses: "", unix_socket_directories: socketFolder, ...options.settings };
+  const args = ["-D", data, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
+  const url = (database = "postgres") => `postgresql://${SUPERUSER}:${password}@localhost/${database}?host=${encodeURIComponent(socketFolder)}&port=5432`;
+
+  let lastOutput = "";
+  for (let attempt = 1; attempt <= 20; attempt++) {
+    const child = spawnWatched(binaries, args);
+    const exited = once(child, "exit").then(() => undefined);
+    let ended = false;
+    void exited.then(() => (ended = true));
+    lastOutput = "";
+    child.stderr?.on("data", (chunk: Buffer) => {
+      lastOutput = (lastOutput + chunk.toString()).slice(-4000);
+      if (options.logFile) void writeFile(options.logFile, chunk, { flag: "a" }).catch(() => {});
+    });
+    if (await answers(url(), () => ended)) {
+      const pid = Number((await readFile(join(data, "postmaster.pid"), "utf8")).split("\n")[0]);
+      const stop = async () => {
+        if (!ended) process.kill(pid, "SIGINT");
+        await exited;
+      };
+      return { url, pid, socketFolder, exited, stop };
+    }
+    await exited;
+    // After a kill -9 of the postmaster its orphans hold the memory segment for some seconds more.
+    if (!/lock file|shared memory block|is another postmaster/i.test(lastOutput)) break;
+    await new Promise((wake) => setTimeout(wake, 250));
+  }
+  throw new Fault("unavailable", "postgres.start_failed", `PostgreSQL did not start: ${lastOutput.trim().split("\n").slice(-5).join(" | ")}`, `Look at ${folder}.`);
+}
+
+/** A shell between us and the postmaster: it starts it, waits for the end of the pipe from us, then asks it to shut down. */
+function spawnWatched(binaries: Binaries, args: string[]) {
+  const script = '"$0" "$@" 3<&- & pid=$!; (read -r _ <&3; kill -INT $pid 2>/dev/null) & dog=$!; wait $pid; code=$?; kill $dog 2>/dev/null; exit $code';
+  return spawn("/bin/sh", ["-c", script, join(binaries.folder, "bin", "postgres"), ...args], {
+    detached: true,
+    stdio: ["ignore", "ignore", "pipe", "pipe"],
+    env: { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
+    cwd: "/",
+    ...binaries.runAs,
+  });
+}
+
+async function initialise(binaries: Binaries, folder: string, data: string): Promise<void> {
+  const temporary = `${data}.new`;
+  await rm(temporary, { recursive: true, force: true });
+  const made = await run(
+    join(binaries.folder, "bin", "initdb"),
+    ["-D", temporary, "-U", SUPERUSER, "--locale=C", "-E", "UTF8", "-A", "scram-sha-256", `--pwfile=${join(folder, "password")}`, "--no-instructions"],
+    { env: { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" }, cwd: "/", timeoutSeconds: 120, ...binaries.runAs },
+  );
+  if (made.code !== 0)
+    throw new Fault("failed", "postgres.initdb_failed", `initdb failed: ${made.stderr.toString().trim()}`, `Check that ${folder} is writable and not full.`);
+  await rename(temporary, data);
+}
+
+/** As root the data belongs to another user, who must be able to reach it: where CAIRN_HOME is closed to others it lies in /var/lib instead. */
+async function home(wanted: string, { runAs }: Binaries): Promise<string> {
+  const folder = runAs && !(await reachableByOthers(wanted)) ? join("/var/lib/cairn", shortHash(wanted)) : wanted;
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  if (runAs) await chown(folder, runAs.uid, runAs.gid);
+  return folder;
+}
+
+async function passwordOf(folder: string): Promise<string> {
+  const file = join(folder, "password");
+  const known = await readFile(file, "utf8").catch(() => "");
+  if (known) return known.trim();
+  await writeFile(file, newSecret(), { mode: 0o600 });
+  const owner = process.getuid?.() === 0 ? await findBinaries() : undefined;
+  if (owner?.runAs) await chown(file, owner.runAs.uid, owner.runAs.gid);
+  return passwordOf(folder);
+}
+
+/** A socket's path has at most about 107 bytes: a long folder gets a short stand-in. */
+async function socketsOf(folder: string, { runAs }: Binaries, mode: number): Promise<string> {
+  const near = join(folder, "socket");
+  const path = near.length <= 80 ? near : join("/tmp", `cairn-pg-${shortHash(folder)}`);
+  await mkdir(path, { recursive: true, mode });
+  if (runAs) await chown(path, runAs.uid, runAs.gid);
+  return path;
+}
+
+async function answers(url: string, ended: () => boolean): Promise<boolean> {
+  const { default: pg } = await import("pg");
+  const deadline = process.hrtime.bigint() + 60_000_000_000n;
+  while (!ended() && process.hrtime.bigint() < deadline) {
+    const client = new pg.Client({ connectionString: url });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      await client.query("select 1");
+      return true;
+    } catch {
+      await new Promise((wake) => setTimeout(wake, 25));
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+  return false;
+}
+
+const shortHash = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 12);

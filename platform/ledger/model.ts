@@ -1,0 +1,23 @@
+import type { Digest } from "../kernel/digest.ts";
+
+/** Who did it: an entity reference (`user:default/ada`) or a part of the platform (`system:deliver-commit`). */
+export type Actor = string;
+
+/** One line of the record, before it is kept. */
+export interface Event {
+  /** `subject.what_happened` in the past tense: `catalog.service_registered`. */
+  type: string;
+  /** What it is about: an entity reference or another stable identity, e.g. `component:default/orders`. */
+  about: string;
+  actor: Actor;
+  /** Facts for programs. References and digests, never secrets. */
+  data?: Record<string, unknown>;
+}
+
+/** A line of the record as kept. `hash` covers the line and the hash before it. */
+export interface RecordedEvent extends Required<Event> {
+  seq: number;
+  at: Date;
+  previousHash: Digest | "";
+  hash: Digest;
+}

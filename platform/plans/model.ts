@@ -1,0 +1,56 @@
+import { z } from "zod";
+
+/** One thing that a plan makes, changes or removes, whichever subject it belongs to. */
+export const PlannedChange = z.object({
+  kind: z.enum(["repository", "file", "change_request", "entity", "resource", "release"]),
+  action: z.enum(["create", "update", "delete", "none"]),
+  /** What: a path, an entity reference, a resource address. */
+  id: z.string(),
+  environment: z.string().nullable().default(null),
+  detail: z.string().default(""),
+});
+export type PlannedChange = z.infer<typeof PlannedChange>;
+
+export const PlanKind = z.enum(["create-service", "deliver"]);
+
+/**
+ * What will change, on what basis, at what cost, under which decisions, with its unknowns named. Content-addressed: its digest is what is approved and
+ * applied. `payload` is what the workflow of its kind needs to carry it out, whole: nothing is rendered a second time.
+ */
+export const Plan = z.object({
+  kind: PlanKind,
+  /** Entity reference: `component:default/orders`. */
+  about: z.string(),
+  title: z.string(),
+  /** What it was made on, by name: applying compares them with what holds then, and refuses where one differs. */
+  basis: z.record(z.string(), z.string()),
+  changes: z.array(PlannedChange),
+  cost: z.object({ monthly: z.number().nullable(), currency: z.string(), unknown: z.array(z.string()) }),
+  decisions: z.array(
+    z.object({
+      point: z.string(),
+      environment: z.string().nullable(),
+      outcome: z.enum(["allow", "warn", "deny"]),
+      results: z.array(z.object({ rule: z.string(), outcome: z.string(), message: z.string(), fix: z.string() })),
+    }),
+  ),
+  rollout: z.array(z.object({ environment: z.string(), stepsPercent: z.array(z.number()), gates: z.array(z.string()) })),
+  /** What can't be known before applying, one sentence each. */
+  unknowns: z.array(z.string()),
+  /** How it is undone; approving the plan approves that. */
+  rollback: z.string(),
+  payload: z.record(z.string(), z.unknown()),
+});
+export type Plan = z.infer<typeof Plan>;
+
+export const PlanState = z.enum(["open", "applied", "stale"]);
+
+export const PlanRow = z.object({
+  digest: z.string(),
+  state: PlanState,
+  createdBy: z.string(),
+  createdAt: z.coerce.date(),
+  appliedBy: z.string().nullable(),
+  /** The workflow run that carries it out. */
+  run: z.string().nullable(),
+});

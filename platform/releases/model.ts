@@ -1,0 +1,51 @@
+import { z } from "zod";
+
+export const ReleaseState = z.enum(["planned", "refused", "rolling_out", "held", "promoted", "rolled_back", "failed", "superseded"]);
+export type ReleaseState = z.infer<typeof ReleaseState>;
+
+/** Evidence of one test of the canary so far. logE >= ln(1/alpha) decides. */
+export const TestProgress = z.object({ metric: z.enum(["errors", "slow"]), process: z.enum(["worse", "not_worse"]), logE: z.number(), threshold: z.number() });
+
+export const Arm = z.object({ revision: z.string(), artifactDigest: z.string(), requests: z.number(), errors: z.number(), slow: z.number() });
+
+export const Verdict = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("worse"), because: z.string() }),
+  z.object({ kind: z.literal("not_worse") }),
+  z.object({ kind: z.literal("unknown"), because: z.string() }),
+  z.object({ kind: z.literal("no_baseline"), because: z.string() }),
+]);
+export type Verdict = z.infer<typeof Verdict>;
+
+/** One round of a rollout, kept so that the portal can draw it and a replay can recompute it. */
+export const Round = z.object({
+  at: z.coerce.date(),
+  percent: z.number(),
+  canary: Arm,
+  baseline: Arm.nullable(),
+  tests: z.array(TestProgress),
+  verdict: Verdict,
+  move: z.string(),
+});
+export type Round = z.infer<typeof Round>;
+
+export const Release = z.object({
+  id: z.string(),
+  service: z.string(),
+  environment: z.string(),
+  commit: z.string(),
+  artifactDigest: z.string(),
+  revision: z.string(),
+  /** Digest of the release plan, and the decision it was allowed or refused by. */
+  plan: z.string(),
+  decision: z.string().nullable(),
+  state: ReleaseState,
+  because: z.string(),
+  percent: z.number(),
+  stepsPercent: z.array(z.number()),
+  /** The release that served before, and serves again after a rollback. */
+  previous: z.string().nullable(),
+  startedBy: z.string(),
+  createdAt: z.coerce.date(),
+  endedAt: z.coerce.date().nullable(),
+});
+export type Release = z.infer<typeof Release>;

@@ -1,0 +1,5 @@
+import type { Migrations } from "../kernel/sql.ts";
+import { ledgerMigrations } from "../ledger/migrations.ts";
+
+/** Every table of the platform. A subject's names begin with its number in the order of the path. */
+export const allMigrations: Migrations = { ...ledgerMigrations };
