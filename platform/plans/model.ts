@@ -12,6 +12,7 @@ export const PlannedChange = z.object({
 export type PlannedChange = z.infer<typeof PlannedChange>;
 
 export const PlanKind = z.enum(["create-service", "deliver"]);
+export type PlanKind = z.infer<typeof PlanKind>;
 
 /**
  * What will change, on what basis, at what cost, under which decisions, with its unknowns named. Content-addressed: its digest is what is approved and
@@ -44,6 +45,7 @@ export const Plan = z.object({
 export type Plan = z.infer<typeof Plan>;
 
 export const PlanState = z.enum(["open", "applied", "stale"]);
+export type PlanState = z.infer<typeof PlanState>;
 
 export const PlanRow = z.object({
   digest: z.string(),

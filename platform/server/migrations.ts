@@ -1,5 +1,6 @@
 import type { Migrations } from "../kernel/sql.ts";
 import { ledgerMigrations } from "../ledger/migrations.ts";
+import { plansMigrations } from "../plans/migrations.ts";
 
 /** Every table of the platform. A subject's names begin with its number in the order of the path. */
-export const allMigrations: Migrations = { ...ledgerMigrations };
+export const allMigrations: Migrations = { ...ledgerMigrations, ...plansMigrations };

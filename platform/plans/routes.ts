@@ -1,0 +1,56 @@
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import type { Digest } from "../kernel/digest.ts";
+import type { Db } from "../kernel/sql.ts";
+import type { Principal } from "../identity/model.ts";
+import { Plan, PlanRow } from "./model.ts";
+import { find, type KeptPlan } from "./store.ts";
+
+export const PlanOrder = z.object({
+  goldenPath: z.string().describe("Name of a golden path: see GET /api/golden-paths"),
+  answers: z.record(z.string(), z.unknown()),
+});
+export type PlanOrder = z.infer<typeof PlanOrder>;
+
+export const PlanAnswer = PlanRow.extend({ plan: Plan });
+const params = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) });
+
+/** What stands behind the routes: the workflows know how to make and how to carry out each kind of plan. */
+export interface Planner {
+  make(order: PlanOrder, by: Principal): Promise<KeptPlan>;
+  apply(digest: Digest, by: Principal): Promise<{ run: string }>;
+}
+
+export const planRoutes =
+  ({ db, planner }: { db: Db; planner: Planner }): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.post(
+      "/plans",
+      { schema: { operationId: "makePlan", tags: ["plans"], summary: "Plan a new service; changes nothing", body: PlanOrder, response: { 201: PlanAnswer } } },
+      async (request, reply) => {
+        await request.can("plan.make");
+        return reply.code(201).send(await planner.make(request.body, request.principal));
+      },
+    );
+    app.get("/plans/:digest", { schema: { operationId: "getPlan", tags: ["plans"], summary: "A plan as it was made", params, response: { 200: PlanAnswer } } }, async (request) => {
+      await request.can("read");
+      return find(db, request.params.digest as Digest);
+    });
+    app.post(
+      "/plans/:digest/apply",
+      {
+        schema: {
+          operationId: "applyPlan",
+          tags: ["plans"],
+          summary: "Carry out exactly this plan; refused when its basis changed",
+          params,
+          response: { 202: z.object({ run: z.string() }) },
+        },
+      },
+      async (request, reply) => {
+        const { plan } = await find(db, request.params.digest as Digest);
+        await request.can("plan.apply", { name: plan.about, ...(typeof plan.payload.owner === "string" && { owner: plan.payload.owner }) });
+        return reply.code(202).send(await planner.apply(request.params.digest as Digest, request.principal));
+      },
+    );
+  };
