@@ -62,7 +62,7 @@ export abstract class Opaque extends CelObject {
   abstract readonly typeName: string;
   abstract equals(other: Opaque): boolean;
   /** What toPlain() gives of it. */
-  abstract toString(): string;
+  abstract override toString(): string;
   /** What the cost model takes for its size; 1 unless the Go type has one. */
   get size(): number {
     return 1;
