@@ -35,13 +35,16 @@ export function breaches(from: string, to: string): string | undefined {
   const [fromPlace, toPlace] = [ORDER.indexOf(fromSubject), ORDER.indexOf(toSubject)];
   if (toPlace === -1) return `${from} imports ${to}, which is not on the map`;
   if (toPlace > fromPlace) return `${from} imports ${to}: imports run ${ORDER[toPlace]} <- ${ORDER[fromPlace]}, not the other way`;
-  if (!WHOLE.has(toSubject) && !COMPOSERS.has(fromSubject) && PRIVATE.test(to)) return `${from} imports ${to}: another subject's store and routes are its own`;
+  if (!WHOLE.has(toSubject) && !COMPOSERS.has(fromSubject) && PRIVATE.test(to))
+    return `${from} imports ${to}: another subject's store and routes are its own`;
   return undefined;
 }
 
 /** The paths (from the root) that a source text imports from inside the repository. */
 export function importsOf(path: string, text: string): string[] {
-  const specifiers = [...text.matchAll(/^\s*(?:import|export)\b[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm)].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
+  const specifiers = [...text.matchAll(/^\s*(?:import|export)\b[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm)].map(
+    (match) => match[1] ?? match[2] ?? match[3] ?? "",
+  );
   return specifiers.flatMap((specifier) => {
     if (specifier.startsWith(".")) return [normalize(join(dirname(path), specifier))];
     const own = /^@cairn\/([a-z]+)(?:\/(.*))?$/.exec(specifier);
@@ -54,7 +57,8 @@ async function main(): Promise<void> {
   for (const name of Object.keys(PACKAGES))
     for (const entry of await readdir(join(root, name), { recursive: true, withFileTypes: true })) {
       const path = relative(root, join(entry.parentPath, entry.name));
-      if (entry.isFile() && /\.tsx?$/.test(path) && !/node_modules|dist\/|\.test\.ts$|contract-suite|\/testing\/|fixture/.test(path)) files.push(path);
+      if (entry.isFile() && /\.tsx?$/.test(path) && !/node_modules|dist\/|\.test\.ts$|contract-suite|\/testing\/|fixture/.test(path))
+        files.push(path);
     }
   const found: string[] = [];
   let imports = 0;
@@ -65,7 +69,8 @@ async function main(): Promise<void> {
       if (breach) found.push(breach);
     }
   // A check that read nothing has checked nothing.
-  if (files.length < 60 || imports < 150) found.push(`only ${files.length} files with ${imports} imports were read: the check itself is broken`);
+  if (files.length < 60 || imports < 150)
+    found.push(`only ${files.length} files with ${imports} imports were read: the check itself is broken`);
   for (const line of found) console.error(line);
   console.log(`${files.length} files, ${imports} imports, ${found.length} against the map`);
   process.exitCode = found.length === 0 ? 0 : 1;

@@ -21,7 +21,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (!Number.isInteger(port) || port < 1 || port > 65535)
     throw new Fault("invalid", "config.port", `CAIRN_PORT is ${env.CAIRN_PORT}, not a port`, "Set it to a number from 1 to 65535.");
   if (env.CAIRN_ADMIN_TOKEN !== undefined && env.CAIRN_ADMIN_TOKEN.length < 24)
-    throw new Fault("invalid", "config.admin_token", "CAIRN_ADMIN_TOKEN is shorter than 24 characters", "Set one that can't be guessed: openssl rand -base64 32");
+    throw new Fault(
+      "invalid",
+      "config.admin_token",
+      "CAIRN_ADMIN_TOKEN is shorter than 24 characters",
+      "Set one that can't be guessed: openssl rand -base64 32",
+    );
   return { home, port, databaseUrl: env.CAIRN_DATABASE_URL || undefined, adminToken: env.CAIRN_ADMIN_TOKEN || undefined };
 }
 

@@ -27,7 +27,10 @@ export function gitTreeId(files: readonly TreeFile[]): string {
   }
   for (const [name, inside] of folders) entries.push({ name, sortKey: `${name}/`, mode: "40000", id: gitTreeId(inside) });
   entries.sort((a, b) => Buffer.compare(Buffer.from(a.sortKey), Buffer.from(b.sortKey)));
-  return objectId("tree", Buffer.concat(entries.flatMap((entry) => [Buffer.from(`${entry.mode} ${entry.name}\0`), Buffer.from(entry.id, "hex")])));
+  return objectId(
+    "tree",
+    Buffer.concat(entries.flatMap((entry) => [Buffer.from(`${entry.mode} ${entry.name}\0`), Buffer.from(entry.id, "hex")])),
+  );
 }
 
 const objectId = (kind: string, body: Buffer): string => createHash("sha1").update(`${kind} ${body.length}\0`).update(body).digest("hex");

@@ -65,7 +65,14 @@ export function run(program: string, args: readonly string[], options: RunOption
     child.once("exit", kill);
     child.once("close", (code, signal) => {
       cleanUp();
-      resolve({ code, signal, stdout: stdout.bytes(), stderr: stderr.bytes(), timedOut, droppedBytes: stdout.dropped() + stderr.dropped() });
+      resolve({
+        code,
+        signal,
+        stdout: stdout.bytes(),
+        stderr: stderr.bytes(),
+        timedOut,
+        droppedBytes: stdout.dropped() + stderr.dropped(),
+      });
     });
     child.stdin.on("error", () => {});
     child.stdin.end(options.input);

@@ -46,6 +46,11 @@ export async function migrate(db: Db, migrations: Migrations): Promise<void> {
   const { error, results } = await migrator.migrateToLatest();
   if (error) {
     const failed = results?.find((result) => result.status === "Error")?.migrationName;
-    throw new Fault("failed", "sql.migration_failed", `Migration ${failed ?? ""} failed: ${String(error)}`, "The database is as it was before it. Report this with the log.");
+    throw new Fault(
+      "failed",
+      "sql.migration_failed",
+      `Migration ${failed ?? ""} failed: ${String(error)}`,
+      "The database is as it was before it. Report this with the log.",
+    );
   }
 }

@@ -6,7 +6,12 @@ import { database } from "../testing/database.ts";
 import { consume, events, keep, read, record, verify } from "./store.ts";
 
 const clock = testClock();
-const event = (n: number) => ({ type: "test.noted", about: "component:default/orders", actor: "user:default/example", data: { n, at: new Date(0) } });
+const event = (n: number) => ({
+  type: "test.noted",
+  about: "component:default/orders",
+  actor: "user:default/example",
+  data: { n, at: new Date(0) },
+});
 
 test("record() refuses nothing, chains every line, and the database refuses to change one", async () => {
   const db = await database();
@@ -21,7 +26,11 @@ test("record() refuses nothing, chains every line, and the database refuses to c
 test.each([
   ["changed", sql`update ledger_event set data = '{"n": 99}' where seq = 2`, 2],
   ["removed", sql`delete from ledger_event where seq = 2`, 2],
-  ["removed with what follows renumbered", sql`do $$ begin delete from ledger_event where seq = 2; update ledger_event set seq = 2 where seq = 3; end $$`, 2],
+  [
+    "removed with what follows renumbered",
+    sql`do $$ begin delete from ledger_event where seq = 2; update ledger_event set seq = 2 where seq = 3; end $$`,
+    2,
+  ],
 ])("verify() finds a line that was %s behind the trigger's back", async (_what, attack, seq) => {
   const db = await database();
   for (let n = 0; n < 4; n++) await transact(db, (tx) => record(tx, clock, event(n)));

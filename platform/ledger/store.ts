@@ -61,6 +61,7 @@ export async function record(tx: Tx, clock: Clock, event: Event): Promise<Record
 
 export interface EventFilter {
   afterSeq?: number;
+  beforeSeq?: number;
   about?: string;
   actor?: string;
   types?: readonly string[];
@@ -70,9 +71,13 @@ export interface EventFilter {
 
 /** Events in order, at most `limit` (default 100). */
 export async function events(db: Sql, filter: EventFilter = {}): Promise<RecordedEvent[]> {
-  let query = db.selectFrom("ledger_event").selectAll().limit(filter.limit ?? 100);
+  let query = db
+    .selectFrom("ledger_event")
+    .selectAll()
+    .limit(filter.limit ?? 100);
   query = query.orderBy("seq", filter.newestFirst ? "desc" : "asc");
   if (filter.afterSeq !== undefined) query = query.where("seq", ">", filter.afterSeq);
+  if (filter.beforeSeq !== undefined) query = query.where("seq", "<", filter.beforeSeq);
   if (filter.about !== undefined) query = query.where("about", "=", filter.about);
   if (filter.actor !== undefined) query = query.where("actor", "=", filter.actor);
   if (filter.types !== undefined) query = query.where("type", "in", [...filter.types]);

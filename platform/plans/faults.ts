@@ -13,6 +13,12 @@ export const planStale = (digest: string, differing: readonly string[]) =>
   );
 
 export const planDenied = (digest: string, reasons: readonly string[]) =>
-  new Fault("forbidden", "plans.denied", `Plan ${digest.slice(0, 19)} is denied by policy: ${reasons.join("; ")}`, "Each denied rule of the plan says how to meet it. Then make the plan anew.", {
-    reasons,
-  });
+  new Fault(
+    "forbidden",
+    "plans.denied",
+    `Plan ${digest.slice(0, 19)} is denied by policy: ${reasons.join("; ")}`,
+    "Each denied rule of the plan says how to meet it. Then make the plan anew.",
+    {
+      reasons,
+    },
+  );

@@ -26,16 +26,28 @@ export const planRoutes =
   async (app) => {
     app.post(
       "/plans",
-      { schema: { operationId: "makePlan", tags: ["plans"], summary: "Plan a new service; changes nothing", body: PlanOrder, response: { 201: PlanAnswer } } },
+      {
+        schema: {
+          operationId: "makePlan",
+          tags: ["plans"],
+          summary: "Plan a new service; changes nothing",
+          body: PlanOrder,
+          response: { 201: PlanAnswer },
+        },
+      },
       async (request, reply) => {
         await request.can("plan.make");
         return reply.code(201).send(await planner.make(request.body, request.principal));
       },
     );
-    app.get("/plans/:digest", { schema: { operationId: "getPlan", tags: ["plans"], summary: "A plan as it was made", params, response: { 200: PlanAnswer } } }, async (request) => {
-      await request.can("read");
-      return find(db, request.params.digest as Digest);
-    });
+    app.get(
+      "/plans/:digest",
+      { schema: { operationId: "getPlan", tags: ["plans"], summary: "A plan as it was made", params, response: { 200: PlanAnswer } } },
+      async (request) => {
+        await request.can("read");
+        return find(db, request.params.digest as Digest);
+      },
+    );
     app.post(
       "/plans/:digest/apply",
       {

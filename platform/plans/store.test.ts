@@ -24,10 +24,12 @@ const aPlan = (overrides: Partial<Plan> = {}): Plan => ({
   ...overrides,
 });
 
+const applying = (basisNow: Record<string, string>, run = "run_1") => ({ basisNow, run, begin: async () => {} });
+
 test("claim() refuses a plan whose basis changed, says what changed, and marks it stale", async () => {
   const db = await database();
   const digest = await transact(db, (tx) => offer(tx, clock, by, aPlan()));
-  await expect(claim(db, clock, by, digest, { "golden path": "sha256:2", name: "free" }, "run_1")).rejects.toMatchObject({
+  await expect(claim(db, clock, by, digest, applying({ "golden path": "sha256:2", name: "free" }))).rejects.toMatchObject({
     code: "plans.stale",
     facts: { differing: ["golden path"] },
   });
@@ -36,15 +38,23 @@ test("claim() refuses a plan whose basis changed, says what changed, and marks i
 
 test("claim() refuses a plan that policy denies", async () => {
   const db = await database();
-  const denied = { point: "plan", environment: null, outcome: "deny" as const, results: [{ rule: "owner-exists", outcome: "denied", message: "no such group", fix: "" }] };
+  const denied = {
+    point: "plan",
+    environment: null,
+    outcome: "deny" as const,
+    results: [{ rule: "owner-exists", outcome: "denied", message: "no such group", fix: "" }],
+  };
   const digest = await transact(db, (tx) => offer(tx, clock, by, aPlan({ decisions: [denied] })));
-  await expect(claim(db, clock, by, digest, aPlan().basis, "run_1")).rejects.toMatchObject({ code: "plans.denied", message: expect.stringContaining("no such group") });
+  await expect(claim(db, clock, by, digest, applying(aPlan().basis))).rejects.toMatchObject({
+    code: "plans.denied",
+    message: expect.stringContaining("no such group"),
+  });
 });
 
 test("claim() gives one run to all who apply a plan at once", async () => {
   const db = await database();
   const digest = await transact(db, (tx) => offer(tx, clock, by, aPlan()));
-  const runs = await Promise.all(["a", "b", "c", "d"].map((run) => claim(db, clock, by, digest, aPlan().basis, run)));
+  const runs = await Promise.all(["a", "b", "c", "d"].map((run) => claim(db, clock, by, digest, applying(aPlan().basis, run))));
   expect(new Set(runs).size).toBe(1);
   expect((await events(db, { types: ["plans.applied"] })).length).toBe(1);
 });

@@ -67,23 +67,40 @@ export async function find(db: Sql, digest: Digest): Promise<KeptPlan> {
 
 /**
  * Takes an open plan for applying: once, whoever else tries. `basisNow` is what the basis is at this moment. Gives the run that carries it out: the one begun
- * before when it was applied already. Throws `plans.stale` (and marks it so), `plans.denied`, `plans.missing`.
+ * before when it was applied already. `begin` starts that run in the same transaction, so that an applied plan always has one. Throws `plans.stale` (and marks it so), `plans.denied`, `plans.missing`.
  */
-export async function claim(db: Db, clock: Clock, by: string, digest: Digest, basisNow: Basis, run: string): Promise<string> {
+export async function claim(
+  db: Db,
+  clock: Clock,
+  by: string,
+  digest: Digest,
+  { basisNow, run, begin }: { basisNow: Basis; run: string; begin: (tx: Tx) => Promise<unknown> },
+): Promise<string> {
   const outcome = await transact(db, async (tx) => {
     const row = await tx.selectFrom("plan").selectAll().where("digest", "=", digest).forUpdate().executeTakeFirst();
     if (!row) throw planMissing(digest);
     if (row.run !== null) return { run: row.run };
     const plan = await read<Plan>(tx, digest);
-    const denials = plan.decisions.flatMap((decision) => decision.results.filter((result) => decision.outcome === "deny" && result.outcome !== "passed" && result.outcome !== "warned"));
-    if (plan.decisions.some((decision) => decision.outcome === "deny")) throw planDenied(digest, denials.map((result) => `${result.rule}: ${result.message}`));
+    const denials = plan.decisions.flatMap((decision) =>
+      decision.results.filter((result) => decision.outcome === "deny" && result.outcome !== "passed" && result.outcome !== "warned"),
+    );
+    if (plan.decisions.some((decision) => decision.outcome === "deny"))
+      throw planDenied(
+        digest,
+        denials.map((result) => `${result.rule}: ${result.message}`),
+      );
     const changed = differing(plan.basis, basisNow);
     if (changed.length > 0) {
       await tx.updateTable("plan").set({ state: "stale" }).where("digest", "=", digest).execute();
       await record(tx, clock, { type: "plans.found_stale", about: row.about, actor: by, data: { digest, differing: changed } });
       return { run: undefined, changed };
     }
-    await tx.updateTable("plan").set({ state: "applied", applied_by: by, applied_at: clock.now(), run }).where("digest", "=", digest).execute();
+    await tx
+      .updateTable("plan")
+      .set({ state: "applied", applied_by: by, applied_at: clock.now(), run })
+      .where("digest", "=", digest)
+      .execute();
+    await begin(tx);
     await record(tx, clock, { type: "plans.applied", about: row.about, actor: by, data: { digest, run } });
     return { run };
   });

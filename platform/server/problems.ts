@@ -35,11 +35,26 @@ function problemOf(error: unknown): Problem & Record<string, unknown> {
   if (hasZodFastifySchemaValidationErrors(error)) {
     const errors = error.validation.map((issue) => ({ path: issue.instancePath, message: issue.message ?? "" }));
     const first = errors[0];
-    return { ...problem(422, "http.invalid", `${first?.path || "the request"}: ${first?.message ?? "invalid"}`, "Correct it and send it again; /openapi.json has the shape."), errors };
+    return {
+      ...problem(
+        422,
+        "http.invalid",
+        `${first?.path || "the request"}: ${first?.message ?? "invalid"}`,
+        "Correct it and send it again; /openapi.json has the shape.",
+      ),
+      errors,
+    };
   }
-  if (isResponseSerializationError(error)) return problem(500, "http.response_shape", "The answer did not have its declared shape", "This is a defect: report it with the log.");
+  if (isResponseSerializationError(error))
+    return problem(500, "http.response_shape", "The answer did not have its declared shape", "This is a defect: report it with the log.");
   const status = (error as { statusCode?: number }).statusCode ?? 500;
-  if (status < 500) return problem(status, `http.${(error as { code?: string }).code?.toLowerCase() ?? "bad_request"}`, messageOf(error), "Correct the request and send it again.");
+  if (status < 500)
+    return problem(
+      status,
+      `http.${(error as { code?: string }).code?.toLowerCase() ?? "bad_request"}`,
+      messageOf(error),
+      "Correct the request and send it again.",
+    );
   return problem(500, "http.failed", "Something went wrong inside", "Try again; if it stays, report it with the server's log.");
 }
 

@@ -15,7 +15,10 @@ declare module "vitest" {
 /** One PostgreSQL for a whole test run, with a template database that holds today's schema. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), "cairn-test-"));
-  const postgres = await startPostgres({ folder: join(folder, "postgres"), settings: { fsync: "off", synchronous_commit: "off", max_connections: "300" } });
+  const postgres = await startPostgres({
+    folder: join(folder, "postgres"),
+    settings: { fsync: "off", synchronous_commit: "off", max_connections: "300" },
+  });
   const admin = openDatabase(postgres.url());
   const { sql } = await import("kysely");
   await sql`create database template_cairn`.execute(admin);
