@@ -1,0 +1,53 @@
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { connect, type Api } from "@cairn/api";
+import { Fault } from "@cairn/platform/kernel/faults.ts";
+
+/** Where `cairn login` keeps what it got: one token for each platform, readable by this user only. */
+interface Credentials {
+  current: string | undefined;
+  tokens: Record<string, string>;
+}
+
+const file = (env: NodeJS.ProcessEnv) => join(env.XDG_CONFIG_HOME || join(homedir(), ".config"), "cairn", "credentials.json");
+
+async function read(env: NodeJS.ProcessEnv): Promise<Credentials> {
+  const text = await readFile(file(env), "utf8").catch(() => "");
+  return text ? (JSON.parse(text) as Credentials) : { current: undefined, tokens: {} };
+}
+
+/** Remembers a token for a platform and makes that platform the current one. */
+export async function remember(env: NodeJS.ProcessEnv, url: string, token: string): Promise<void> {
+  const known = await read(env);
+  const path = file(env);
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFile(`${path}.new`, JSON.stringify({ current: url, tokens: { ...known.tokens, [url]: token } }, null, 2), { mode: 0o600 });
+  await chmod(`${path}.new`, 0o600);
+  await rename(`${path}.new`, path);
+}
+
+export async function forget(env: NodeJS.ProcessEnv, url: string): Promise<void> {
+  const known = await read(env);
+  const { [url]: _gone, ...tokens } = known.tokens;
+  await writeFile(file(env), JSON.stringify({ current: undefined, tokens }, null, 2), { mode: 0o600 });
+}
+
+/** The platform that commands speak to: CAIRN_URL, else the one signed in to last, else this machine's. */
+export async function platformUrl(env: NodeJS.ProcessEnv): Promise<string> {
+  return (env.CAIRN_URL || (await read(env)).current || `http://127.0.0.1:${env.CAIRN_PORT || 7070}`).replace(/\/$/, "");
+}
+
+export interface Session {
+  url: string;
+  token: string;
+  api: Api;
+}
+
+/** A signed-in session: by CAIRN_TOKEN, else by what `cairn login` kept. Throws `cli.not_signed_in`. */
+export async function session(env: NodeJS.ProcessEnv): Promise<Session> {
+  const url = await platformUrl(env);
+  const token = env.CAIRN_TOKEN || (await read(env)).tokens[url];
+  if (!token) throw new Fault("unauthenticated", "cli.not_signed_in", `Not signed in to ${url}`, "Run: cairn login");
+  return { url, token, api: connect({ url, token }) };
+}
