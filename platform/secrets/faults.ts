@@ -1,0 +1,36 @@
+import { Fault } from "../kernel/faults.ts";
+import type { SecretRef } from "./contract.ts";
+
+export const secretMissing = (ref: SecretRef) =>
+  new Fault(
+    "not_found",
+    "secrets.missing",
+    `No secret ${ref.name}/${ref.key} is kept for ${ref.service} in ${ref.environment}`,
+    "Apply the infrastructure that makes it, or set it by hand.",
+    { ...ref },
+  );
+
+export const secretNameInvalid = (part: string, value: string) =>
+  new Fault(
+    "invalid",
+    "secrets.name_invalid",
+    `The ${part} of a secret is ${JSON.stringify(value)}`,
+    "Use letters, digits, '.', '_' and '-', beginning with a letter or digit; at most 200.",
+  );
+
+export const secretUnreadable = (ref: SecretRef) =>
+  new Fault(
+    "failed",
+    "secrets.unreadable",
+    `The secret ${ref.name}/${ref.key} of ${ref.service} in ${ref.environment} can't be decrypted: its file or the key was changed`,
+    "Restore the folders keys and secrets of CAIRN_HOME from one backup, or remove the secret and make it anew.",
+    { ...ref },
+  );
+
+export const keyMissing = (file: string) =>
+  new Fault(
+    "failed",
+    "secrets.key_missing",
+    `Secrets are kept, but the key that opens them, ${file}, is gone`,
+    "Restore the key from a backup. Without it the secrets are lost: remove the folder secrets and make them anew.",
+  );
