@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 const everywhere = { pool: "forks" as const, testTimeout: 60_000, hookTimeout: 120_000 };
 const skip = ["**/node_modules/**", "library/golden-paths/**/skeleton/**"];
 
-/** `pure` needs nothing but Node; `platform` runs against a real PostgreSQL that platform/testing/cluster.ts starts once. */
+/** `pure` needs nothing but Node; `platform` runs against a real PostgreSQL that platform/testing/cluster.ts starts once; `whole` starts whole platforms. */
 export default defineConfig({
   test: {
     projects: [
@@ -17,6 +17,7 @@ export default defineConfig({
           globalSetup: ["platform/testing/cluster.ts"],
         },
       },
+      { test: { ...everywhere, name: "whole", include: ["e2e/**/*.test.ts"], exclude: skip, testTimeout: 600_000, hookTimeout: 300_000 } },
     ],
   },
 });
