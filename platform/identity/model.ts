@@ -27,9 +27,11 @@ export const systemPrincipal = (part: string): Principal => ({
   administrator: true,
 });
 
-/** What identity asks about groups; the catalog answers. */
+/** What identity asks about groups and people; the catalog answers. */
 export interface Directory {
   groupsOf(user: string): Promise<string[]>;
+  /** A person of the organisation, who becomes one that can sign in when an administrator makes them a link or a token. */
+  person?(ref: string): Promise<{ displayName: string } | undefined>;
 }
 
 /** Everything one can ask leave for. `subject` of a check says of what: owner group, author… */
@@ -55,3 +57,32 @@ export interface Subject {
   owner?: string;
   name?: string;
 }
+
+/** The local administrator: there from the first start. */
+export const ADMINISTRATOR = "user:default/administrator";
+
+/** An API token as its owner sees it. The token itself is shown once, when it is made. */
+export const TokenInfo = z.object({
+  id: z.string(),
+  name: z.string(),
+  person: z.string(),
+  scopes: z.array(Scope),
+  createdAt: z.coerce.date(),
+  expiresAt: z.coerce.date(),
+  lastUsedAt: z.coerce.date().nullable(),
+  revokedAt: z.coerce.date().nullable(),
+});
+export type TokenInfo = z.infer<typeof TokenInfo>;
+
+/** Who is calling, for the portal and `cairn login`. */
+export const Me = z.object({
+  principal: Principal,
+  /** What a session must send as x-csrf-token with every change; null for tokens, which need none. */
+  csrfToken: z.string().nullable(),
+  expiresAt: z.coerce.date().nullable(),
+});
+export type Me = z.infer<typeof Me>;
+
+/** What a sign-in link was redeemed for: a session (its cookie is in the answer's header) or a token. */
+export const Redeemed = Me.extend({ token: z.string().nullable() });
+export type Redeemed = z.infer<typeof Redeemed>;

@@ -7,6 +7,7 @@ export type FaultKind =
   | "conflict"
   | "precondition"
   | "too_large"
+  | "rate_limited"
   | "unavailable"
   | "failed";
 
@@ -18,6 +19,7 @@ export const httpStatus: Record<FaultKind, number> = {
   conflict: 409,
   precondition: 412,
   too_large: 413,
+  rate_limited: 429,
   unavailable: 503,
   failed: 500,
 };
