@@ -46,10 +46,12 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   if (!(await readFile(join(data, "PG_VERSION"), "utf8").catch(() => ""))) await initialise(binaries, folder, data);
   const settings = { listen_addresses: "", unix_socket_directories: socketFolder, ...options.settings };
   const args = ["-D", data, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
-  const url = (database = "postgres") => `postgresql://${SUPERUSER}:${password}@localhost/${database}?host=${encodeURIComponent(socketFolder)}&port=5432`;
+  const url = (database = "postgres") =>
+    `postgresql://${SUPERUSER}:${password}@localhost/${database}?host=${encodeURIComponent(socketFolder)}&port=5432`;
 
   let lastOutput = "";
   for (let attempt = 1; attempt <= 20; attempt++) {
+    const [stale = ""] = await pidFile(data);
     const child = spawnWatched(binaries, args);
     const exited = once(child, "exit").then(() => undefined);
     let ended = false;
@@ -59,25 +61,40 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
       lastOutput = (lastOutput + chunk.toString()).slice(-4000);
       if (options.logFile) void writeFile(options.logFile, chunk, { flag: "a" }).catch(() => {});
     });
-    if (await answers(url(), () => ended)) {
-      const pid = Number((await readFile(join(data, "postmaster.pid"), "utf8")).split("\n")[0]);
+    if (await isReady(data, stale, () => ended)) {
+      const pid = Number((await pidFile(data))[0]);
       const stop = async () => {
-        if (!ended) process.kill(pid, "SIGINT");
+        if (!ended) signal(pid, "SIGINT");
         await exited;
       };
       return { url, pid, socketFolder, exited, stop };
     }
+    if (!ended) child.stdio[3]?.destroy();
     await exited;
     // After a kill -9 of the postmaster its orphans hold the memory segment for some seconds more.
     if (!/lock file|shared memory block|is another postmaster/i.test(lastOutput)) break;
     await new Promise((wake) => setTimeout(wake, 250));
   }
-  throw new Fault("unavailable", "postgres.start_failed", `PostgreSQL did not start: ${lastOutput.trim().split("\n").slice(-5).join(" | ")}`, `Look at ${folder}.`);
+  throw new Fault(
+    "unavailable",
+    "postgres.start_failed",
+    `PostgreSQL did not start: ${lastOutput.trim().split("\n").slice(-5).join(" | ")}`,
+    `Look at ${folder}.`,
+  );
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // gone already
+  }
 }
 
 /** A shell between us and the postmaster: it starts it, waits for the end of the pipe from us, then asks it to shut down. */
 function spawnWatched(binaries: Binaries, args: string[]) {
-  const script = '"$0" "$@" 3<&- & pid=$!; (read -r _ <&3; kill -INT $pid 2>/dev/null) & dog=$!; wait $pid; code=$?; kill $dog 2>/dev/null; exit $code';
+  const script =
+    '"$0" "$@" 3<&- & pid=$!; (read -r _ <&3; kill -INT $pid 2>/dev/null) & dog=$!; wait $pid; code=$?; kill $dog 2>/dev/null; exit $code';
   return spawn("/bin/sh", ["-c", script, join(binaries.folder, "bin", "postgres"), ...args], {
     detached: true,
     stdio: ["ignore", "ignore", "pipe", "pipe"],
@@ -92,11 +109,28 @@ async function initialise(binaries: Binaries, folder: string, data: string): Pro
   await rm(temporary, { recursive: true, force: true });
   const made = await run(
     join(binaries.folder, "bin", "initdb"),
-    ["-D", temporary, "-U", SUPERUSER, "--locale=C", "-E", "UTF8", "-A", "scram-sha-256", `--pwfile=${join(folder, "password")}`, "--no-instructions"],
+    [
+      "-D",
+      temporary,
+      "-U",
+      SUPERUSER,
+      "--locale=C",
+      "-E",
+      "UTF8",
+      "-A",
+      "scram-sha-256",
+      `--pwfile=${join(folder, "password")}`,
+      "--no-instructions",
+    ],
     { env: { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" }, cwd: "/", timeoutSeconds: 120, ...binaries.runAs },
   );
   if (made.code !== 0)
-    throw new Fault("failed", "postgres.initdb_failed", `initdb failed: ${made.stderr.toString().trim()}`, `Check that ${folder} is writable and not full.`);
+    throw new Fault(
+      "failed",
+      "postgres.initdb_failed",
+      `initdb failed: ${made.stderr.toString().trim()}`,
+      `Check that ${folder} is writable and not full.`,
+    );
   await rename(temporary, data);
 }
 
@@ -127,23 +161,18 @@ async function socketsOf(folder: string, { runAs }: Binaries, mode: number): Pro
   return path;
 }
 
-async function answers(url: string, ended: () => boolean): Promise<boolean> {
-  const { default: pg } = await import("pg");
-  const deadline = process.hrtime.bigint() + 60_000_000_000n;
-  while (!ended() && process.hrtime.bigint() < deadline) {
-    const client = new pg.Client({ connectionString: url });
-    client.on("error", () => {});
-    try {
-      await client.connect();
-      await client.query("select 1");
-      return true;
-    } catch {
-      await new Promise((wake) => setTimeout(wake, 25));
-    } finally {
-      await client.end().catch(() => {});
-    }
+/** Whether the postmaster says "ready" in its pid file (the eighth line; what pg_ctl waits for). `stale` is the pid of a file that a killed one left. */
+async function isReady(data: string, stale: string, ended: () => boolean): Promise<boolean> {
+  const deadline = performance.now() + 120_000;
+  while (!ended() && performance.now() < deadline) {
+    const lines = await pidFile(data);
+    if (lines[0] !== stale && lines[7]?.trim() === "ready") return true;
+    await new Promise((wake) => setTimeout(wake, 20));
   }
   return false;
 }
+
+const pidFile = async (data: string): Promise<string[]> =>
+  (await readFile(join(data, "postmaster.pid"), "utf8").catch(() => "")).split("\n");
 
 const shortHash = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 12);

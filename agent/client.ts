@@ -1,0 +1,214 @@
+import { spawn } from "node:child_process";
+import { access, mkdir, open, readFile, realpath, rename, stat } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { places } from "@cairn/platform/kernel/config.ts";
+import { Fault, messageOf, type FaultKind } from "@cairn/platform/kernel/faults.ts";
+import { agentDidNotStart, agentNotRunning, agentSilent } from "./faults.ts";
+import { http } from "./light.ts";
+import type { AgentLogLine, AgentStatus, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
+import { agentPlaces, privateFolder } from "./places.ts";
+
+/** The agent's control socket, as operations. All of them may be repeated; a call that meets the agent's restart waits and is sent again. */
+export interface AgentClient {
+  home: string;
+  status(): Promise<AgentStatus>;
+  /** The superuser's connection string of the embedded PostgreSQL, as soon as it answers. Throws `agent.postgres_not_owned` or `agent.postgres_down`. */
+  postgres(): Promise<{ url: string }>;
+  ensureTarget(target: TargetName): Promise<{ url: string }>;
+  deploy(target: TargetName, revision: RevisionSpec, signal?: AbortSignal): Promise<void>;
+  setWeights(target: TargetName, weights: Record<string, number>): Promise<void>;
+  observe(target: TargetName): Promise<TargetStatus>;
+  targets(): Promise<TargetName[]>;
+  retire(target: TargetName, revision: string): Promise<void>;
+  remove(target: TargetName): Promise<void>;
+  logs(target: TargetName, options?: { revision?: string; limit?: number; after?: Date }): Promise<AgentLogLine[]>;
+  /** Ends the agent in order and lets its keeper start it again: for a new version. Services run on, no request is lost. */
+  restart(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** Whether the agent runs the embedded PostgreSQL. Default: true. */
+  postgres?: boolean;
+}
+
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
+
+/** The client of the agent that runs for `home`. Throws `agent.not_running`. */
+export async function connectAgent(home: string): Promise<AgentClient> {
+  const client = clientOf(await realHome(home));
+  await client.ping(0);
+  return client;
+}
+
+/** Finds the agent of `home` or starts it, and waits until it answers. Two starts at once give one agent. Throws `agent.start_failed` with what it said. */
+export async function startAgent(home: string, options: StartOptions = {}): Promise<AgentClient> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const real = await realHome(home);
+  const client = clientOf(real);
+  if (await client.ping(0).then(() => true, isNotRunning)) return client;
+  const { log, compileCache } = agentPlaces(real);
+  await privateFolder(places(real).agent);
+  await mkdir(dirname(log), { recursive: true, mode: 0o700 });
+  const logFile = await openLog(log);
+  const from = (await logFile.stat()).size;
+  const args = [main, real, ...(options.postgres === false ? ["--no-postgres"] : [])];
+  const child = spawn(process.execPath, ["--max-semi-space-size=4", ...args], {
+    detached: true,
+    cwd: "/",
+    stdio: ["ignore", logFile.fd, logFile.fd],
+    env: { ...inherited("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_CACHE_HOME", "CAIRN_LOG"), NODE_COMPILE_CACHE: compileCache },
+  });
+  child.unref();
+  await logFile.close();
+  const end: { because?: string } = {};
+  child.once("error", (error) => (end.because = messageOf(error)));
+  child.once("exit", (code, signal) => {
+    if (code !== 75) end.because = `it ended with ${signal ?? code}`; // 75: another start was first
+  });
+  const deadline = performance.now() + 60_000;
+  while (end.because === undefined && performance.now() < deadline) {
+    if (await client.ping(0).then(() => true, isNotRunning)) return client;
+    await pause(25);
+  }
+  const said = (await readFile(log, "utf8").catch(() => "")).slice(from).trim().split("\n").slice(-5).join(" | ");
+  throw agentDidNotStart(log, [end.because, said].filter(Boolean).join(": "));
+}
+
+/** Stops the agent, its services and its PostgreSQL in order; the next start finds everything as it was. No agent is no error: gives false. */
+export async function stopAgent(home: string): Promise<boolean> {
+  const real = await realHome(home);
+  const client = clientOf(real);
+  let pid: number;
+  try {
+    ({ pid } = await client.call<{ pid: number }>("POST", "/stop", undefined, { patienceSeconds: 0 }));
+  } catch (error) {
+    if (error instanceof Fault && error.code === "agent.not_running") return false;
+    throw error;
+  }
+  const deadline = performance.now() + 90_000;
+  while (isAlive(pid)) {
+    if (performance.now() > deadline) throw agentSilent(real, `process ${pid} has not ended`);
+    await pause(25);
+  }
+  return true;
+}
+
+const realHome = (home: string): Promise<string> => realpath(home).catch(() => home);
+
+const isNotRunning = (error: unknown): false => {
+  if (error instanceof Fault && error.code === "agent.not_running") return false;
+  throw error;
+};
+
+function clientOf(home: string) {
+  const { socket, token } = agentPlaces(home);
+  const call = async <T>(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<T> => {
+    const deadline = performance.now() + (options.patienceSeconds ?? 15) * 1000;
+    for (;;) {
+      try {
+        const answer = await send(socket, await readFile(token, "utf8"), method, path, body, options.signal);
+        return JSON.parse(answer) as T;
+      } catch (error) {
+        if (error instanceof Fault || options.signal?.aborted) throw error;
+        if (performance.now() > deadline) throw await whyNot(home, socket, error);
+        await pause(50);
+      }
+    }
+  };
+  const at = (target: TargetName, rest = ""): string =>
+    `/targets/${encodeURIComponent(target.service)}/${encodeURIComponent(target.environment)}${rest}`;
+  const revisionAt = (target: TargetName, revision: string): string => at(target, `/revisions/${encodeURIComponent(revision)}`);
+  const client: AgentClient = {
+    home,
+    status: () => call("GET", "/status"),
+    postgres: () => call("GET", "/postgres"),
+    ensureTarget: (target) => call("PUT", at(target)),
+    deploy: async (target, revision, signal) => void (await call("PUT", revisionAt(target, revision.id), revision, { signal })),
+    setWeights: async (target, weights) => void (await call("PUT", at(target, "/weights"), weights)),
+    observe: (target) => call("GET", at(target)),
+    targets: () => call("GET", "/targets"),
+    retire: async (target, revision) => void (await call("DELETE", revisionAt(target, revision))),
+    remove: async (target) => void (await call("DELETE", at(target))),
+    logs: (target, options = {}) => {
+      const query = new URLSearchParams();
+      if (options.revision !== undefined) query.set("revision", options.revision);
+      if (options.limit !== undefined) query.set("limit", String(options.limit));
+      if (options.after !== undefined) query.set("after", options.after.toISOString());
+      return call("GET", at(target, `/logs?${query}`));
+    },
+    async restart() {
+      const { pid } = await call<{ pid: number }>("POST", "/restart");
+      while ((await client.status()).pid === pid) await pause(25);
+    },
+  };
+  return { ...client, call, ping: (patienceSeconds: number) => call("GET", "/ping", undefined, { patienceSeconds }) };
+}
+
+interface CallOptions {
+  signal?: AbortSignal | undefined;
+  /** How long a call waits for an agent that is not there: it may be restarting. */
+  patienceSeconds?: number;
+}
+
+function send(socketPath: string, token: string, method: string, path: string, body: unknown, signal?: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const request = http.request(
+      {
+        socketPath,
+        method,
+        path,
+        signal,
+        agent: false,
+        headers: { authorization: `Bearer ${token}`, ...(text && { "content-type": "application/json" }) },
+      },
+      (response) => readAnswer(response).then(resolve, reject),
+    );
+    request.once("error", reject);
+    request.end(text);
+  });
+}
+
+async function readAnswer(response: IncomingMessage): Promise<string> {
+  let text = "";
+  response.setEncoding("utf8");
+  for await (const chunk of response) text += chunk;
+  if (response.statusCode === 200) return text;
+  const { kind, code, next, detail, type: _type, title: _title, status: _status, ...facts } = JSON.parse(text) as Record<string, string>;
+  throw new Fault((kind as FaultKind) ?? "failed", code ?? "agent.failed", detail ?? `status ${response.statusCode}`, next ?? "", facts);
+}
+
+async function whyNot(home: string, socket: string, error: unknown): Promise<Fault> {
+  const code = (error as NodeJS.ErrnoException).code;
+  const there = await access(socket).then(
+    () => true,
+    () => false,
+  );
+  return !there || code === "ECONNREFUSED" || code === "ENOENT" ? agentNotRunning(home) : agentSilent(home, messageOf(error));
+}
+
+/** Opens the agent's own log for appending; one that has grown large is put aside first. */
+async function openLog(file: string) {
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size > 16 * 1024 * 1024) await rename(file, `${file}.1`);
+  return open(file, "a", 0o600);
+}
+
+const inherited = (...names: string[]): NodeJS.ProcessEnv =>
+  Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+const pause = (milliseconds: number): Promise<void> => new Promise((wake) => setTimeout(wake, milliseconds));

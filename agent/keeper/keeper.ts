@@ -1,0 +1,115 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Server } from "node:net";
+import type { Log } from "@cairn/platform/kernel/log.ts";
+
+const script = fileURLToPath(new URL("keep.sh", import.meta.url));
+const FIRST_SOCKET = 4;
+
+/** The command that starts this agent again: program and arguments. */
+export const ownCommand = (): string[] => [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+
+/** Listening sockets that a keeper handed over: file descriptor by port. */
+export function inheritedSockets(env: NodeJS.ProcessEnv): Map<number, number> {
+  const found = new Map<number, number>();
+  for (const pair of (env.CAIRN_SOCKETS ?? "").split(",")) {
+    const [fd, port] = pair.split(":").map(Number);
+    if (fd && port) found.set(port, fd);
+  }
+  return found;
+}
+
+/** The one place that knows how Node keeps a server's file descriptor; undocumented, and the same since Node 0.x. */
+function descriptorOf(server: Server): number | undefined {
+  const fd = (server as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
+  return fd !== undefined && fd >= 0 ? fd : undefined;
+}
+
+/**
+ * Keeps a shell beside the agent that holds the listening sockets. A shell can't be handed a socket later on, so whenever the sockets change there is a
+ * new shell, and the old one goes after it. A shell that dies is replaced.
+ */
+export class Keeper {
+  readonly #log: Log;
+  readonly #servers = new Set<Server>();
+  #child: ChildProcess | undefined;
+  #renewal: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  add(server: Server): void {
+    this.#servers.add(server);
+  }
+
+  delete(server: Server): void {
+    this.#servers.delete(server);
+  }
+
+  /** Replaces the shell by one that holds the sockets of now. Calls in one turn are one renewal. */
+  renew(): Promise<void> {
+    return (this.#renewal ??= Promise.resolve().then(() => {
+      this.#renewal = undefined;
+      if (!this.#stopped) this.#replace();
+    }));
+  }
+
+  /** Lets go of the sockets for good: the shell ends and starts no agent. */
+  stop(): void {
+    this.#stopped = true;
+    this.#dismiss(this.#child);
+    this.#child = undefined;
+  }
+
+  #replace(): void {
+    const held = [...this.#servers].flatMap((server) => {
+      const fd = descriptorOf(server);
+      const address = server.address();
+      return fd !== undefined && address !== null && typeof address === "object" ? [{ fd, port: address.port }] : [];
+    });
+    const env = { ...process.env, CAIRN_SOCKETS: held.map(({ port }, n) => `${FIRST_SOCKET + n}:${port}`).join(",") };
+    delete (env as NodeJS.ProcessEnv).CAIRN_KEEPER_PID;
+    const child = spawn("/bin/sh", [script, ...ownCommand()], {
+      detached: true,
+      cwd: "/",
+      env,
+      stdio: ["ignore", "inherit", "inherit", "pipe", ...held.map(({ fd }) => fd)],
+    });
+    child.unref();
+    child.stdio[3]?.on("error", () => {});
+    (child.stdio[3] as unknown as { unref?: () => void }).unref?.();
+    const before = this.#child;
+    this.#child = child;
+    child.on("error", (error) => this.#log.error({ err: error }, "the keeper did not start"));
+    child.once("exit", () => {
+      if (this.#child !== child || this.#stopped) return;
+      this.#log.warn({ pid: child.pid }, "the keeper died; another takes its place");
+      setTimeout(() => void this.renew(), 100).unref();
+    });
+    this.#dismiss(before);
+    endStarter();
+  }
+
+  #dismiss(child: ChildProcess | undefined): void {
+    // It does nothing but wait for our end, so nothing is cut off.
+    child?.kill("SIGKILL");
+  }
+}
+
+/** The shell that restarted us waits for our end: our own keeper has taken over its work. */
+function endStarter(): void {
+  const pid = Number(process.env.CAIRN_KEEPER_PID);
+  delete process.env.CAIRN_KEEPER_PID;
+  if (!pid || pid !== process.ppid) return;
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // gone already
+  }
+}
