@@ -52,9 +52,23 @@ export interface Author {
 /** Where repositories lie. The embedded one keeps bare git repositories; every host has the same contract test. */
 export interface Forge {
   /** Makes a repository whose default branch `main` holds one commit with these files. The same name and files again is no error; other content is `forge.repository_exists`. Gives the commit. */
-  createRepository(input: { name: string; owner: string; files: TreeFile[]; message: string; author: Author; at: Date }): Promise<{ commit: string; cloneUrl: string }>;
+  createRepository(input: {
+    name: string;
+    owner: string;
+    files: TreeFile[];
+    message: string;
+    author: Author;
+    at: Date;
+  }): Promise<{ commit: string; cloneUrl: string }>;
   /** Puts a commit with exactly this tree on a new branch that starts at the default branch. The same input gives the same commit; repeating it is no error. */
-  createBranch(input: { repository: string; branch: string; files: TreeFile[]; message: string; author: Author; at: Date }): Promise<{ commit: string; tree: string }>;
+  createBranch(input: {
+    repository: string;
+    branch: string;
+    files: TreeFile[];
+    message: string;
+    author: Author;
+    at: Date;
+  }): Promise<{ commit: string; tree: string }>;
   /** Opens a change request for a branch; the one already open for it is given back. */
   openChange(input: { repository: string; branch: string; title: string; description: string; author: string }): Promise<ChangeRequest>;
   change(repository: string, number: number): Promise<ChangeRequest>;
@@ -75,9 +89,13 @@ export interface Forge {
 /** Ledger events that the forge records; `about` is `repository:NAME`. data: */
 export interface ForgeEvents {
   "forge.repository_created": { repository: string; commit: string };
+  "forge.repository_removed": { repository: string };
   "forge.change_opened": { repository: string; number: number; head: string };
   /** New commits on the branch of an open change request. */
   "forge.change_updated": { repository: string; number: number; head: string };
   "forge.change_approved": { repository: string; number: number; head: string };
+  "forge.change_closed": { repository: string; number: number; head: string };
+  /** A check of a commit got another state or text. */
+  "forge.check_reported": { repository: string; commit: string; name: string; state: CheckState };
   "forge.change_merged": { repository: string; number: number; commit: string; mergedBy: string; author: string; warnings: string[] };
 }
