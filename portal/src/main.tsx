@@ -1,0 +1,53 @@
+import "@mantine/core/styles.css";
+import "@mantine/spotlight/styles.css";
+import "./portal.css";
+import { MantineProvider } from "@mantine/core";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { createBrowserRouter } from "react-router";
+import { RouterProvider } from "react-router/dom";
+import { queries } from "./api.ts";
+import { Shell } from "./shell.tsx";
+import { theme, variables } from "./theme.ts";
+
+const page = (load: () => Promise<{ default: React.ComponentType }>) => async () => ({ Component: (await load()).default });
+
+/** Each page is a file of its own, loaded when it is first opened. */
+const router = createBrowserRouter([
+  { path: "/login", lazy: page(() => import("./pages/login.tsx")) },
+  {
+    element: <Shell />,
+    children: [
+      { path: "/", lazy: page(() => import("./pages/home.tsx")) },
+      { path: "/services", lazy: page(() => import("./pages/services.tsx")) },
+      { path: "/services/:name/:tab?", lazy: page(() => import("./pages/service.tsx")) },
+      { path: "/create", lazy: page(() => import("./pages/create.tsx")) },
+      { path: "/create/:path", lazy: page(() => import("./pages/create-form.tsx")) },
+      { path: "/plans/:digest", lazy: page(() => import("./pages/plan.tsx")) },
+      { path: "/runs/*", lazy: page(() => import("./pages/run.tsx")) },
+      { path: "/changes", lazy: page(() => import("./pages/changes.tsx")) },
+      { path: "/changes/:repository/:number", lazy: page(() => import("./pages/change.tsx")) },
+      { path: "/ci-runs/:id", lazy: page(() => import("./pages/ci-run.tsx")) },
+      { path: "/releases", lazy: page(() => import("./pages/releases.tsx")) },
+      { path: "/releases/:id", lazy: page(() => import("./pages/release.tsx")) },
+      { path: "/decisions/:id", lazy: page(() => import("./pages/decision.tsx")) },
+      { path: "/policies", lazy: page(() => import("./pages/policies.tsx")) },
+      { path: "/audit", lazy: page(() => import("./pages/audit.tsx")) },
+      { path: "/teams", lazy: page(() => import("./pages/teams.tsx")) },
+      { path: "*", lazy: page(() => import("./pages/missing.tsx")) },
+    ],
+  },
+]);
+
+const root = document.querySelector("#root");
+if (root)
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={queries}>
+        <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
+          <RouterProvider router={router} />
+        </MantineProvider>
+      </QueryClientProvider>
+    </StrictMode>,
+  );

@@ -1,0 +1,42 @@
+import { Tooltip } from "@mantine/core";
+import { useSyncExternalStore } from "react";
+
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const exact = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "long" });
+
+/** One ticking clock for the whole page, by the half minute. */
+const ticking = {
+  now: Date.now(),
+  listeners: new Set<() => void>(),
+  subscribe: (listener: () => void) => {
+    ticking.listeners.add(listener);
+    return () => void ticking.listeners.delete(listener);
+  },
+};
+setInterval(() => {
+  ticking.now = Date.now();
+  for (const listener of ticking.listeners) listener();
+}, 30_000);
+
+/** `3 minutes ago`, with the instant in the reader's zone on hover. */
+export function Time({ at }: { at: string | null | undefined }) {
+  const now = useSyncExternalStore(ticking.subscribe, () => ticking.now);
+  if (!at) return <span>–</span>;
+  return (
+    <Tooltip label={exact.format(new Date(at))} events={{ hover: true, focus: true, touch: true }}>
+      <time dateTime={at}>{ago(new Date(at).getTime(), now)}</time>
+    </Tooltip>
+  );
+}
+
+function ago(at: number, now: number): string {
+  const seconds = Math.min(0, Math.round((at - now) / 1000));
+  if (seconds > -45) return "just now";
+  for (const [unit, size] of [
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+  ] as const)
+    if (-seconds >= size) return relative.format(Math.round(seconds / size), unit);
+  return relative.format(-1, "minute");
+}

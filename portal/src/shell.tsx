@@ -1,0 +1,152 @@
+import { ActionIcon, Alert, Anchor, AppShell, Burger, Button, Container, Group, Kbd, Menu, Modal, NavLink, Stack, Table, Text, Tooltip } from "@mantine/core";
+import { useDisclosure, useHotkeys } from "@mantine/hooks";
+import { IconGitPullRequest, IconHome, IconListCheck, IconPlus, IconRocket, IconSearch, IconServer, IconShieldCheck, IconUser, IconUsers } from "@tabler/icons-react";
+import { useEffect } from "react";
+import { Link, Navigate, Outlet, useLocation, useNavigate } from "react-router";
+import { answer } from "@cairn/api";
+import { api, queries, setCsrfToken, useAnswer, useLive } from "./api.ts";
+import { openPalette, Palette } from "./palette.tsx";
+import { Answered } from "./parts/page.tsx";
+
+const PLACES = [
+  { name: "Home", to: "/", icon: IconHome, keys: "g h" },
+  { name: "Services", to: "/services", icon: IconServer, keys: "g s" },
+  { name: "Changes", to: "/changes", icon: IconGitPullRequest, keys: "g r" },
+  { name: "Releases", to: "/releases", icon: IconRocket, keys: "g d" },
+  { name: "Policies", to: "/policies", icon: IconShieldCheck, keys: "g p" },
+  { name: "Audit", to: "/audit", icon: IconListCheck, keys: "g a" },
+  { name: "Teams", to: "/teams", icon: IconUsers, keys: "g t" },
+] as const;
+
+/** What stands around every page: where one can go, who one is, and whether what one sees is live. */
+export function Shell() {
+  const [navigation, { toggle, close }] = useDisclosure(false);
+  const [help, helpHandlers] = useDisclosure(false);
+  const location = useLocation();
+  const me = useAnswer(["me"], () => api.GET("/api/auth/me"));
+  setCsrfToken(me.data?.csrfToken ?? "");
+  useEffect(close, [location.pathname, close]);
+  useShortcuts(helpHandlers.toggle);
+  if (me.error) return <Navigate to={`/login?then=${encodeURIComponent(location.pathname + location.search)}`} replace />;
+  return (
+    <AppShell header={{ height: 52 }} navbar={{ width: 200, breakpoint: "sm", collapsed: { mobile: !navigation } }} padding="md">
+      <a className="skip" href="#content">
+        Skip to content
+      </a>
+      <AppShell.Header>
+        <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+          <Group gap="xs" wrap="nowrap">
+            <Burger opened={navigation} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Navigation" />
+            <Anchor component={Link} to="/" underline="never" c="inherit" fw={700}>
+              <Group gap={8} wrap="nowrap">
+                <img src="/assets/cairn.svg" alt="" width={22} height={22} />
+                Cairn
+              </Group>
+            </Anchor>
+          </Group>
+          <Group gap="xs" wrap="nowrap">
+            <Button variant="default" size="xs" onClick={openPalette} leftSection={<IconSearch size={14} aria-hidden />} rightSection={<Kbd size="xs">Ctrl K</Kbd>} visibleFrom="sm">
+              Search
+            </Button>
+            <ActionIcon variant="default" size="lg" onClick={openPalette} hiddenFrom="sm" aria-label="Search">
+              <IconSearch size={16} />
+            </ActionIcon>
+            <Button component={Link} to="/create" size="xs" leftSection={<IconPlus size={14} aria-hidden />}>
+              Create
+            </Button>
+            <Menu position="bottom-end">
+              <Menu.Target>
+                <Tooltip label={me.data?.principal.displayName ?? "Account"}>
+                  <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Account">
+                    <IconUser size={18} />
+                  </ActionIcon>
+                </Tooltip>
+              </Menu.Target>
+              <Menu.Dropdown>
+                <Menu.Label>{me.data?.principal.displayName}</Menu.Label>
+                <Menu.Item onClick={helpHandlers.open}>Keyboard shortcuts</Menu.Item>
+                <Menu.Item onClick={() => void signOut()}>Sign out</Menu.Item>
+              </Menu.Dropdown>
+            </Menu>
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p="xs" aria-label="Main">
+        {PLACES.map(({ name, to, icon: Sign }) => (
+          <NavLink
+            key={to}
+            component={Link}
+            to={to}
+            label={name}
+            leftSection={<Sign size={16} aria-hidden />}
+            active={to === "/" ? location.pathname === "/" : location.pathname.startsWith(to)}
+          />
+        ))}
+      </AppShell.Navbar>
+      <AppShell.Main id="content">
+        <Container size="xl" px={0}>
+          <Connection />
+          <Answered query={me}>{() => <Outlet />}</Answered>
+        </Container>
+      </AppShell.Main>
+      <Palette places={PLACES} />
+      <Modal opened={help} onClose={helpHandlers.close} title="Keyboard shortcuts">
+        <Table>
+          <Table.Tbody>
+            {[["Ctrl K or /", "Search everything"], ["c", "Create a service"], ...PLACES.map(({ name, keys }) => [keys, name]), ["?", "This help"]].map(([keys, what]) => (
+              <Table.Tr key={keys}>
+                <Table.Td>
+                  <Kbd>{keys}</Kbd>
+                </Table.Td>
+                <Table.Td>{what}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Modal>
+    </AppShell>
+  );
+}
+
+function Connection() {
+  const connected = useLive();
+  if (connected) return null;
+  return (
+    <Alert color="orange" variant="outline" mb="md" role="status" title="The connection is lost">
+      <Stack gap={0}>
+        <Text size="sm">What you see may be old. It reconnects by itself.</Text>
+      </Stack>
+    </Alert>
+  );
+}
+
+/** `g` and a letter goes somewhere, as on GitHub; never while somebody types. */
+function useShortcuts(showHelp: () => void) {
+  const navigate = useNavigate();
+  useHotkeys([
+    ["slash", openPalette],
+    ["c", () => void navigate("/create")],
+    ["shift+?", showHelp],
+  ]);
+  useEffect(() => {
+    let begun = 0;
+    const onKey = (event: KeyboardEvent) => {
+      const target = event.target as HTMLElement;
+      if (target.closest("input, textarea, select, [contenteditable]") || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "g") begun = event.timeStamp;
+      else if (event.timeStamp - begun < 1500) {
+        const place = PLACES.find(({ keys }) => keys === `g ${event.key}`);
+        begun = 0;
+        if (place) void navigate(place.to);
+      }
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [navigate]);
+}
+
+async function signOut(): Promise<void> {
+  await answer(api.POST("/api/auth/logout"));
+  queries.clear();
+  window.location.assign("/login");
+}
