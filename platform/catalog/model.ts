@@ -4,7 +4,10 @@ import { z } from "zod";
 export const serviceName = z
   .string()
   .max(63)
-  .regex(/^[a-z]([a-z0-9-]*[a-z0-9])?$/, "lower-case letters, digits and hyphens; begins with a letter, does not end in a hyphen; at most 63 characters");
+  .regex(
+    /^[a-z]([a-z0-9-]*[a-z0-9])?$/,
+    "lower-case letters, digits and hyphens; begins with a letter, does not end in a hyphen; at most 63 characters",
+  );
 
 export const Tier = z.enum(["tier-1", "tier-2", "tier-3"]);
 export type Tier = z.infer<typeof Tier>;
@@ -49,7 +52,9 @@ export const Entity = z.object({
       labels: z.record(z.string(), z.string()).optional(),
       annotations: z.record(z.string(), z.string()).optional(),
       tags: z.array(z.string()).optional(),
-      links: z.array(z.object({ url: z.string(), title: z.string().optional(), icon: z.string().optional(), type: z.string().optional() })).optional(),
+      links: z
+        .array(z.object({ url: z.string(), title: z.string().optional(), icon: z.string().optional(), type: z.string().optional() }))
+        .optional(),
     })
     .loose(),
   spec: z.record(z.string(), z.unknown()).optional(),
@@ -74,3 +79,84 @@ export interface ServiceView {
   source: "registered" | "descriptor";
   createdAt: Date;
 }
+
+/** Annotations by which a service registered by hand keeps what a descriptor has no field for. */
+export const REPOSITORY_URL_ANNOTATION = "cairn.dev/repository-url";
+export const ONCALL_ANNOTATION = "cairn.dev/oncall-rotation";
+
+/** A service as POST /services takes it. */
+export const ServiceInput = Service.omit({ created_at: true }).extend({
+  owner_team: z.string().min(1).max(200),
+  description: z.string().max(2000).default(""),
+  lifecycle: Lifecycle.default("experimental"),
+  repository_url: z.string().max(2000).default(""),
+  documentation_url: z.string().max(2000).nullish(),
+  oncall_rotation: z.string().max(200).nullish(),
+});
+export type ServiceInput = z.infer<typeof ServiceInput>;
+
+/** What is wrong with a document, and where. */
+export const Finding = z.object({ where: z.string(), message: z.string() });
+export type Finding = z.infer<typeof Finding>;
+
+export const GraphRelation = z.object({ source: z.string(), type: z.string(), target: z.string() });
+
+/** What a descriptor's change does to the catalog's graph. */
+export const GraphDiff = z.object({
+  added: z.array(z.string()),
+  removed: z.array(z.string()),
+  changed: z.array(z.object({ ref: z.string(), fields: z.array(z.string()) })),
+  relationsAdded: z.array(GraphRelation),
+  relationsRemoved: z.array(GraphRelation),
+});
+export type GraphDiff = z.infer<typeof GraphDiff>;
+
+/** Something observed about an entity: the newest observation of its key. */
+export const Fact = z.object({ key: z.string(), value: z.unknown(), observedAt: z.coerce.date() });
+export type Fact = z.infer<typeof Fact>;
+
+/** ServiceView as the API gives it. */
+export const ServiceSummary = z.object({
+  ref: z.string(),
+  name: z.string(),
+  description: z.string(),
+  owner: z.string(),
+  ownerExists: z.boolean(),
+  tier: Tier,
+  lifecycle: Lifecycle,
+  repository: z.string().nullable(),
+  source: z.enum(["registered", "descriptor"]),
+  createdAt: z.coerce.date(),
+});
+export type ServiceSummary = z.infer<typeof ServiceSummary>;
+
+export const ServiceDependency = Dependency.extend({
+  /** True where a descriptor says so; false where it was added by hand. */
+  declared: z.boolean(),
+});
+
+export const ServiceDetail = z.object({
+  service: ServiceSummary,
+  entity: Entity,
+  facts: z.array(Fact),
+  dependencies: z.array(ServiceDependency),
+  dependents: z.array(ServiceDependency),
+});
+export type ServiceDetail = z.infer<typeof ServiceDetail>;
+
+export const Member = z.object({ ref: z.string(), displayName: z.string() });
+
+/** A team. */
+export const GroupView = z.object({
+  ref: z.string(),
+  name: z.string(),
+  title: z.string(),
+  description: z.string(),
+  members: z.array(Member),
+  /** How many services it owns. */
+  services: z.number().int(),
+});
+export type GroupView = z.infer<typeof GroupView>;
+
+export const OrganisationLoaded = z.object({ created: z.array(z.string()), updated: z.array(z.string()), unchanged: z.array(z.string()) });
+export type OrganisationLoaded = z.infer<typeof OrganisationLoaded>;

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { covers, decide, grants, groupRef, guards, SCOPE_OF } from "./access.ts";
 import { Scope, systemPrincipal, type Action, type Principal } from "./model.ts";
