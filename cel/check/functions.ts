@@ -7,6 +7,8 @@ export interface CallContext {
   now: bigint | undefined;
   /** Counts elements or characters about to be made against the allocation limit; ends the evaluation when it is passed. */
   allocate(count: number): void;
+  /** Counts steps of work that no cost reflects, such as comparisons within values; ends the evaluation when there are too many. */
+  work(steps: number): void;
 }
 
 export type Implementation = (args: readonly Value[], context: CallContext) => Value;

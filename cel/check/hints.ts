@@ -2,6 +2,7 @@ import type { Call } from "../syntax/ast.ts";
 import type { FunctionDeclaration, Overload } from "./functions.ts";
 import type { Scope } from "./scope.ts";
 import type { Type } from "./types.ts";
+import { ownTable } from "../values/own-table.ts";
 
 /** What to do about an issue, or undefined if nothing useful can be said. */
 type Hint = string | undefined;
@@ -30,7 +31,7 @@ export function forFunction({ name, target, args }: Call, scope: Scope): Hint {
   return close ? `did you mean '${close}'?` : undefined;
 }
 
-const macros: Record<string, string> = Object.assign(Object.create(null) as object, {
+const macros = ownTable<string>({
   has: "has(a.b)", all: "list.all(x, test)", exists: "list.exists(x, test)", exists_one: "list.exists_one(x, test)",
   map: "list.map(x, result)", filter: "list.filter(x, test)", optMap: "optional.optMap(x, result)",
   transformList: "list.transformList(i, x, result)", transformMap: "map.transformMap(k, v, result)", bind: "cel.bind(x, value, result)",

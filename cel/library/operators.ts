@@ -1,7 +1,7 @@
 import { CelError, type Value, typeNameOf } from "../values/values.ts";
 import { adapt } from "../values/adapt.ts";
 import type { Implementation } from "../check/functions.ts";
-import { TooDeep, compareValues, equals } from "../values/compare.ts";
+import { comparing, compareValues, equals } from "../values/compare.ts";
 import { arithmetic, negate, type Operator } from "../values/numbers.ts";
 import { getEntry } from "../values/maps.ts";
 import { Duration, Timestamp, durationOf, timestampOf } from "../values/time.ts";
@@ -47,14 +47,10 @@ export const order = (test: (sign: number) => boolean): Implementation => ([a, b
   return sign === undefined ? noSuchOverload("_<_", [a!, b!]) : test(sign);
 };
 
-export const isIn: Implementation = ([item, container]) => {
+export const isIn: Implementation = ([item, container], context) => {
   if (!Array.isArray(container)) return getEntry(container as object, item!) !== undefined;
-  try {
-    return container.some((candidate) => equals(adapt(candidate), item!));
-  } catch (error) {
-    if (error instanceof TooDeep) return new CelError("data is nested too deeply to compare");
-    throw error;
-  }
+  context.work(container.length);
+  return comparing(() => container.some((candidate) => equals(adapt(candidate), item!, context)));
 };
 
 const numeric = (operator: Operator, a: Value, b: Value): Value => arithmetic(operator, a, b) ?? noSuchOverload(`_${operator}_`, [a, b]);

@@ -71,7 +71,7 @@ class Search {
     this.#clear(this.#current);
     for (;;) {
       if (match === undefined) this.#add(this.#current, this.#program.start, at, at);
-      if (this.#current.pcs.length === 0) return match;
+      if (this.#current.pcs.length === 0 && match !== undefined) return match;
       if (this.#steps < 0) return "exhausted";
       const rune = this.#text.codePointAt(at);
       const width = rune === undefined ? 1 : rune > 0xffff ? 2 : 1;

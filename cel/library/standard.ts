@@ -30,9 +30,9 @@ function operators(): FunctionTable {
   const ordered = ["bool", "int", "uint", "double", "string", "bytes", "timestamp", "duration"];
   return [
     ...orderings.flatMap(([symbol, id, test]) => ordered.map((type) => [`${id}_${long[type] ?? type}`, `_${symbol}_(${type}, ${type}) -> bool`, order(test)] as const)),
-    ["equals", "_==_(A, A) -> bool", ([a, b]) => equalsValue(a!, b!)],
-    ["not_equals", "_!=_(A, A) -> bool", ([a, b]) => {
-      const same = equalsValue(a!, b!);
+    ["equals", "_==_(A, A) -> bool", ([a, b], context) => equalsValue(a!, b!, context)],
+    ["not_equals", "_!=_(A, A) -> bool", ([a, b], context) => {
+      const same = equalsValue(a!, b!, context);
       return typeof same === "boolean" ? !same : same;
     }],
     ["logical_and", "_&&_(bool, bool) -> bool", ([a, b]) => a === true && b === true],

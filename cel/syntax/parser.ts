@@ -5,6 +5,7 @@ import { TreeBuilder } from "./builder.ts";
 import { tokenize, type Token } from "./lexer.ts";
 import { SyntaxFault } from "./literals.ts";
 import type { MacroTable } from "./macros.ts";
+import { ownTable } from "../values/own-table.ts";
 
 export interface ParseOptions {
   macros: MacroTable;
@@ -309,7 +310,7 @@ class Parser {
   }
 }
 
-const constants: Record<string, Value> = Object.assign(Object.create(null) as object, { true: true, false: false, null: null });
+const constants = ownTable<Value>({ true: true, false: false, null: null });
 const notAField = new Set(["true", "false", "null", "in"]);
 
 function numberValue(kind: string, sign: "" | "-", text: string, at: number): Value {

@@ -7,24 +7,32 @@ import { Duration, Timestamp } from "./time.ts";
 /** Nesting of data that equality and traversal go into; deeper data is an error, never a stack overflow. */
 export const maxDataDepth = 2000;
 
+/** Counts the steps of a comparison: values may share parts so often that walking them never ends. */
+export interface Meter {
+  work(steps: number): void;
+}
+
 /**
  * CEL equality: total over values, numbers compared across types, NaN unequal to itself, values of different kinds unequal.
- * Throws nothing; data nested beyond `maxDataDepth` counts as unequal by the error the caller gets from `equalsValue`.
+ * Throws TooDeep on data nested beyond `maxDataDepth`, and what the meter throws.
  */
-export function equals(a: Value, b: Value, depth = 0): boolean {
+export function equals(a: Value, b: Value, meter: Meter, depth = 0): boolean {
   if (a === b) return true;
   if (typeof a === "string" || typeof b === "string" || typeof a === "boolean" || typeof b === "boolean") return false;
   if (isNumber(a)) return isNumber(b) && compareNumbers(a, b) === 0;
   if (a === null || b === null || isNumber(b)) return false;
   if (depth > maxDataDepth) throw new TooDeep();
   const kind = kindOf(a);
-  return kind === kindOf(b) && sameObject(kind, a as object, b as object, depth + 1);
+  return kind === kindOf(b) && sameObject(kind, a as object, b as object, meter, depth + 1);
 }
 
 /** equals() as a CEL value: an error if the data is nested too deeply to compare. */
-export function equalsValue(a: Value, b: Value): Value {
+export const equalsValue = (a: Value, b: Value, meter: Meter): Value => comparing(() => equals(a, b, meter));
+
+/** Runs something that compares values; too deep a nesting becomes an error value. */
+export function comparing(action: () => Value): Value {
   try {
-    return equals(a, b);
+    return action();
   } catch (error) {
     if (error instanceof TooDeep) return new CelError("data is nested too deeply to compare");
     throw error;
@@ -33,21 +41,24 @@ export function equalsValue(a: Value, b: Value): Value {
 
 export class TooDeep extends Error {}
 
-function sameObject(kind: string, a: object, b: object, depth: number): boolean {
+function sameObject(kind: string, a: object, b: object, meter: Meter, depth: number): boolean {
   switch (kind) {
     case "list": {
       const left = a as unknown[];
       const right = b as unknown[];
-      return left.length === right.length && left.every((item, i) => equals(adapt(item), adapt(right[i]), depth));
+      if (left.length !== right.length) return false;
+      meter.work(left.length);
+      return left.every((item, i) => equals(adapt(item), adapt(right[i]), meter, depth));
     }
-    case "map":
-      return (
-        mapSize(a) === mapSize(b) &&
-        mapKeys(a).every((key) => {
-          const other = getEntry(b, key);
-          return other !== undefined && equals(getEntry(a, key)!, other, depth);
-        })
-      );
+    case "map": {
+      const size = mapSize(a);
+      if (size !== mapSize(b)) return false;
+      meter.work(size);
+      return mapKeys(a).every((key) => {
+        const other = getEntry(b, key);
+        return other !== undefined && equals(getEntry(a, key)!, other, meter, depth);
+      });
+    }
     case "bytes":
       return compareBytes(a as Uint8Array, b as Uint8Array) === 0;
     case "timestamp":
@@ -58,7 +69,7 @@ function sameObject(kind: string, a: object, b: object, depth: number): boolean 
     case "optional": {
       const left = (a as Optional).value;
       const right = (b as Optional).value;
-      return left === undefined || right === undefined ? left === right : equals(left, right, depth);
+      return left === undefined || right === undefined ? left === right : equals(left, right, meter, depth);
     }
     case "opaque":
       return (a as Opaque).typeName === (b as Opaque).typeName && (a as Opaque).equals(b as Opaque);

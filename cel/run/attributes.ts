@@ -1,0 +1,245 @@
+import type { Expr } from "../syntax/ast.ts";
+import { CelError, CelObject, Double, Optional, Uint, Unknown, isAbnormal, none, typeNameOf, type Value } from "../values/values.ts";
+import { adapt } from "../values/adapt.ts";
+import { getEntry, getField } from "../values/maps.ts";
+import { dyn } from "../check/types.ts";
+import type { Compiler } from "./compile.ts";
+import { overBudget, type Eval, type Frame } from "./frame.ts";
+import { readBinding } from "./scope.ts";
+
+/**
+ * A variable, or a value, and what is read below it: `a.b[c].?d`. cel-go evaluates such a chain as one unit, and its cost
+ * model follows: 1 for the chain, 1 for each step taken (interpreter/attributes.go).
+ */
+export interface Attribute {
+  base: Eval;
+  /** The host's variable it begins with: what is unknown is known by it. */
+  root: string | undefined;
+  /** A condition has no cost of its own: only its test and its branch do. */
+  conditional: boolean;
+  steps: Step[];
+}
+
+interface Step {
+  key: { value: Value } | { run: Eval };
+  optional: boolean;
+  /** Asks only whether the key is there: has(). */
+  test: boolean;
+  node: number;
+}
+
+/** The chain that a node is, or undefined if it is none. */
+export function planAttribute(compiler: Compiler, node: Expr): Attribute | undefined {
+  const reference = compiler.checked.referenceOf(node);
+  if (reference?.kind === "variable" || reference?.kind === "local" || reference?.kind === "undeclared") {
+    if (node.kind !== "call") return variable(compiler, node, reference);
+  }
+  if (node.kind === "select") return withStep(compiler, node.operand, { key: { value: node.field }, optional: false, test: node.test, node: node.id });
+  if (node.kind !== "call" || node.target !== undefined) return undefined;
+  switch (node.name) {
+    case "_[_]":
+    case "_[?_]":
+    case "_?._":
+      return withStep(compiler, node.args[0]!, { key: indexKey(compiler, node.args[1]!), optional: node.name !== "_[_]", test: false, node: node.id });
+    case "_?_:_":
+      return conditional(compiler, node.args as [Expr, Expr, Expr]);
+    default:
+      return undefined;
+  }
+}
+
+/** The chain as a function. `counted`: as a node of its own, not as a branch or an index, which costs 1 less. */
+export function resolveAttribute(compiler: Compiler, attribute: Attribute, node: Expr, counted: boolean): Eval {
+  const { steps, conditional: free } = attribute;
+  const tests = steps.at(-1)?.test === true;
+  const own = counted && !free ? 1 : 0;
+  const charge = tests && counted ? own - 1 : own;
+  const read = compiler.options.observe ? observed(attribute) : steps.length === 0 ? attribute.base : walk(attribute);
+  if (charge === 0) return read;
+  const { id } = node;
+  return (frame) => {
+    const value = read(frame);
+    if ((frame.cost += charge) > frame.budget) overBudget(id);
+    return value;
+  };
+}
+
+function variable(compiler: Compiler, node: Expr, reference: { kind: string; name: string }): Attribute {
+  const { id } = node;
+  if (reference.kind === "undeclared") {
+    const missing = `no such attribute(s): ${reference.name}`;
+    return { base: () => new CelError(missing, id), root: undefined, conditional: false, steps: [] };
+  }
+  if (reference.kind === "local") {
+    const { slot, init } = compiler.slots.local(reference.name);
+    const base: Eval = init ? (frame) => (frame.slots[slot] ??= init(frame)) : (frame) => frame.slots[slot]!;
+    return { base, root: undefined, conditional: false, steps: [] };
+  }
+  const { name } = reference;
+  const slot = compiler.slots.global(name);
+  const type = compiler.variableType(name) ?? dyn;
+  const base: Eval = (frame) => (frame.slots[slot] ??= located(readBinding(frame, name, type), id));
+  return { base, root: name, conditional: false, steps: [] };
+}
+
+function located(value: Value, node: number): Value {
+  if (value instanceof CelError && value.node === 0) value.node = node;
+  return value;
+}
+
+function withStep(compiler: Compiler, operand: Expr, step: Step): Attribute {
+  const inner = isConstant(compiler, operand) ? undefined : planAttribute(compiler, operand);
+  const attribute = inner ?? { base: compiler.run(operand), root: undefined, conditional: false, steps: [] };
+  attribute.steps.push(step);
+  return attribute;
+}
+
+const isConstant = (compiler: Compiler, node: Expr): boolean => compiler.checked.referenceOf(node)?.kind === "constant";
+
+function indexKey(compiler: Compiler, index: Expr): Step["key"] {
+  const attribute = isConstant(compiler, index) ? undefined : planAttribute(compiler, index);
+  if (attribute) return { run: resolveAttribute(compiler, attribute, index, false) };
+  const plan = compiler.plan(index);
+  if (plan.constant) return plan.constant;
+  const { run } = plan;
+  const { id } = index;
+  // A computed index counts as a chain of its own.
+  return {
+    run: (frame) => {
+      const value = run(frame);
+      if (++frame.cost > frame.budget) overBudget(id);
+      return value;
+    },
+  };
+}
+
+function conditional(compiler: Compiler, [test, then, otherwise]: [Expr, Expr, Expr]): Attribute {
+  const testRun = compiler.run(test);
+  const branch = (node: Expr): Eval => {
+    const attribute = isConstant(compiler, node) ? undefined : planAttribute(compiler, node);
+    return attribute ? resolveAttribute(compiler, attribute, node, false) : compiler.run(node);
+  };
+  const [thenRun, otherwiseRun] = [branch(then), branch(otherwise)];
+  const { id } = test;
+  const base: Eval = (frame) => {
+    const value = testRun(frame);
+    if (value === true) return thenRun(frame);
+    if (value === false) return otherwiseRun(frame);
+    return isAbnormal(value) ? value : new CelError(`no such overload: the condition is a ${typeNameOf(value)}`, id);
+  };
+  return { base, root: undefined, conditional: true, steps: [] };
+}
+
+function walk({ base, steps }: Attribute): Eval {
+  const fields = steps.map(({ key, optional, test }) => ("value" in key && typeof key.value === "string" && !optional && !test ? key.value : undefined));
+  if (!fields.every((field) => field !== undefined)) return (frame) => take(frame, base(frame), steps, 0);
+  if (fields.length === 1) return oneField(base, fields[0]!, steps[0]!.node);
+  const nodes = steps.map(({ node }) => node);
+  return (frame) => {
+    let value = base(frame);
+    if (value instanceof Optional) return take(frame, value, steps, 0);
+    for (let i = 0; i < fields.length; i++) {
+      if (value instanceof CelObject && isAbnormal(value)) return value;
+      value = readField(value, fields[i]!, nodes[i]!);
+      if (++frame.cost > frame.budget) overBudget(nodes[i]!);
+    }
+    return value;
+  };
+}
+
+/** The commonest chain by far, unrolled. */
+function oneField(base: Eval, field: string, node: number): Eval {
+  const steps: Step[] = [{ key: { value: field }, optional: false, test: false, node }];
+  return (frame) => {
+    const operand = base(frame);
+    if (operand instanceof CelObject && (operand instanceof Optional || isAbnormal(operand))) return take(frame, operand, steps, 0);
+    const value = readField(operand, field, node);
+    if (++frame.cost > frame.budget) overBudget(node);
+    return value;
+  };
+}
+
+/** Takes the steps from a value on. Below an optional every step is one that may find nothing. */
+function take(frame: Frame, start: Value, steps: readonly Step[], from: number, visit?: (step: Step, key: Value, value: Value) => Value): Value {
+  let value = start;
+  let optional = false;
+  if (value instanceof Optional && from < steps.length) {
+    optional = true;
+    if (value.value === undefined) return steps.at(-1)!.test ? false : value;
+    value = value.value;
+  }
+  for (let i = from; i < steps.length; i++) {
+    const step = steps[i]!;
+    if (isAbnormal(value)) return value;
+    optional ||= step.optional;
+    const key = "value" in step.key ? step.key.value : step.key.run(frame);
+    if (isAbnormal(key)) return key;
+    let found = lookUp(value, key, step.node, optional || step.test);
+    if (found === undefined && optional && !step.test) return none;
+    if (++frame.cost > frame.budget) overBudget(step.node);
+    if (visit && found !== undefined) found = visit(step, key, found);
+    if (step.test) return found !== undefined && isAbnormal(found) ? found : found !== undefined;
+    value = found!;
+  }
+  return optional && !isAbnormal(value) ? new Optional(value) : value;
+}
+
+/** The observed form: records what each step gives, and stops at what is unknown. */
+function observed({ base, root, steps }: Attribute): Eval {
+  return (frame) => {
+    if (root === undefined || frame.unknowns.length === 0)
+      return take(frame, base(frame), steps, 0, (step, _key, value) => {
+        frame.trace?.set(step.node, value);
+        return value;
+      });
+    const path = [root];
+    for (const { key } of steps) {
+      const value = "value" in key ? key.value : undefined;
+      if (value === undefined) break; // what a computed key reads is seen by its own chain
+      path.push(String(value));
+    }
+    const hidden = frame.unknowns.filter(({ segments }) => segments.every((segment, i) => i >= path.length || segment === path[i] || segment === "*"));
+    if (hidden.length > 0) return new Unknown(hidden.map(({ text }) => text));
+    return take(frame, base(frame), steps, 0, (step, _key, value) => {
+      frame.trace?.set(step.node, value);
+      return value;
+    });
+  };
+}
+
+/** A field of a map, or an error. */
+function readField(value: Value, field: string, node: number): Value {
+  if (typeof value === "object" && value !== null) {
+    if (!(value instanceof CelObject)) {
+      if (Object.hasOwn(value, field) && !Array.isArray(value)) {
+        const raw = (value as Record<string, unknown>)[field];
+        if (typeof raw === "string") return raw;
+        if (raw !== undefined && !(value instanceof Map)) return adapt(raw);
+      }
+    }
+    const found = lookUp(value, field, node, false);
+    return found!;
+  }
+  return lookUp(value, field, node, false)!;
+}
+
+/** What is under a key or index; undefined if it is not there and may be missing, else an error that says so. */
+function lookUp(container: Value, key: Value, node: number, mayMiss: boolean): Value | undefined {
+  if (Array.isArray(container)) return element(container, key, node, mayMiss);
+  const isMap = typeof container === "object" && container !== null && !(container instanceof Uint8Array) && (!(container instanceof CelObject) || container.kind === "map");
+  if (isMap) {
+    const found = typeof key === "string" ? getField(container, key) : getEntry(container, key);
+    if (found !== undefined) return located(found, node);
+  }
+  if (mayMiss) return undefined;
+  const name = typeof key === "string" ? key : String(key instanceof Uint || key instanceof Double ? key.value : key);
+  return new CelError(isMap ? `no such key: ${name}` : `type ${typeNameOf(container)} has no field ${name}`, node);
+}
+
+function element(list: readonly unknown[], key: Value, node: number, mayMiss: boolean): Value | undefined {
+  const index = key instanceof Uint ? Number(key.value) : key instanceof Double ? key.value : typeof key === "number" || typeof key === "bigint" ? Number(key) : Number.NaN;
+  if (!Number.isInteger(index)) return mayMiss ? undefined : new CelError(`invalid list index of type ${typeNameOf(key)}`, node);
+  if (index >= 0 && index < list.length) return located(adapt(list[index]), node);
+  return mayMiss ? undefined : new CelError(`index out of bounds: ${index}`, node);
+}
+
