@@ -1,4 +1,4 @@
-import { matchFile, parse } from "codeowners-utils";
+import ignore from "ignore";
 import type { CodeOwnerGroup } from "./model.ts";
 
 /** Where CODEOWNERS may lie; the first that is there holds. Source: GitHub, "About code owners". */
@@ -17,10 +17,10 @@ export function ownersOf(
   files: readonly string[],
   approvers: readonly Person[],
 ): CodeOwnerGroup[] {
-  const entries = parse(codeOwners ?? "");
+  const lines = linesOf(codeOwners ?? "");
   const groups = new Map<string, { owners: string[]; files: string[] }>();
   for (const file of files) {
-    const named = matchFile(file, entries)?.owners ?? [];
+    const named = lines.findLast((line) => line.matches(file))?.owners ?? [];
     const owners = named.length > 0 ? named : [repositoryOwner];
     const key = [...owners].sort().join(" ");
     const group = groups.get(key) ?? { owners, files: [] };
@@ -45,4 +45,22 @@ export function isOwner(owner: string, { ref, groups }: Person): boolean {
   const means = (kindOfRef: string, of: string) =>
     (kind === undefined || kind.toLowerCase() === kindOfRef) && of.toLowerCase() === `${kindOfRef}:${namespace}/${name}`.toLowerCase();
   return means("user", ref) || groups.some((group) => means("group", group));
+}
+
+/**
+ * The lines of a CODEOWNERS file: a pattern as in .gitignore, which knows case here, then owners. Unlike in .gitignore `docs/*` means the files in docs alone,
+ * not what lies deeper, and there is no negation. Source: GitHub, "CODEOWNERS syntax".
+ */
+function linesOf(text: string): { matches: (file: string) => boolean; owners: string[] }[] {
+  return text
+    .split(/\r?\n/)
+    .map((line) => line.replace(/(^|\s)#.*$/, "").trim())
+    .filter((line) => line !== "" && !line.startsWith("!"))
+    .map((line) => {
+      const [pattern, ...owners] = line.split(/(?<!\\)\s+/);
+      const rule = ignore({ ignorecase: false, allowRelativePaths: true }).add(pattern!);
+      const shallow = pattern!.endsWith("/*");
+      const folderOf = (file: string) => file.slice(0, Math.max(0, file.lastIndexOf("/")));
+      return { owners, matches: (file) => rule.ignores(file) && !(shallow && folderOf(file) !== "" && rule.ignores(folderOf(file))) };
+    });
 }

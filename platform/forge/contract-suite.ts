@@ -20,8 +20,8 @@ export const at = new Date("2026-03-01T12:00:00Z");
 
 /** Files as a plan has them: text, a script, an image. */
 export const someFiles = (files: Record<string, string> = {}): TreeFile[] =>
-  Object.entries({ "README.md": "# Orders\n", "src/main.ts": "export const answer = 42;\n", CODEOWNERS: "* @team-a\n", ...files }).map(([path, content]) =>
-    TreeFile.parse({ path, content }),
+  Object.entries({ "README.md": "# Orders\n", "src/main.ts": "export const answer = 42;\n", CODEOWNERS: "* @team-a\n", ...files }).map(
+    ([path, content]) => TreeFile.parse({ path, content }),
   );
 
 /** Runs the git client of a person, with nothing of this machine's configuration; gives what it said. */
@@ -79,19 +79,49 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
       const head = (await git(into, "rev-parse", "HEAD")).out.trim();
       return { ...pushed, head };
     };
-    const open = (repository: string, branch: string) => forge.openChange({ repository, branch, title: `Merge ${branch}`, description: "", author: author.ref });
+    const open = (repository: string, branch: string) =>
+      forge.openChange({ repository, branch, title: `Merge ${branch}`, description: "", author: author.ref });
 
     test("createRepository() refuses names and paths that reach outside, and keeps nothing of them", async () => {
       for (const bad of ["", "../escape", "a/b", ".git", "UPPER", "x".repeat(64), "-rf", "a..b", "con\0"])
-        await expect(forge.createRepository({ name: bad, owner: "group:default/team-a", files: someFiles(), message: "Begin", author, at })).rejects.toMatchObject({
+        await expect(
+          forge.createRepository({ name: bad, owner: "group:default/team-a", files: someFiles(), message: "Begin", author, at }),
+        ).rejects.toMatchObject({
           code: "forge.name_invalid",
         });
-      for (const path of ["../x", "/etc/passwd", "a/../../x", ".git/config", "a/.GIT/hooks/pre-receive", "git~1/x", ".git. /x", "a//b", "", "a/./b", ".g\u200Cit/config", "a\nb"])
+      for (const path of [
+        "../x",
+        "/etc/passwd",
+        "a/../../x",
+        ".git/config",
+        "a/.GIT/hooks/pre-receive",
+        "git~1/x",
+        ".git. /x",
+        "a//b",
+        "",
+        "a/./b",
+        ".g\u200Cit/config",
+        "a\nb",
+      ])
         await expect(
-          forge.createRepository({ name: "escape", owner: "group:default/team-a", files: someFiles({ [path]: "x" }), message: "Begin", author, at }),
+          forge.createRepository({
+            name: "escape",
+            owner: "group:default/team-a",
+            files: someFiles({ [path]: "x" }),
+            message: "Begin",
+            author,
+            at,
+          }),
         ).rejects.toMatchObject({ code: "forge.file_refused" });
       await expect(
-        forge.createRepository({ name: "escape", owner: "group:default/team-a", files: someFiles({ src: "both file and folder" }), message: "Begin", author, at }),
+        forge.createRepository({
+          name: "escape",
+          owner: "group:default/team-a",
+          files: someFiles({ src: "both file and folder" }),
+          message: "Begin",
+          author,
+          at,
+        }),
       ).rejects.toMatchObject({ code: "forge.file_refused" });
       await expect(forge.head("escape")).rejects.toMatchObject({ code: "forge.repository_missing" });
     });
@@ -101,7 +131,9 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
       const [first, second] = await Promise.all([forge.createRepository(input), forge.createRepository(input)]);
       expect(second).toEqual(first);
       expect(await forge.createRepository(input)).toEqual(first);
-      await expect(forge.createRepository({ ...input, files: someFiles({ "more.txt": "more" }) })).rejects.toMatchObject({ code: "forge.repository_exists" });
+      await expect(forge.createRepository({ ...input, files: someFiles({ "more.txt": "more" }) })).rejects.toMatchObject({
+        code: "forge.repository_exists",
+      });
 
       const rivals = await Promise.allSettled([
         forge.createRepository({ ...input, name: "rivals", files: someFiles({ who: "one" }) }),
@@ -129,7 +161,10 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
         await expect(forge.createBranch({ ...input, branch })).rejects.toMatchObject({ code: "forge.branch_invalid" });
       await expect(forge.createBranch({ ...input, repository: "nowhere" })).rejects.toMatchObject({ code: "forge.repository_missing" });
       expect(await forge.readFile(name, made.commit, "häuser/öl.txt")).toBe("Grüße\n");
-      expect((await forge.listFiles(name, "first-change")).find(({ path }) => path === "run.sh")).toMatchObject({ mode: "100755", sizeBytes: 10 });
+      expect((await forge.listFiles(name, "first-change")).find(({ path }) => path === "run.sh")).toMatchObject({
+        mode: "100755",
+        sizeBytes: 10,
+      });
     });
 
     test("readFile() gives undefined for what is not there, and speaks no other revision syntax than branches and commits", async () => {
@@ -137,7 +172,17 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
       expect(await forge.readFile(name, "main", "README.md")).toBe("# Orders\n");
       for (const path of ["nothing", "src", "../README.md", "/README.md", "src/../README.md", "", "README.md/", "./README.md"])
         expect(await forge.readFile(name, commit, path)).toBeUndefined();
-      for (const revision of ["HEAD", "main~0", "main^{tree}", "main:README.md", "--help", commit.slice(0, 12), "0".repeat(40), "", "refs/heads/main"])
+      for (const revision of [
+        "HEAD",
+        "main~0",
+        "main^{tree}",
+        "main:README.md",
+        "--help",
+        commit.slice(0, 12),
+        "0".repeat(40),
+        "",
+        "refs/heads/main",
+      ])
         await expect(forge.readFile(name, revision, "README.md")).rejects.toMatchObject({ code: "forge.revision_missing" });
     });
 
@@ -152,10 +197,18 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
       const into = await clone(name);
       await writeFile(join(into, "README.md"), "# Mine\n");
       await git(into, "commit", "--quiet", "-am", "Straight to main");
-      for (const args of [["HEAD:main"], ["--force", "HEAD:main"], ["--delete", "main"], ["--force", "HEAD:main", "HEAD:refs/heads/other"], ["HEAD:refs/changes/1/head"], ["HEAD:refs/platform/x"]]) {
+      for (const args of [
+        ["HEAD:main"],
+        ["--force", "HEAD:main"],
+        ["--delete", "main"],
+        ["--force", "HEAD:main", "HEAD:refs/heads/other"],
+        ["HEAD:refs/changes/1/head"],
+        ["HEAD:refs/platform/x"],
+      ]) {
         const pushed = await git(into, "push", "origin", ...args);
         expect(pushed.code).not.toBe(0);
-        if (args.at(-1) === "main" || args.at(-1) === "HEAD:main") expect(pushed.said).toMatch(/remote: main is protected[^]*remote:   cairn changes open orders-\d+ --branch/);
+        if (args.at(-1) === "main" || args.at(-1) === "HEAD:main")
+          expect(pushed.said).toMatch(/remote: main is protected[^]*remote:   cairn changes open orders-\d+ --branch/);
       }
       expect(await forge.head(name)).toBe(commit);
       expect(await forge.head(name, "other")).toBeUndefined();
@@ -173,7 +226,16 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
       await expect(open(name, "main")).rejects.toMatchObject({ code: "forge.branch_is_default" });
       const [change, again] = await Promise.all([open(name, "better"), open(name, "better")]);
       expect(again).toEqual(change);
-      expect(change).toMatchObject({ number: 1, head: pushed.head, base: commit, state: "open", mergeable: true, conflicts: [], approvals: [], checks: [] });
+      expect(change).toMatchObject({
+        number: 1,
+        head: pushed.head,
+        base: commit,
+        state: "open",
+        mergeable: true,
+        conflicts: [],
+        approvals: [],
+        checks: [],
+      });
       expect(await forge.changes({ repository: name, state: "open" })).toEqual([change]);
 
       const next = await push(into, "better", { "README.md": "# Orders, best\n" }, "better");
@@ -199,8 +261,16 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
       await open(name, "checked");
       const check = { name: "ci", state: "running" as const, summary: "building", details: [], link: null };
       await forge.setCheck(name, head, check);
-      await forge.setCheck(name, head, { ...check, state: "failed", summary: "2 tests failed", details: ["a", "b"], link: "/api/ci-runs/1" });
-      expect((await forge.change(name, 1)).checks).toMatchObject([{ name: "ci", state: "failed", summary: "2 tests failed", details: ["a", "b"], link: "/api/ci-runs/1" }]);
+      await forge.setCheck(name, head, {
+        ...check,
+        state: "failed",
+        summary: "2 tests failed",
+        details: ["a", "b"],
+        link: "/api/ci-runs/1",
+      });
+      expect((await forge.change(name, 1)).checks).toMatchObject([
+        { name: "ci", state: "failed", summary: "2 tests failed", details: ["a", "b"], link: "/api/ci-runs/1" },
+      ]);
       await expect(forge.setCheck(name, "0".repeat(40), check)).rejects.toMatchObject({ code: "forge.revision_missing" });
       await push(into, "checked", { "a.txt": "b" }, "checked");
       expect((await forge.change(name, 1)).checks).toEqual([]);
@@ -208,7 +278,14 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
 
     test("checkout() puts exactly the commit into an empty folder", async () => {
       const { name } = await aRepository();
-      const { commit } = await forge.createBranch({ repository: name, branch: "code", files: someFiles({ "b.txt": "b" }), message: "b", author, at });
+      const { commit } = await forge.createBranch({
+        repository: name,
+        branch: "code",
+        files: someFiles({ "b.txt": "b" }),
+        message: "b",
+        author,
+        at,
+      });
       const into = join(folder, `checkout-${name}`);
       await forge.checkout(name, commit, into);
       expect((await git(into, "rev-parse", "HEAD")).out.trim()).toBe(commit);
@@ -223,7 +300,14 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
       await forge.removeRepository(name);
       await forge.removeRepository(name);
       await expect(forge.head(name)).rejects.toMatchObject({ code: "forge.repository_missing" });
-      await forge.createRepository({ name, owner: "group:default/team-a", files: someFiles({ other: "content" }), message: "Begin", author, at });
+      await forge.createRepository({
+        name,
+        owner: "group:default/team-a",
+        files: someFiles({ other: "content" }),
+        message: "Begin",
+        author,
+        at,
+      });
       expect(await forge.readFile(name, "main", "other")).toBe("content");
     });
   });

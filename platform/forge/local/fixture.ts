@@ -56,7 +56,8 @@ export async function startForge(db: Db, options: { maxPushBytes?: number; folde
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerFaults(app);
-  const authenticate = ({ headers }: { headers: { authorization?: string } }) => people[tokenOfHeader(headers.authorization ?? "") as keyof typeof people];
+  const authenticate = ({ headers }: { headers: { authorization?: string } }) =>
+    people[tokenOfHeader(headers.authorization ?? "") as keyof typeof people];
   app.decorateRequest("can", async () => {});
   app.addHook("onRequest", async (request) => {
     const principal = authenticate(request);

@@ -210,7 +210,7 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
         const tree = gitTreeId(files);
         if (head !== undefined) {
           const seconds = Math.floor(at.getTime() / 1000);
-          const log = await git.run(repository, ["log", "--max-count=1000", "--format=%H %T %at", head]);
+          const log = await git.run(repository, ["log", "--max-count=1000", "--format=%H %T %at", head, `^${main}`]);
           const made = log.stdout
             .toString()
             .split("\n")

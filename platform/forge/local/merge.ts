@@ -25,6 +25,7 @@ export async function prepareMerge(
     for (const other of await merging(tx, repository)) await finish(tx, clock, git, other); // one at a time, each on top of the one before
     const row = await changeRow(tx, repository, number);
     if (row.state === "open" && row.head !== head) throw headMoved(number, head, row.head);
+    if (row.state === "merged" && row.head === head) return; // by somebody at the same time
     if (!answer.allowed) throw mergeRefused(answer);
     if (row.state !== change.state || row.head !== change.head) throw headMoved(number, change.head, row.head);
     const parent = await mainHead(git, repository);
