@@ -45,6 +45,7 @@ export function run(program: string, args: readonly string[], options: RunOption
     const stdout = collect(child.stdout, maxBytes, (line) => options.onLine?.(line, "stdout"));
     const stderr = collect(child.stderr, maxBytes, (line) => options.onLine?.(line, "stderr"));
     let timedOut = false;
+    let draining: NodeJS.Timeout | undefined;
     const kill = () => killGroup(child.pid, "SIGKILL");
     const timer =
       options.timeoutSeconds === undefined
@@ -56,13 +57,21 @@ export function run(program: string, args: readonly string[], options: RunOption
     options.signal?.addEventListener("abort", kill, { once: true });
     const cleanUp = () => {
       clearTimeout(timer);
+      clearTimeout(draining);
       options.signal?.removeEventListener("abort", kill);
     };
     child.once("error", (error) => {
       cleanUp();
       reject(error);
     });
-    child.once("exit", kill);
+    child.once("exit", () => {
+      kill();
+      // One that left the group and still holds the pipes must not keep us waiting: what was written before the exit is read long before this.
+      draining = setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, 2000);
+    });
     child.once("close", (code, signal) => {
       cleanUp();
       resolve({

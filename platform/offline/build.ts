@@ -1,0 +1,21 @@
+import { messageOf } from "../kernel/faults.ts";
+import { cairnCi } from "../offline.ts";
+
+// The process in which the runner lets a build happen: `node build.ts FOLDER OUT`. Tells what happens as JSON, a line each, on standard output.
+const [folder, out] = process.argv.slice(2);
+if (folder === undefined || out === undefined) {
+  console.error("usage: node build.ts FOLDER OUT");
+  process.exit(2);
+}
+try {
+  const result = await cairnCi({
+    folder,
+    out,
+    asRunner: true,
+    onEvent: (event) => void process.stdout.write(`${JSON.stringify(event)}\n`),
+  });
+  process.exitCode = result.state === "passed" ? 0 : 1;
+} catch (error) {
+  console.error(messageOf(error));
+  process.exitCode = 70;
+}
