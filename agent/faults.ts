@@ -61,14 +61,6 @@ export const postgresDown = (because: string) =>
 export const targetUnknown = (target: TargetName) =>
   new Fault("not_found", "runtime.target_unknown", `${name(target)} has no address here`, "Deploy it first.");
 
-export const revisionUnknown = (target: TargetName, revision: string) =>
-  new Fault(
-    "not_found",
-    "runtime.revision_unknown",
-    `${name(target)} has no revision ${revision}`,
-    "Deploy it first, or name one that runs.",
-  );
-
 export const revisionLeaving = (target: TargetName, revision: string) =>
   new Fault(
     "conflict",

@@ -1,29 +1,49 @@
 import { realpathSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { systemClock } from "@cairn/platform/kernel/clock.ts";
 import { places } from "@cairn/platform/kernel/config.ts";
 import { createLog } from "@cairn/platform/kernel/log.ts";
+import { openSecretStore } from "@cairn/platform/secrets/local/store.ts";
 import packageJson from "./package.json" with { type: "json" };
 import { serveControl, type Operations } from "./control.ts";
-import { Keeper } from "./keeper/keeper.ts";
+import { DataPlane } from "./data-plane.ts";
+import { inheritedSockets, Keeper } from "./keeper/keeper.ts";
 import { takeLock } from "./lock.ts";
+import type { AgentStatus } from "./model.ts";
 import { agentPlaces, controlToken, privateFolder } from "./places.ts";
 import { PostgresKeeper } from "./postgres/supervise.ts";
-import type { AgentStatus } from "./model.ts";
+import { readLogQuery, readSpec, readTarget } from "./requests.ts";
+import { findIsolation } from "./services/isolation.ts";
 
 /** The data plane of one home: `main.ts HOME [--no-postgres]`. Exit 0: it was asked to stop; 75: another agent runs for this home; else its keeper starts it again. */
 const [wantedHome, ...flags] = process.argv.slice(2);
 if (!wantedHome) throw new Error("usage: main.ts HOME [--no-postgres]");
 const home = realpathSync(wantedHome);
-const startedAt = new Date();
+const startedAt = systemClock.now();
 const log = createLog("agent");
 
 const lock = await takeLock(home);
 if (!lock) process.exit(75);
+const own = agentPlaces(home);
 await privateFolder(places(home).agent);
 await mkdir(places(home).logs, { recursive: true, mode: 0o700 });
 
 const keeper = new Keeper(log);
-const postgres = new PostgresKeeper({ folder: places(home).postgres, logFile: agentPlaces(home).postgresLog, log });
+const postgres = new PostgresKeeper({ folder: places(home).postgres, logFile: own.postgresLog, log });
+const isolation = await findIsolation(home);
+const plane = new DataPlane({
+  clock: systemClock,
+  log,
+  secrets: openSecretStore(home),
+  isolation,
+  keeper,
+  journalFile: own.journal,
+  logsFolder: own.serviceLogs,
+});
+
+// Addresses first: whoever has connected meanwhile waits for us.
+const dead = await plane.open(inheritedSockets(process.env));
+await keeper.renew();
 
 const operations: Operations = {
   "GET /ping": async () => ({ pid: process.pid }),
@@ -33,14 +53,32 @@ const operations: Operations = {
     setImmediate(() => void stop("asked over the control socket"));
     return { pid: process.pid };
   },
+  "POST /restart": async () => {
+    setImmediate(() => void restart());
+    return { pid: process.pid };
+  },
+  "GET /targets": async () => plane.targets(),
+  "PUT /targets/:service/:environment": async ({ path }) => plane.ensureTarget(readTarget(path)),
+  "GET /targets/:service/:environment": async ({ path }) => plane.observe(readTarget(path)),
+  "DELETE /targets/:service/:environment": async ({ path }) => plane.remove(readTarget(path)),
+  "PUT /targets/:service/:environment/weights": async ({ path, body }) => plane.setWeights(readTarget(path), body),
+  "GET /targets/:service/:environment/logs": async ({ path, query }) => plane.logs(readTarget(path), readLogQuery(query)),
+  "PUT /targets/:service/:environment/revisions/:id": async ({ path, body }) =>
+    plane.deploy(readTarget(path), readSpec(body, path.id ?? "")),
+  "DELETE /targets/:service/:environment/revisions/:id": async ({ path }) => plane.retire(readTarget(path), path.id ?? ""),
 };
+const control = await serveControl({ socket: own.socket, token: await controlToken(home), operations, log });
 
-const control = await serveControl({ socket: agentPlaces(home).socket, token: await controlToken(home), operations, log });
-await keeper.renew();
-if (!flags.includes("--no-postgres")) postgres.start();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
 process.on("SIGHUP", () => {});
 log.info({ home, pid: process.pid }, "the agent is up");
+if (flags.includes("--no-postgres")) plane.restore(dead);
+else {
+  postgres.start();
+  // Services that are to be started find their database there; after the agent's death alone they live and need no start.
+  if (dead.length > 0) await postgres.url(20).catch(() => {});
+  plane.restore(dead);
+}
 
 function status(): AgentStatus {
   return {
@@ -51,19 +89,31 @@ function status(): AgentStatus {
     memoryBytes: process.memoryUsage.rss(),
     postgres: postgres.status(),
     keeperPid: keeper.pid,
-    isolation: { ownUser: false, memory: "watchdog" },
-    targets: [],
+    isolation: { ownUser: isolation.ownUser, memory: "watchdog" },
+    targets: plane.status(),
   };
 }
 
-let stopping = false;
+let ending = false;
 async function stop(because: string): Promise<void> {
-  if (stopping) return;
-  stopping = true;
+  if (ending) return;
+  ending = true;
   log.info({ because }, "stopping");
   keeper.stop();
   control.close();
+  await plane.stop();
   await postgres.stop();
   log.info("stopped");
   process.exit(0);
+}
+
+/** Ends without the services; the keeper, which waits for our end, starts the agent anew. */
+async function restart(): Promise<void> {
+  if (ending) return;
+  ending = true;
+  log.info("restarting");
+  control.close();
+  await plane.pauseFronts();
+  await postgres.stop();
+  process.exit(1);
 }

@@ -1,0 +1,399 @@
+import type { Server } from "node:http";
+import { closeSync } from "node:fs";
+import { chmod, mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "@cairn/platform/kernel/clock.ts";
+import { messageOf } from "@cairn/platform/kernel/faults.ts";
+import type { Log } from "@cairn/platform/kernel/log.ts";
+import type { SecretStore } from "@cairn/platform/secrets/contract.ts";
+import { revisionHasTraffic, revisionLeaving, targetUnknown, unhealthy } from "./faults.ts";
+import { journalWriter, readJournal, type Journal, type RevisionRecord, type TargetRecord } from "./journal.ts";
+import type { Keeper } from "./keeper/keeper.ts";
+import type { AgentLogLine, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
+import type { Arm, Route } from "./proxy/forward.ts";
+import { closeFront, openFront } from "./proxy/front.ts";
+import { Split } from "./proxy/split.ts";
+import { Upgrades } from "./proxy/upgrade.ts";
+import { readWeights } from "./requests.ts";
+import { Instance } from "./services/instance.ts";
+import { freeUser, type Isolation } from "./services/isolation.ts";
+import { readLogs, RevisionLogs } from "./services/logs.ts";
+import { readWorkload } from "./services/manifest.ts";
+import { freePort } from "./services/ports.ts";
+import { unpack } from "./services/unpack.ts";
+
+export interface DataPlaneParts {
+  clock: Clock;
+  log: Log;
+  secrets: SecretStore;
+  isolation: Isolation;
+  keeper: Keeper;
+  journalFile: string;
+  logsFolder: string;
+}
+
+/** A target as it runs: its record, its address, its instances. */
+interface Live {
+  record: TargetRecord;
+  front: Server | undefined;
+  problem: string | null;
+  route: Route;
+  split: Split<Arm>;
+  instances: Map<string, Instance>;
+  /** Deployments under way. */
+  deploying: Map<string, Promise<void>>;
+  retiring: Map<string, Promise<void>>;
+}
+
+/** Services behind stable addresses: what the journal says is what runs. */
+export class DataPlane {
+  readonly #parts: DataPlaneParts;
+  readonly #targets = new Map<string, Live>();
+  readonly #opening = new Map<string, Promise<Live>>();
+  readonly #upgrades = new Upgrades();
+  readonly #save: () => Promise<void>;
+
+  constructor(parts: DataPlaneParts) {
+    this.#parts = parts;
+    this.#save = journalWriter(parts.journalFile, () => this.#journal());
+  }
+
+  /** Takes up the journal: addresses first, on kept sockets where there are some, then the services that live. Gives those that must be started. */
+  async open(sockets: Map<number, number>): Promise<Instance[]> {
+    const { targets } = await readJournal(this.#parts.journalFile);
+    for (const record of targets) {
+      const live = this.#live(record);
+      for (const revision of record.revisions) live.instances.set(revision.spec.id, this.#instance(live, revision));
+      this.#deal(live);
+      this.#targets.set(keyOf(record), live);
+    }
+    const instances = [...this.#targets.values()].flatMap((live) => [...live.instances.values()]);
+    const dead = instances.filter((instance) => !instance.adopt());
+    await Promise.all([...this.#targets.values()].map((live) => this.#listen(live, sockets.get(live.record.port))));
+    const ports = new Set(targets.map(({ port }) => port));
+    for (const [port, fd] of sockets) if (!ports.has(port)) closeSync(fd);
+    for (const instance of instances) if (!dead.includes(instance)) instance.begin();
+    this.#takeUpRest();
+    await this.#sweep();
+    return dead;
+  }
+
+  /** Starts what does not live any more, as it was. */
+  restore(dead: readonly Instance[]): void {
+    for (const instance of dead) {
+      if (instance.record.process !== null) instance.record.restarts += 1;
+      instance.begin();
+    }
+  }
+
+  async ensureTarget(target: TargetName): Promise<{ url: string }> {
+    return { url: urlOf((await this.#ensure(target)).record.port) };
+  }
+
+  /** Starts a revision without traffic and waits until it is healthy. Throws `runtime.unhealthy` or what unpacking and the manifests throw, and then leaves nothing. */
+  async deploy(target: TargetName, spec: RevisionSpec): Promise<void> {
+    readWorkload(spec.manifests);
+    const live = await this.#ensure(target);
+    if (live.retiring.has(spec.id)) throw revisionLeaving(target, spec.id);
+    const under = live.deploying.get(spec.id) ?? this.#deploy(live, spec).finally(() => live.deploying.delete(spec.id));
+    live.deploying.set(spec.id, under);
+    return under;
+  }
+
+  async setWeights(target: TargetName, body: unknown): Promise<void> {
+    const live = this.#find(target);
+    const weights = readWeights(body, (revision) => live.instances.has(revision) && !live.deploying.has(revision));
+    for (const revision of Object.keys(weights)) if (live.retiring.has(revision)) throw revisionLeaving(target, revision);
+    live.record.weights = weights; // at once, so that nothing retires a revision in between
+    await this.#save();
+    this.#deal(live);
+  }
+
+  observe(target: TargetName): TargetStatus {
+    return this.#statusOf(this.#find(target));
+  }
+
+  /** The names of all targets. */
+  targets(): TargetName[] {
+    return [...this.#targets.values()].map(({ record: { service, environment } }) => ({ service, environment }));
+  }
+
+  status(): TargetStatus[] {
+    return [...this.#targets.values()].map((live) => this.#statusOf(live));
+  }
+
+  async retire(target: TargetName, revision: string): Promise<void> {
+    const live = this.#targets.get(keyOf(target));
+    const instance = live?.instances.get(revision);
+    if (!live || !instance) return;
+    const percent = live.record.weights[revision] ?? 0;
+    if (percent > 0) throw revisionHasTraffic(target, revision, percent);
+    await this.#retire(live, instance, true);
+  }
+
+  async remove(target: TargetName): Promise<void> {
+    const live = this.#targets.get(keyOf(target));
+    if (!live) return;
+    live.record.weights = {};
+    this.#deal(live);
+    await Promise.all([...live.instances.values()].map((instance) => this.#retire(live, instance, true)));
+    await Promise.allSettled(live.deploying.values());
+    this.#targets.delete(keyOf(target));
+    await this.#save();
+    if (live.front) {
+      this.#parts.keeper.delete(live.front);
+      await this.#parts.keeper.renew();
+      await closeFront(live.front, live.route, 1);
+    }
+    await rm(this.#folderOf(live.record), { recursive: true, force: true });
+    await rm(this.#logsOf(live.record), { recursive: true, force: true });
+  }
+
+  /** The last lines of a target, with the values of its secrets taken out. */
+  async logs(
+    target: TargetName,
+    options: { revision: string | undefined; limit: number; after: Date | undefined },
+  ): Promise<AgentLogLine[]> {
+    const live = this.#find(target);
+    for (const instance of live.instances.values()) instance.logs.poll(this.#parts.clock.now());
+    return readLogs(this.#logsOf(live.record), { ...options, mask: await this.#mask(target) });
+  }
+
+  /** Ends all services in order; the journal keeps what ran, for the next start. */
+  async stop(): Promise<void> {
+    const all = [...this.#targets.values()];
+    await Promise.all(all.map((live) => (live.front ? closeFront(live.front, live.route, 5) : undefined)));
+    await Promise.all(all.flatMap((live) => [...live.instances.values()].map((instance) => instance.end({ drain: true }))));
+    await this.#save();
+  }
+
+  /** Lets requests under way end and takes no new ones; the services run on, and the keeper's sockets queue. */
+  async pauseFronts(): Promise<void> {
+    await Promise.all([...this.#targets.values()].map((live) => (live.front ? closeFront(live.front, live.route, 10) : undefined)));
+  }
+
+  async #deploy(live: Live, spec: RevisionSpec): Promise<void> {
+    const known = live.instances.get(spec.id);
+    if (known) return this.#healthyOrGone(live, known);
+    const folder = join(this.#folderOf(live.record), spec.id);
+    const { user } = live.record;
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+    await chmod(folder, 0o755);
+    try {
+      await unpack(spec.artifact, join(folder, "app"), { owner: user === null ? undefined : { uid: user, gid: user } });
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+    const port = await freePort(`${keyOf(live.record)}/${spec.id}`, this.#takenPorts());
+    const startedAt = this.#parts.clock.now().toISOString();
+    const record: RevisionRecord = { spec, port, startedAt, restarts: 0, wasHealthy: false, leaving: false, process: null };
+    const instance = this.#instance(live, record);
+    live.instances.set(spec.id, instance);
+    live.record.revisions.push(record);
+    await this.#save();
+    instance.begin();
+    await this.#healthyOrGone(live, instance);
+  }
+
+  async #healthyOrGone(live: Live, instance: Instance): Promise<void> {
+    try {
+      await instance.ready;
+      await this.#save(); // it was healthy: a restarted agent must not give it up
+    } catch (error) {
+      const lines = await this.#lastLines(live, instance.id);
+      if ((live.record.weights[instance.id] ?? 0) === 0) await this.#retire(live, instance, false);
+      throw unhealthy(live.record, instance.id, messageOf(error), lines);
+    }
+  }
+
+  #retire(live: Live, instance: Instance, drain: boolean): Promise<void> {
+    const under = live.retiring.get(instance.id);
+    if (under) return under;
+    const work = async () => {
+      instance.record.leaving = true;
+      await this.#save();
+      await instance.end({ drain });
+      live.instances.delete(instance.id);
+      live.record.revisions = live.record.revisions.filter((revision) => revision !== instance.record);
+      this.#deal(live);
+      await this.#save();
+      await rm(join(this.#folderOf(live.record), instance.id), { recursive: true, force: true });
+      await this.#forgetOldLogs(live);
+    };
+    const begun = work().finally(() => live.retiring.delete(instance.id));
+    live.retiring.set(instance.id, begun);
+    return begun;
+  }
+
+  /** Revisions that were leaving leave; those that nobody waits for any more are given up when they don't become healthy. */
+  #takeUpRest(): void {
+    for (const live of this.#targets.values())
+      for (const instance of live.instances.values()) {
+        const failed = (error: unknown) =>
+          this.#parts.log.error({ err: error, revision: instance.id }, "taking up what was under way failed");
+        if (instance.record.leaving) void this.#retire(live, instance, true).catch(failed);
+        else if (!instance.record.wasHealthy) void this.#healthyOrGone(live, instance).catch(failed);
+      }
+  }
+
+  async #ensure(target: TargetName): Promise<Live> {
+    const key = keyOf(target);
+    const known = this.#targets.get(key);
+    if (known) return known;
+    const opening = this.#opening.get(key) ?? this.#openTarget(target).finally(() => this.#opening.delete(key));
+    this.#opening.set(key, opening);
+    return opening;
+  }
+
+  async #openTarget(target: TargetName): Promise<Live> {
+    const port = await freePort(keyOf(target), this.#takenPorts());
+    const users = new Set([...this.#targets.values()].flatMap(({ record }) => (record.user === null ? [] : [record.user])));
+    const user = this.#parts.isolation.ownUser ? freeUser(users) : null;
+    const live = this.#live({ service: target.service, environment: target.environment, port, user, weights: {}, revisions: [] });
+    this.#targets.set(keyOf(target), live);
+    await this.#save();
+    await this.#listen(live, undefined);
+    return live;
+  }
+
+  /** Opens the address. A port that somebody else has is tried again, and told meanwhile: an address does not change. */
+  async #listen(live: Live, fd: number | undefined): Promise<void> {
+    try {
+      live.front = await openFront({ route: live.route, upgrades: this.#upgrades, port: live.record.port, fd });
+      live.problem = null;
+      this.#parts.keeper.add(live.front);
+      await this.#parts.keeper.renew();
+    } catch (error) {
+      live.problem = `port ${live.record.port} can't be opened: ${messageOf(error)}`;
+      this.#parts.log.error({ err: error, service: live.record.service }, live.problem);
+      setTimeout(() => {
+        if (this.#targets.get(keyOf(live.record)) === live) void this.#listen(live, undefined);
+      }, 1000).unref();
+    }
+  }
+
+  #live(record: TargetRecord): Live {
+    const live: Live = {
+      record,
+      front: undefined,
+      problem: "it is being opened",
+      split: new Split<Arm>([]),
+      instances: new Map(),
+      deploying: new Map(),
+      retiring: new Map(),
+      route: {
+        closing: false,
+        name: `${record.service} in ${record.environment}`,
+        next: () => live.split.next(),
+        another: (failed) => this.#another(live, failed),
+      },
+    };
+    return live;
+  }
+
+  #deal(live: Live): void {
+    const arms = Object.entries(live.record.weights).flatMap(([revision, weightPercent]) => {
+      const arm = live.instances.get(revision);
+      return arm ? [{ arm, weightPercent }] : [];
+    });
+    live.split = new Split<Arm>(arms);
+  }
+
+  #another(live: Live, failed: Arm): Arm {
+    const others = Object.entries(live.record.weights)
+      .sort(([, a], [, b]) => b - a)
+      .flatMap(([revision]) => live.instances.get(revision) ?? []);
+    return others.find((arm) => arm !== failed && arm.health === "healthy") ?? failed;
+  }
+
+  #instance(live: Live, record: RevisionRecord): Instance {
+    const logs = new RevisionLogs(join(this.#logsOf(live.record), record.spec.id));
+    const folder = join(this.#folderOf(live.record), record.spec.id);
+    return new Instance(live.record, record, folder, logs, {
+      clock: this.#parts.clock,
+      log: this.#parts.log,
+      secrets: this.#parts.secrets,
+      isolation: this.#parts.isolation,
+      upgrades: this.#upgrades,
+      save: this.#save,
+      takenPorts: () => this.#takenPorts(),
+    });
+  }
+
+  #find(target: TargetName): Live {
+    const live = this.#targets.get(keyOf(target));
+    if (!live) throw targetUnknown(target);
+    return live;
+  }
+
+  #takenPorts(): Set<number> {
+    return new Set([...this.#targets.values()].flatMap(({ record }) => [record.port, ...record.revisions.map(({ port }) => port)]));
+  }
+
+  #statusOf(live: Live): TargetStatus {
+    const { service, environment, port } = live.record;
+    const revisions = [...live.instances.values()].map((instance) => instance.status());
+    return { target: { service, environment }, url: urlOf(port), port, problem: live.problem, revisions };
+  }
+
+  #journal(): Journal {
+    return { version: 1, targets: [...this.#targets.values()].map(({ record }) => record) };
+  }
+
+  #folderOf(target: TargetName): string {
+    return join(this.#parts.isolation.folder, `${target.service}.${target.environment}`);
+  }
+
+  #logsOf(target: TargetName): string {
+    return join(this.#parts.logsFolder, `${target.service}.${target.environment}`);
+  }
+
+  async #lastLines(live: Live, revision: string): Promise<string[]> {
+    live.instances.get(revision)?.logs.poll(this.#parts.clock.now());
+    const lines = await readLogs(this.#logsOf(live.record), { revision, limit: 50, mask: await this.#mask(live.record) });
+    return lines
+      .filter(({ stream, line }) => stream !== "agent" && line.trim() !== "")
+      .slice(-5)
+      .map(({ line }) => line.slice(0, 500));
+  }
+
+  /** A service may print its own secrets: what we show of its logs does not hold them. */
+  async #mask(target: TargetName): Promise<(line: string) => string> {
+    const refs = await this.#parts.secrets.list(target);
+    const values = await Promise.all(refs.map((ref) => this.#parts.secrets.reveal(ref).catch(() => "")));
+    const long = values.filter((value) => value.length >= 6).sort((a, b) => b.length - a.length);
+    return (line) => long.reduce((text, value) => text.replaceAll(value, "***"), line);
+  }
+
+  /** Logs outlive their revision, since one looks for them when it failed: those of the last ten stay. */
+  async #forgetOldLogs(live: Live): Promise<void> {
+    const folder = this.#logsOf(live.record);
+    const gone = (await readdir(folder, { withFileTypes: true }).catch(() => []))
+      .filter(({ name }) => !live.instances.has(name))
+      .map(({ name }) => name);
+    if (gone.length <= 10) return;
+    const { stat } = await import("node:fs/promises");
+    const aged = await Promise.all(gone.map(async (name) => ({ name, at: (await stat(join(folder, name))).mtimeMs })));
+    aged.sort((a, b) => b.at - a.at);
+    for (const { name } of aged.slice(10)) await rm(join(folder, name), { recursive: true, force: true });
+  }
+
+  /** Removes folders that a crash left: of what the journal does not know. */
+  async #sweep(): Promise<void> {
+    const root = this.#parts.isolation.folder;
+    await mkdir(root, { recursive: true, mode: 0o755 });
+    for (const name of await readdir(root)) {
+      const live = [...this.#targets.values()].find(({ record }) => `${record.service}.${record.environment}` === name);
+      if (!live) {
+        await rm(join(root, name), { recursive: true, force: true });
+        continue;
+      }
+      for (const revision of await readdir(join(root, name)))
+        if (!live.instances.has(revision)) await rm(join(root, name, revision), { recursive: true, force: true });
+    }
+  }
+}
+
+const keyOf = (target: TargetName): string => `${target.service}/${target.environment}`;
+const urlOf = (port: number): string => `http://127.0.0.1:${port}`;

@@ -1,0 +1,66 @@
+import { open, readFile, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { RevisionSpec, TargetName } from "./model.ts";
+import type { ProcessIdentity } from "./services/proc.ts";
+
+/** What the agent must know again after its own death. Secrets stand in it as references, within the manifests. */
+export interface Journal {
+  version: 1;
+  targets: TargetRecord[];
+}
+
+export interface TargetRecord extends TargetName {
+  /** Of its address; never changes. */
+  port: number;
+  /** The user that its services run as, where each target has one of its own. */
+  user: number | null;
+  /** Percent by revision. */
+  weights: Record<string, number>;
+  revisions: RevisionRecord[];
+}
+
+export interface RevisionRecord {
+  spec: RevisionSpec;
+  /** Where the service listens. */
+  port: number;
+  startedAt: string;
+  restarts: number;
+  /** Whether it has ever been healthy: one that never was and has no weight is given up. */
+  wasHealthy: boolean;
+  /** It is being drained and stopped. */
+  leaving: boolean;
+  process: ProcessIdentity | null;
+}
+
+export async function readJournal(file: string): Promise<Journal> {
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  return text === undefined ? { version: 1, targets: [] } : (JSON.parse(text) as Journal);
+}
+
+/** Gives a function that writes the journal as it is then, durably and whole. Calls while one is being written share the next. */
+export function journalWriter(file: string, current: () => Journal): () => Promise<void> {
+  let last: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  const write = async () => {
+    const text = JSON.stringify(current());
+    const temporary = `${file}.new`;
+    const handle = await open(temporary, "w", 0o600);
+    await handle
+      .writeFile(text)
+      .then(() => handle.sync())
+      .finally(() => handle.close());
+    await rename(temporary, file);
+    const folder = await open(dirname(file), "r");
+    await folder.sync().finally(() => folder.close());
+  };
+  return () =>
+    (next ??= last = last
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        return write();
+      }));
+}

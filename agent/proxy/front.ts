@@ -1,0 +1,48 @@
+import type { Server } from "node:http";
+import { Server as NetServer } from "node:net";
+import { http } from "../light.ts";
+import { forward, problem, type Route } from "./forward.ts";
+import { refusalOf } from "./headers.ts";
+import type { Upgrades } from "./upgrade.ts";
+
+/** Opens a stable address on 127.0.0.1: on its port, or on a socket that was kept open over the agent's end. Throws what the system says, e.g. EADDRINUSE. */
+export function openFront(options: { route: Route; upgrades: Upgrades; port: number; fd?: number | undefined }): Promise<Server> {
+  const { route, upgrades } = options;
+  const server = http.createServer(
+    {
+      keepAliveTimeout: 75_000,
+      requestTimeout: 0,
+      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
+    },
+    (request, response) => {
+      const refusal = refusalOf(request);
+      if (refusal === undefined) forward(route, request, response);
+      else problem(response, 400, "proxy.request_refused", refusal, "Correct the request and send it again.", { connection: "close" });
+    },
+  );
+  server.on("upgrade", (request, socket, head) => {
+    if (refusalOf(request) === undefined) upgrades.forward(route, request, socket, head);
+    else socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+  });
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.once("listening", () => (server.off("error", reject), resolve(server)));
+    server.listen(options.fd === undefined ? { host: "127.0.0.1", port: options.port, backlog: 1024 } : { fd: options.fd });
+  });
+}
+
+/**
+ * Stops accepting and lets go of the connections as they fall idle, at the latest after `deadlineSeconds`. Of http.Server's own close() it keeps away:
+ * that cuts idle connections at once, on which a request may be on its way.
+ */
+export async function closeFront(server: Server, route: Route, deadlineSeconds: number): Promise<void> {
+  route.closing = true;
+  const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+  const idle = setTimeout(() => server.closeIdleConnections(), Math.min(1.5, deadlineSeconds) * 1000);
+  const again = setInterval(() => server.closeIdleConnections(), 250 + Math.min(1.5, deadlineSeconds) * 1000);
+  const all = setTimeout(() => server.closeAllConnections(), deadlineSeconds * 1000);
+  await closed;
+  clearTimeout(idle);
+  clearInterval(again);
+  clearTimeout(all);
+}

@@ -1,0 +1,185 @@
+import {
+  appendFileSync,
+  closeSync,
+  copyFileSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf } from "@cairn/platform/kernel/faults.ts";
+import type { AgentLogLine } from "../model.ts";
+
+const STREAMS = ["out", "err"] as const;
+type Stream = (typeof STREAMS)[number];
+const ROTATE_AT_BYTES = 16 * 1024 * 1024;
+const READ_AT_MOST_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The logs of one revision: the service appends to out.log and err.log itself; we note beside them up to which byte they had grown when, which gives lines
+ * their times. agent.log holds what the agent has to say about the revision.
+ */
+export class RevisionLogs {
+  readonly folder: string;
+  readonly #noted = new Map<Stream, number>();
+
+  constructor(folder: string) {
+    this.folder = folder;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  file(stream: Stream): string {
+    return join(this.folder, `${stream}.log`);
+  }
+
+  /** Notes growth since the last call, and starts a new file where one has grown large. */
+  poll(now: Date, rotateAtBytes = ROTATE_AT_BYTES): void {
+    for (const stream of STREAMS) {
+      const size = sizeOf(this.file(stream));
+      if (size === (this.#noted.get(stream) ?? 0)) continue;
+      try {
+        appendFileSync(this.#times(stream), `${size} ${now.getTime()}\n`, { mode: 0o600 });
+        this.#noted.set(stream, size);
+        if (size > rotateAtBytes) this.#rotate(stream, now);
+      } catch (error) {
+        this.note(now, `its log could not be kept: ${messageOf(error)}`);
+      }
+    }
+  }
+
+  note(now: Date, line: string): void {
+    try {
+      appendFileSync(join(this.folder, "agent.log"), `${JSON.stringify({ at: now.toISOString(), line })}\n`, { mode: 0o600 });
+    } catch {
+      // A full disk must not end the service.
+    }
+  }
+
+  #times(stream: Stream): string {
+    return join(this.folder, `${stream}.times`);
+  }
+
+  /** The service has the file open, so it is copied and cut to nothing. What comes between the last read and the cut is lost, and told. */
+  #rotate(stream: Stream, now: Date): void {
+    const file = this.file(stream);
+    const before = `${file}.1`;
+    copyFileSync(file, before);
+    const fd = openSync(file, "r+");
+    try {
+      const copied = sizeOf(before);
+      const rest = readFrom(fd, copied, fstatSync(fd).size - copied);
+      appendFileSync(before, rest);
+      const lost = fstatSync(fd).size - copied - rest.length;
+      ftruncateSync(fd, 0);
+      if (lost > 0) this.note(now, `${lost} bytes of ${stream} were lost as its log was rotated`);
+    } finally {
+      closeSync(fd);
+    }
+    copyFileSync(this.#times(stream), `${this.#times(stream)}.1`);
+    ftruncateFile(this.#times(stream));
+    this.#noted.set(stream, 0);
+  }
+}
+
+/** The last lines of a target's revisions, oldest first. A line's time is when the agent saw it. */
+export async function readLogs(
+  folder: string,
+  options: { revision?: string | undefined; limit: number; after?: Date | undefined; mask?: (line: string) => string },
+): Promise<AgentLogLine[]> {
+  const revisions = (await readdir(folder).catch(() => [])).filter((name) => options.revision === undefined || name === options.revision);
+  const lines: AgentLogLine[] = [];
+  for (const revision of revisions) {
+    const own = join(folder, revision);
+    for (const stream of STREAMS)
+      for (const { at, line } of streamLines(own, stream, options.limit))
+        lines.push({ at: new Date(at).toISOString(), revision, stream, line });
+    for (const { at, line } of noteLines(own)) lines.push({ at, revision, stream: "agent", line });
+  }
+  const after = options.after?.toISOString();
+  const wanted = after === undefined ? lines : lines.filter(({ at }) => at > after);
+  wanted.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  return wanted.slice(-options.limit).map((line) => (options.mask ? { ...line, line: options.mask(line.line) } : line));
+}
+
+function streamLines(folder: string, stream: Stream, limit: number): { at: number; line: string }[] {
+  const file = join(folder, `${stream}.log`);
+  const now = timed(file, join(folder, `${stream}.times`), limit);
+  if (now.length >= limit) return now;
+  return [...timed(`${file}.1`, join(folder, `${stream}.times.1`), limit - now.length), ...now];
+}
+
+function timed(file: string, timesFile: string, limit: number): { at: number; line: string }[] {
+  const size = sizeOf(file);
+  if (size === 0) return [];
+  const from = Math.max(0, size - READ_AT_MOST_BYTES);
+  const fd = openSync(file, "r");
+  let bytes: Buffer;
+  try {
+    bytes = readFrom(fd, from, size - from);
+  } finally {
+    closeSync(fd);
+  }
+  const times = textOf(timesFile)
+    .trimEnd()
+    .split("\n")
+    .map((row) => row.split(" ").map(Number));
+  const unknown = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const found: { at: number; line: string }[] = [];
+  let end = bytes.length;
+  if (bytes[end - 1] === 10) end -= 1;
+  let row = times.length - 1;
+  while (end >= 0 && found.length < limit) {
+    const start = bytes.lastIndexOf(10, end - 1) + 1;
+    if (start === 0 && from > 0) break; // begins before what was read
+    while (row > 0 && (times[row - 1]?.[0] ?? 0) > from + start) row -= 1;
+    const [upTo = 0, at = unknown] = times[row] ?? [];
+    found.push({ at: upTo > from + start ? at : unknown, line: bytes.toString("utf8", start, Math.min(end, start + 16_384)) });
+    end = start - 1;
+    if (start === 0) break;
+  }
+  return found.reverse();
+}
+
+function noteLines(folder: string): { at: string; line: string }[] {
+  return textOf(join(folder, "agent.log"))
+    .split("\n")
+    .flatMap((line) => {
+      try {
+        return line === "" ? [] : [JSON.parse(line) as { at: string; line: string }];
+      } catch {
+        return []; // cut off by a crash
+      }
+    });
+}
+
+const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+
+const ftruncateFile = (file: string): void => {
+  const fd = openSync(file, "r+");
+  ftruncateSync(fd, 0);
+  closeSync(fd);
+};
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function readFrom(fd: number, from: number, length: number): Buffer {
+  const bytes = Buffer.alloc(Math.max(0, length));
+  let done = 0;
+  while (done < bytes.length) {
+    const read = readSync(fd, bytes, done, bytes.length - done, from + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return bytes.subarray(0, done);
+}

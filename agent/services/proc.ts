@@ -1,0 +1,98 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { killGroup } from "@cairn/platform/kernel/processes.ts";
+
+/** A process by what can't be reused: the boot it lives in, its pid, and when it started (clock ticks since that boot). */
+export interface ProcessIdentity {
+  bootId: string;
+  pid: number;
+  startTicks: number;
+}
+
+const read = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+};
+
+export const bootId = (read("/proc/sys/kernel/random/boot_id") ?? "").trim();
+
+/** The identity of a living process; undefined when it is gone. A zombie is gone. */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const found = statOf(pid);
+  return found && found.state !== "Z" && found.state !== "X" ? { bootId, pid, startTicks: found.startTicks } : undefined;
+}
+
+export function isAlive(process: ProcessIdentity): boolean {
+  return process.bootId === bootId && identify(process.pid)?.startTicks === process.startTicks;
+}
+
+/** Source: proc_pid_stat(5). The name, in parentheses, may hold anything, so fields count from the last parenthesis. */
+function statOf(pid: number): { state: string; parent: number; group: number; session: number; startTicks: number } | undefined {
+  const line = read(`/proc/${pid}/stat`);
+  if (line === undefined) return undefined;
+  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
+  return {
+    state: fields[0] ?? "",
+    parent: Number(fields[1]),
+    group: Number(fields[2]),
+    session: Number(fields[3]),
+    startTicks: Number(fields[19]),
+  };
+}
+
+/** Resident memory of a process and all its descendants. Pages that they share count for each. */
+export function treeMemoryBytes(pid: number): number {
+  const pages = Number(read(`/proc/${pid}/statm`)?.split(" ")[1] ?? 0);
+  return childrenOf(pid).reduce((sum, child) => sum + treeMemoryBytes(child), pages * 4096);
+}
+
+function childrenOf(pid: number): number[] {
+  const threads = threadsOf(pid);
+  return threads.flatMap((thread) => (read(`/proc/${pid}/task/${thread}/children`) ?? "").split(" ").filter(Boolean).map(Number));
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+/** Signals a process that leads a session, its group, and whatever of the session or of its descendants has left the group. */
+export function signalSession(leader: number, signal: NodeJS.Signals): void {
+  const members = sessionMembers(leader);
+  killGroup(leader, signal);
+  for (const pid of members) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // it went with its group
+    }
+  }
+}
+
+/** Processes of the leader's session outside its group. */
+function sessionMembers(leader: number): number[] {
+  const found: number[] = [];
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const stat = statOf(pid);
+    if (stat?.session === leader && stat.group !== leader && stat.state !== "Z") found.push(pid);
+  }
+  return found;
+}
+
+/** Whether a session has a living member, its leader aside or not. */
+export function sessionLives(leader: number): boolean {
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const stat = statOf(pid);
+    if (stat && (stat.session === leader || stat.group === leader) && stat.state !== "Z" && stat.state !== "X") return true;
+  }
+  return false;
+}

@@ -1,0 +1,79 @@
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { identify, isAlive, sessionLives, signalSession, type ProcessIdentity } from "./proc.ts";
+
+export interface StartOrder {
+  /** Run by `sh -c`. */
+  command: string;
+  folder: string;
+  env: Record<string, string>;
+  user: { uid: number; gid: number } | undefined;
+  /** Files that the two streams are appended to. Never pipes: a service would block or die with us. */
+  out: string;
+  err: string;
+  memoryLimitBytes: number | undefined;
+  /** Called with the process before it does anything; only when this is done the command runs. */
+  onBorn: (process: ProcessIdentity) => Promise<void>;
+  onExit: (how: string) => void;
+}
+
+// It waits for a word on fd 3 before it becomes the command. Should the agent die before it has noted the process in its journal, the word never comes and
+// the shell ends: so no process runs that nobody knows of. The data limit is a backstop behind the watchdog; the score makes the kernel take services first.
+const SCRIPT =
+  'read -r word <&3 || exit 1; exec 3<&-; [ -n "$1" ] && ulimit -d "$1" 2>/dev/null; echo 500 2>/dev/null >/proc/self/oom_score_adj; unset PWD OLDPWD; exec /bin/sh -c "$0"';
+
+/** Starts a command in a session of its own. Throws when it can't be started. */
+export async function startProcess(order: StartOrder): Promise<ProcessIdentity> {
+  const limit = order.memoryLimitBytes === undefined ? "" : String(Math.ceil(order.memoryLimitBytes / 1024) + 600 * 1024);
+  const out = openSync(order.out, "a", 0o600);
+  const err = openSync(order.err, "a", 0o600);
+  try {
+    const child = spawn("/bin/sh", ["-c", SCRIPT, order.command, limit], {
+      cwd: order.folder,
+      env: order.env,
+      detached: true,
+      stdio: ["ignore", out, err, "pipe"],
+      ...order.user,
+    });
+    const failed = new Promise<never>((_, reject) => child.once("error", reject));
+    failed.catch(() => {});
+    child.once("exit", (code, signal) => order.onExit(signal === null ? `it ended with status ${code}` : `it was ended by ${signal}`));
+    const go = child.stdio[3] as unknown as { end(text: string): void; on(name: "error", handle: () => void): void };
+    go.on("error", () => {});
+    child.unref();
+    if (child.pid === undefined) return await failed;
+    const born = identify(child.pid);
+    if (!born) throw new Error("it ended at once");
+    await Promise.race([order.onBorn(born), failed]);
+    go.end("go\n");
+    return born;
+  } finally {
+    closeSync(out);
+    closeSync(err);
+  }
+}
+
+/** Ends a process with all of its session: SIGTERM, then SIGKILL after the grace. Settles when nothing of it is left. */
+export async function endProcess(process: ProcessIdentity, graceSeconds: number): Promise<void> {
+  if (isAlive(process)) {
+    signalSession(process.pid, "SIGTERM");
+    await until(() => !isAlive(process), graceSeconds * 1000);
+  }
+  await endRest(process);
+}
+
+/** Kills what is left of a process's session. Does nothing where its pid belongs to another process by now. */
+export async function endRest(process: ProcessIdentity): Promise<void> {
+  const now = identify(process.pid);
+  if (process.bootId === "" || (now && now.startTicks !== process.startTicks)) return;
+  // A session keeps its number as long as it has a member, and so long no new process gets that pid.
+  if (!sessionLives(process.pid)) return;
+  signalSession(process.pid, "SIGKILL");
+  await until(() => !sessionLives(process.pid), 5000);
+}
+
+async function until(condition: () => boolean, milliseconds: number): Promise<void> {
+  const deadline = performance.now() + milliseconds;
+  for (let wait = 5; !condition() && performance.now() < deadline; wait = Math.min(100, wait * 1.5))
+    await new Promise((wake) => setTimeout(wake, wait));
+}

@@ -1,0 +1,39 @@
+import type { AgentClient } from "@cairn/agent/client.ts";
+import type { TargetStatus } from "@cairn/agent/model.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import type { Observation, Runtime } from "../contract.ts";
+
+/** The runtime of one machine: the agent runs the services as processes behind its proxy. */
+export function localRuntime(agent: AgentClient, clock: Clock): Runtime {
+  return {
+    ensureTarget: (target) => agent.ensureTarget(target),
+    deploy: ({ target, ...spec }) => agent.deploy(target, spec),
+    setTraffic: (target, weights) => agent.setWeights(target, weights),
+    observe: async (target) => observationOf(await agent.observe(target), clock.now()),
+    retire: (target, revision) => agent.retire(target, revision),
+    remove: (target) => agent.remove(target),
+    targets: () => agent.targets(),
+    logs: async (target, options) => (await agent.logs(target, options)).map((line) => ({ ...line, at: new Date(line.at) })),
+  };
+}
+
+const observationOf = ({ target, url, revisions }: TargetStatus, at: Date): Observation => ({
+  target,
+  at,
+  url,
+  readings: revisions.map(
+    ({ revision, artifactDigest, epoch, requests, errors, latency, weightPercent, health, restarts, startedAt, memoryBytes }) => ({
+      revision,
+      artifactDigest,
+      epoch,
+      requests,
+      errors,
+      latency,
+      weightPercent,
+      health,
+      restarts,
+      startedAt: new Date(startedAt),
+      memoryBytes,
+    }),
+  ),
+});
