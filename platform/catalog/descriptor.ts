@@ -32,9 +32,9 @@ const VALIDATORS = [
   userEntityV1alpha1Validator,
 ];
 const POLICIES = [
+  new NoForeignRootFieldsEntityPolicy(),
   new SchemaValidEntityPolicy(),
   new DefaultNamespaceEntityPolicy(),
-  new NoForeignRootFieldsEntityPolicy(),
   new FieldFormatEntityPolicy(),
 ];
 const MOST_ALIASES = 100;

@@ -1,7 +1,7 @@
 import { canonicalJson } from "../kernel/digest.ts";
 import { refOf } from "./descriptor.ts";
 import type { Entity, GraphDiff } from "./model.ts";
-import { relationsOf } from "./relations.ts";
+import { relationsOf, type Relation } from "./relations.ts";
 
 /** What changes in the catalog's graph when a descriptor that declared `before` comes to declare `after`. Pure. */
 export function graphDiff(before: readonly Entity[], after: readonly Entity[]): GraphDiff {
@@ -16,12 +16,18 @@ export function graphDiff(before: readonly Entity[], after: readonly Entity[]): 
         return fields.length > 0 ? [{ ref, fields }] : [];
       })
       .sort((a, b) => (a.ref < b.ref ? -1 : 1)),
-    relationsAdded: [...nowEdges.entries()].filter(([key]) => !oldEdges.has(key)).map(([, relation]) => relation),
-    relationsRemoved: [...oldEdges.entries()].filter(([key]) => !nowEdges.has(key)).map(([, relation]) => relation),
+    relationsAdded: without(nowEdges, oldEdges),
+    relationsRemoved: without(oldEdges, nowEdges),
   };
 }
 
 const byRef = (entities: readonly Entity[]) => new Map(entities.map((entity) => [refOf(entity), entity]));
+
+const without = (edges: Map<string, Relation>, others: Map<string, Relation>): Relation[] =>
+  [...edges.keys()]
+    .filter((key) => !others.has(key))
+    .sort()
+    .map((key) => edges.get(key)!);
 
 /** The relations as declared: from the entity that says so, not their mirror. */
 function edges(entities: readonly Entity[]) {

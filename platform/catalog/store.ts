@@ -163,7 +163,7 @@ export async function ingest(tx: Tx, clock: Clock, actor: Actor, { repository, c
       : await tx.selectFrom("catalog_entity").selectAll().where("ref", "in", refs).orderBy("ref").forUpdate().execute();
   const held = new Map(rows.map((row) => [row.ref, row]));
   const diff = graphDiff(
-    rows.filter((row) => row.repository === repository && row.source === "descriptor").map((row) => row.entity),
+    rows.filter((row) => declares(repository, row)).map((row) => row.entity),
     entities,
   );
   const events: { type: string; about: string; data: Record<string, unknown> }[] = [];
@@ -226,7 +226,7 @@ export async function examine(
   const known = await groupsAmong(db, [...owners]);
   return {
     diff: graphDiff(
-      rows.filter((row) => row.repository === repository && row.source === "descriptor").map((row) => row.entity),
+      rows.filter((row) => declares(repository, row)).map((row) => row.entity),
       entities,
     ),
     entities,
@@ -234,6 +234,10 @@ export async function examine(
     unowned: entities.filter((entity) => entity.spec?.["owner"] !== undefined && !known.has(ownerRefOf(entity) ?? "")).map(refOf),
   };
 }
+
+/** Whether a repository's descriptor declares it today. */
+const declares = (repository: string, row: { source: Source; repository: string | null; orphaned_at: Date | null }): boolean =>
+  row.source === "descriptor" && row.repository === repository && row.orphaned_at === null;
 
 /** A repository may describe what it describes already, what a plan took for it, what was registered by hand, and what its last repository let go. */
 function mayClaim(repository: string, held: { source: Source; repository: string | null; orphaned_at: Date | null }): boolean {
