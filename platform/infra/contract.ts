@@ -1,4 +1,12 @@
 import { z } from "zod";
+import type { Intent } from "./intent.ts";
+import type { PatchFile } from "./patches.ts";
+
+/** A service in one environment. */
+export interface InfraTarget {
+  service: string;
+  environment: string;
+}
 
 export const ResourceAction = z.enum(["create", "update", "delete", "none"]);
 
@@ -30,3 +38,33 @@ export const InfraPlan = z.object({
   unknowns: z.array(z.string()),
 });
 export type InfraPlan = z.infer<typeof InfraPlan>;
+
+/** A resource as it was last recorded. `creating`, `updating` and `deleting` are what a crash interrupted. */
+export const ResourceState = z.object({
+  address: z.string(),
+  type: z.string(),
+  state: z.enum(["creating", "ready", "updating", "deleting"]),
+  properties: z.record(z.string(), z.unknown()),
+});
+export type ResourceState = z.infer<typeof ResourceState>;
+
+/** What was done to a resource. `retained`: taken away from the service, but kept under the name in `detail`, since it held data. */
+export const AppliedResource = z.object({
+  address: z.string(),
+  result: z.enum(["created", "updated", "unchanged", "deleted", "retained"]),
+  detail: z.string(),
+});
+export type AppliedResource = z.infer<typeof AppliedResource>;
+
+/** Makes real what a plan says. Each call may be repeated after a crash: what is done already stays as it is. */
+export interface Infra {
+  /** What `intent` (score.yaml, parsed) would change in an environment. `owner` is a group's name or reference; patches come from k8s/. Changes nothing. */
+  plan(order: { service: string; environment: string; owner: string; intent: Intent; patches?: readonly PatchFile[] }): Promise<InfraPlan>;
+  /** Creates and updates, before a rollout. Throws `infra.plan_stale` when a resource is no longer as the plan found it. */
+  apply(plan: InfraPlan, actor: string): Promise<AppliedResource[]>;
+  /** Carries out the plan's deletions, once nothing that uses the resources runs any more. A database that holds tables is kept under another name, unless `dropData`. */
+  applyDeletes(plan: InfraPlan, actor: string, options?: { dropData?: boolean }): Promise<AppliedResource[]>;
+  /** Removes all of a service in an environment, in the same way. */
+  destroy(target: InfraTarget, actor: string, options?: { dropData?: boolean }): Promise<AppliedResource[]>;
+  resources(target: InfraTarget): Promise<ResourceState[]>;
+}

@@ -2,8 +2,10 @@ import type { Migrations } from "../kernel/sql.ts";
 import { catalogMigrations } from "../catalog/migrations.ts";
 import { identityMigrations } from "../identity/migrations.ts";
 import { forgeMigrations } from "../forge/migrations.ts";
+import { infraMigrations } from "../infra/migrations.ts";
 import { ledgerMigrations } from "../ledger/migrations.ts";
+import { orchestratorMigrations } from "../orchestrator/migrations.ts";
 import { plansMigrations } from "../plans/migrations.ts";
 
 /** Every table of the platform. A subject's names begin with its number in the order of the path. */
-export const allMigrations: Migrations = { ...ledgerMigrations, ...identityMigrations, ...catalogMigrations, ...plansMigrations, ...forgeMigrations };
+export const allMigrations: Migrations = { ...ledgerMigrations, ...orchestratorMigrations, ...identityMigrations, ...catalogMigrations, ...plansMigrations, ...forgeMigrations, ...infraMigrations };
