@@ -60,3 +60,6 @@ export const orderInvalid = (id: string) =>
 
 export const interrupted = (id: string) =>
   new Fault("unavailable", "ci.interrupted", `CI run ${id} was interrupted`, "Order it again with the same id: it starts anew.");
+
+export const orderConflicts = (id: string) =>
+  new Fault("conflict", "ci.order_conflicts", `CI run ${id} is of another commit`, "Give each order an id of its own.");

@@ -147,9 +147,10 @@ class StageRunner {
     body: () => Promise<{ value: T; detail: string | null }>,
   ): Promise<T | undefined> {
     const startedAt = this.build.clock.now().getTime();
+    const shown = command === null ? null : command.slice(0, 2000);
     const tell = (state: CiStage["state"], detail: string | null) => {
       const seconds = state === "running" || state === "skipped" ? null : (this.build.clock.now().getTime() - startedAt) / 1000;
-      const stage: CiStage = { name, state, command, seconds, detail };
+      const stage: CiStage = { name, state, command: shown, seconds, detail };
       this.result.stages = this.result.stages.map((other) => (other.name === name ? stage : other));
       this.build.onEvent({ type: "stage", stage });
     };

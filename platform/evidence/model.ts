@@ -29,3 +29,15 @@ export const Evidence = z.object({
   revokedBecause: z.string().nullable(),
 });
 export type Evidence = z.infer<typeof Evidence>;
+
+/** What a build made: a tar.gz that lies at `path` on this machine. */
+export const Artifact = z.object({
+  digest: z.string(),
+  sizeBytes: z.number(),
+  repository: z.string(),
+  commit: z.string(),
+  ciRun: z.string(),
+  path: z.string(),
+  createdAt: z.coerce.date(),
+});
+export type Artifact = z.infer<typeof Artifact>;

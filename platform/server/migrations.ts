@@ -1,5 +1,7 @@
 import type { Migrations } from "../kernel/sql.ts";
 import { catalogMigrations } from "../catalog/migrations.ts";
+import { ciMigrations } from "../ci/migrations.ts";
+import { evidenceMigrations } from "../evidence/migrations.ts";
 import { identityMigrations } from "../identity/migrations.ts";
 import { forgeMigrations } from "../forge/migrations.ts";
 import { infraMigrations } from "../infra/migrations.ts";
@@ -8,4 +10,14 @@ import { orchestratorMigrations } from "../orchestrator/migrations.ts";
 import { plansMigrations } from "../plans/migrations.ts";
 
 /** Every table of the platform. A subject's names begin with its number in the order of the path. */
-export const allMigrations: Migrations = { ...ledgerMigrations, ...orchestratorMigrations, ...identityMigrations, ...catalogMigrations, ...plansMigrations, ...forgeMigrations, ...infraMigrations };
+export const allMigrations: Migrations = {
+  ...ledgerMigrations,
+  ...orchestratorMigrations,
+  ...identityMigrations,
+  ...catalogMigrations,
+  ...plansMigrations,
+  ...forgeMigrations,
+  ...infraMigrations,
+  ...ciMigrations,
+  ...evidenceMigrations,
+};

@@ -1,0 +1,36 @@
+import { sql } from "kysely";
+import type { Migrations } from "../kernel/sql.ts";
+
+export const evidenceMigrations: Migrations = {
+  "10_evidence_01": {
+    async up(db) {
+      await sql`
+        create table artifact (
+          digest text primary key,
+          size_bytes bigint not null,
+          repository text not null,
+          commit text not null,
+          ci_run text not null,
+          path text not null,
+          created_at timestamptz(3) not null
+        )`.execute(db);
+      await sql`
+        create table evidence (
+          digest text primary key references ledger_document (digest),
+          kind text not null,
+          artifact_digest text not null references artifact (digest),
+          signed_by text not null,
+          builder text not null,
+          isolated boolean not null,
+          repository text not null,
+          commit text not null,
+          result text not null,
+          summary jsonb not null,
+          observed_at timestamptz(3) not null,
+          filed_at timestamptz(3) not null,
+          revoked_because text
+        )`.execute(db);
+      await sql`create index evidence_artifact on evidence (artifact_digest)`.execute(db);
+    },
+  },
+};
