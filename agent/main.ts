@@ -1,5 +1,6 @@
 import { realpathSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { flushCompileCache } from "node:module";
 import { systemClock } from "@cairn/platform/kernel/clock.ts";
 import { places } from "@cairn/platform/kernel/config.ts";
 import { createLog } from "@cairn/platform/kernel/log.ts";
@@ -79,6 +80,8 @@ else {
   if (dead.length > 0) await postgres.url(20).catch(() => {});
   plane.restore(dead);
 }
+
+flushCompileCache(); // now, not at the end: kill -9 has none, and the next start should be quick
 
 function status(): AgentStatus {
   return {

@@ -26,7 +26,8 @@ export interface Route {
 }
 
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
-const MOST_ATTEMPTS = 3;
+/** One retry: a request that ends services must not get through them all. */
+const MOST_ATTEMPTS = 2;
 
 /** Passes one request on to an arm and its answer back. */
 export function forward(route: Route, request: IncomingMessage, response: ServerResponse): void {

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { copyFile, link, mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { places } from "@cairn/platform/kernel/config.ts";
@@ -21,10 +21,25 @@ export interface Isolation {
 
 export async function findIsolation(home: string): Promise<Isolation> {
   const wanted = places(home).services;
-  const ownUser = process.getuid?.() === 0 && spawnSync("/bin/true", { uid: FIRST_USER, gid: FIRST_USER }).status === 0;
+  const ownUser = process.getuid?.() === 0 && mayBecomeOthers();
   if (!ownUser) return { ownUser, folder: wanted, nodeFolder: dirname(process.execPath) };
   const folder = (await reachableByOthers(wanted)) ? wanted : join("/var/lib/cairn", shortHash(wanted));
   return { ownUser, folder, nodeFolder: await reachableNode() };
+}
+
+/** Root may be without the rights of root, and a user namespace may not know our numbers. Source: capabilities(7), user_namespaces(7). */
+function mayBecomeOthers(): boolean {
+  const needed = [0, 5, 6, 7]; // CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0"}`);
+  return needed.every((capability) => ((effective >> BigInt(capability)) & 1n) === 1n) && ["uid_map", "gid_map"].every(knowsOurNumbers);
+}
+
+function knowsOurNumbers(map: string): boolean {
+  const ranges = readFileSync(`/proc/self/${map}`, "utf8").trim().split("\n");
+  return ranges.some((range) => {
+    const [first = 0, , count = 0] = range.trim().split(/\s+/).map(Number);
+    return first <= FIRST_USER && FIRST_USER + MOST_USERS <= first + count;
+  });
 }
 
 /** A user number that nobody of `taken` has. */

@@ -1,0 +1,23 @@
+import { z } from "zod";
+import { LogLine } from "./contract.ts";
+
+/** One revision of a service as it runs in an environment. */
+export const RunningRevision = z.object({
+  id: z.string(),
+  artifactDigest: z.string(),
+  weightPercent: z.number(),
+  health: z.enum(["starting", "healthy", "unhealthy", "stopped"]),
+  restarts: z.number(),
+  startedAt: z.coerce.date(),
+  memoryBytes: z.number().nullable(),
+  /** Since the runtime began to count. */
+  requests: z.number(),
+  errors: z.number(),
+});
+export type RunningRevision = z.infer<typeof RunningRevision>;
+
+/** Where a service runs, under which address, and what runs there. */
+export const ServiceEnvironment = z.object({ environment: z.string(), url: z.string(), revisions: z.array(RunningRevision) });
+export type ServiceEnvironment = z.infer<typeof ServiceEnvironment>;
+
+export const ServiceLogs = z.array(LogLine);
