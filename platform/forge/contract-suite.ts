@@ -208,7 +208,7 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
         const pushed = await git(into, "push", "origin", ...args);
         expect(pushed.code).not.toBe(0);
         if (args.at(-1) === "main" || args.at(-1) === "HEAD:main")
-          expect(pushed.said).toMatch(/remote: main is protected[^]*remote:   cairn changes open orders-\d+ --branch/);
+          expect(pushed.said).toMatch(/remote: main is protected[^]*remote:   cairn changes open orders-\d+ my-change/);
       }
       expect(await forge.head(name)).toBe(commit);
       expect(await forge.head(name, "other")).toBeUndefined();
@@ -220,7 +220,7 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
       expect(await readFile(join(into, "README.md"), "utf8")).toBe("# Orders\n");
       const pushed = await push(into, "better", { "README.md": "# Orders, better\n" });
       expect(pushed.code).toBe(0);
-      expect(pushed.said).toMatch(/remote:   cairn changes open orders-\d+ --branch better/);
+      expect(pushed.said).toMatch(/remote:   cairn changes open orders-\d+ better/);
 
       await expect(open(name, "nothing")).rejects.toMatchObject({ code: "forge.branch_missing" });
       await expect(open(name, "main")).rejects.toMatchObject({ code: "forge.branch_is_default" });

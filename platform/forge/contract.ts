@@ -4,43 +4,47 @@ import type { TreeFile } from "../kernel/file-tree.ts";
 export const CheckState = z.enum(["pending", "running", "passed", "warned", "failed", "unknown"]);
 export type CheckState = z.infer<typeof CheckState>;
 
-export const Check = z.object({
-  name: z.string(),
-  state: CheckState,
-  summary: z.string(),
-  /** Reasons, one line each. */
-  details: z.array(z.string()).default([]),
-  /** API path of what it rests on (a CI run, a decision). */
-  link: z.string().nullable().default(null),
-  updatedAt: z.coerce.date(),
-});
+export const Check = z
+  .object({
+    name: z.string(),
+    state: CheckState,
+    summary: z.string(),
+    /** Reasons, one line each. */
+    details: z.array(z.string()).default([]),
+    /** API path of what it rests on (a CI run, a decision). */
+    link: z.string().nullable().default(null),
+    updatedAt: z.coerce.date(),
+  })
+  .meta({ id: "Check" });
 export type Check = z.infer<typeof Check>;
 
 export const Approval = z.object({ by: z.string(), commit: z.string(), at: z.coerce.date() });
 
 /** A change request: a branch that wants to become part of the default branch. */
-export const ChangeRequest = z.object({
-  repository: z.string(),
-  number: z.number().int(),
-  title: z.string(),
-  description: z.string(),
-  author: z.string(),
-  branch: z.string(),
-  /** The commit on the branch now, and the commit of the default branch where the two parted. */
-  head: z.string(),
-  base: z.string(),
-  state: z.enum(["open", "merged", "closed"]),
-  /** False when it conflicts with the default branch; `conflicts` names the files. */
-  mergeable: z.boolean(),
-  conflicts: z.array(z.string()),
-  approvals: z.array(Approval),
-  checks: z.array(Check),
-  /** Warnings that were recorded at the merge, e.g. merged by its author alone. */
-  warnings: z.array(z.string()),
-  mergeCommit: z.string().nullable(),
-  createdAt: z.coerce.date(),
-  mergedAt: z.coerce.date().nullable(),
-});
+export const ChangeRequest = z
+  .object({
+    repository: z.string(),
+    number: z.number().int(),
+    title: z.string(),
+    description: z.string(),
+    author: z.string(),
+    branch: z.string(),
+    /** The commit on the branch now, and the commit of the default branch where the two parted. */
+    head: z.string(),
+    base: z.string(),
+    state: z.enum(["open", "merged", "closed"]),
+    /** False when it conflicts with the default branch; `conflicts` names the files. */
+    mergeable: z.boolean(),
+    conflicts: z.array(z.string()),
+    approvals: z.array(Approval),
+    checks: z.array(Check),
+    /** Warnings that were recorded at the merge, e.g. merged by its author alone. */
+    warnings: z.array(z.string()),
+    mergeCommit: z.string().nullable(),
+    createdAt: z.coerce.date(),
+    mergedAt: z.coerce.date().nullable(),
+  })
+  .meta({ id: "ChangeRequest" });
 export type ChangeRequest = z.infer<typeof ChangeRequest>;
 
 export interface Author {

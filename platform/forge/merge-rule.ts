@@ -16,7 +16,7 @@ export interface MergeFacts {
  * than the author for every changed file; a tier-3 change may be merged by its author alone, which is warned of and recorded.
  */
 export function mergeRule({ tier, change, codeOwners, merger }: MergeFacts): MergeAnswer {
-  const id = `${change.repository} ${change.number}`;
+  const id = `${change.repository}/${change.number}`;
   if (change.state !== "open")
     return refusal("forge.change_not_open", `Change request ${change.number} is ${change.state}`, "Push a branch and open another.");
   if (!change.mergeable)
@@ -52,7 +52,7 @@ export function mergeRule({ tier, change, codeOwners, merger }: MergeFacts): Mer
     allowed: true,
     code: "forge.mergeable",
     because: "Checks have passed, and nothing else is in its way",
-    next: `cairn changes merge ${id}`,
+    next: `cairn merge ${id}`,
     warnings,
   };
 }

@@ -8,17 +8,19 @@ export const DEFAULT_BRANCH = "main";
 /** A repository is named like the service it holds, so that its name is safe as a folder and in a URL. */
 export const repositoryName = serviceName;
 
-export const Repository = z.object({
-  name: z.string(),
-  /** Entity reference of the group that owns it. */
-  owner: z.string(),
-  cloneUrl: z.string(),
-  defaultBranch: z.string(),
-  /** The commit of the default branch. */
-  head: z.string(),
-  openChanges: z.number().int(),
-  createdAt: z.coerce.date(),
-});
+export const Repository = z
+  .object({
+    name: z.string(),
+    /** Entity reference of the group that owns it. */
+    owner: z.string(),
+    cloneUrl: z.string(),
+    defaultBranch: z.string(),
+    /** The commit of the default branch. */
+    head: z.string(),
+    openChanges: z.number().int(),
+    createdAt: z.coerce.date(),
+  })
+  .meta({ id: "Repository" });
 export type Repository = z.infer<typeof Repository>;
 
 export const RepositoryFile = z.object({ path: z.string(), mode: z.string(), sizeBytes: z.number().int() });
@@ -46,35 +48,41 @@ export const MergeAnswer = z.object({
 export type MergeAnswer = z.infer<typeof MergeAnswer>;
 
 /** A change request with everything that decides about it. */
-export const ChangeReview = ChangeRequest.extend({ tier: Tier, codeOwners: z.array(CodeOwnerGroup), merge: MergeAnswer });
+export const ChangeReview = ChangeRequest.extend({ tier: Tier, codeOwners: z.array(CodeOwnerGroup), merge: MergeAnswer }).meta({
+  id: "ChangeReview",
+});
 export type ChangeReview = z.infer<typeof ChangeReview>;
 
 export const FileStatus = z.enum(["added", "modified", "deleted", "renamed", "copied", "type_changed"]);
 export type FileStatus = z.infer<typeof FileStatus>;
-export const DiffFile = z.object({
-  path: z.string(),
-  /** Of a renamed or copied file: where it was. */
-  previousPath: z.string().nullable(),
-  status: FileStatus,
-  binary: z.boolean(),
-  /** Lines; null of a binary file. */
-  additions: z.number().int().nullable(),
-  deletions: z.number().int().nullable(),
-  /** Unified diff from `diff --git` on; null of a binary file and where `truncated`. */
-  patch: z.string().nullable(),
-  /** The patch is too large to show: fetch the branch and look at it there. */
-  truncated: z.boolean(),
-});
+export const DiffFile = z
+  .object({
+    path: z.string(),
+    /** Of a renamed or copied file: where it was. */
+    previousPath: z.string().nullable(),
+    status: FileStatus,
+    binary: z.boolean(),
+    /** Lines; null of a binary file. */
+    additions: z.number().int().nullable(),
+    deletions: z.number().int().nullable(),
+    /** Unified diff from `diff --git` on; null of a binary file and where `truncated`. */
+    patch: z.string().nullable(),
+    /** The patch is too large to show: fetch the branch and look at it there. */
+    truncated: z.boolean(),
+  })
+  .meta({ id: "DiffFile" });
 export type DiffFile = z.infer<typeof DiffFile>;
 
-export const Diff = z.object({
-  base: z.string(),
-  head: z.string(),
-  additions: z.number().int(),
-  deletions: z.number().int(),
-  fileCount: z.number().int(),
-  /** The first thousand. */
-  files: z.array(DiffFile),
-  truncated: z.boolean(),
-});
+export const Diff = z
+  .object({
+    base: z.string(),
+    head: z.string(),
+    additions: z.number().int(),
+    deletions: z.number().int(),
+    fileCount: z.number().int(),
+    /** The first thousand. */
+    files: z.array(DiffFile),
+    truncated: z.boolean(),
+  })
+  .meta({ id: "Diff" });
 export type Diff = z.infer<typeof Diff>;

@@ -7,7 +7,7 @@ import type { LocalForge, MergeGround } from "./local/forge.ts";
 import { ChangeReview, Diff, Repository, RepositoryFile } from "./model.ts";
 
 const InRepository = z.object({ name: z.string() });
-const OneChange = z.object({ repository: z.string(), number: z.coerce.number().int().min(1) });
+const OneChange = z.object({ repository: z.string(), number: z.coerce.number().int().min(1).max(2_147_483_647) });
 const Revision = z.string().min(1).max(250).default("main").describe("a branch, or a commit by its 40 hex digits");
 /** The commit that the caller looked at: a change that moved since is refused, so that nobody approves or merges what they have not seen. */
 const SeenHead = z.strictObject({ head: z.string().regex(/^[0-9a-f]{40}$/, "the 40 hex digits of the head that you looked at") });

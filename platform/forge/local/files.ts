@@ -51,11 +51,6 @@ export async function checkoutInto(git: Git, repository: string, revision: strin
   if ((await readdir(folder)).length > 0) throw folderNotEmpty(folder);
   const here = { cwd: folder, timeoutSeconds: 600 };
   await git.runIn(undefined, ["init", "--quiet", "--template=", "."], here);
-  const uploadPack = "git -c uploadpack.allowAnySHA1InWant=true upload-pack";
-  await git.runIn(
-    undefined,
-    ["fetch", "--quiet", "--no-tags", "--depth=1", `--upload-pack=${uploadPack}`, `file://${git.pathOf(repository)}`, commit],
-    here,
-  );
+  await git.runIn(undefined, ["fetch", "--quiet", "--no-tags", "--depth=1", `file://${git.pathOf(repository)}`, commit], here);
   await git.runIn(undefined, ["checkout", "--quiet", "--detach", commit], here);
 }

@@ -96,12 +96,15 @@ const configuration = (hooks: string, maxPushBytes: number) => `# Written by the
 [receive]
 	fsckObjects = true
 	maxInputSize = ${maxPushBytes}
-	denyDeletes = false
+	# A pack of any size stays one: git names the limit only where it does not unpack.
+	unpackLimit = 1
 	hideRefs = refs/changes
 	hideRefs = refs/platform
 [uploadpack]
 	hideRefs = refs/platform
 	allowFilter = true
+	# As protocol 2 does anyway; partial clones of the older ones need it.
+	allowAnySHA1InWant = true
 [pack]
 	threads = 1
 	windowMemory = 64m

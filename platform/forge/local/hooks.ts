@@ -16,7 +16,7 @@ while read -r old new ref; do
         *) echo "${DEFAULT_BRANCH} is protected: it can't be deleted. To change it, push a branch and open a change request:" ;;
       esac
       echo "  git push origin HEAD:refs/heads/my-change"
-      echo "  cairn changes open \${CAIRN_REPOSITORY:-REPOSITORY} --branch my-change"
+      echo "  cairn changes open \${CAIRN_REPOSITORY:-REPOSITORY} my-change"
       ;;
     refs/heads/*|refs/tags/*) ;;
     *)
@@ -43,7 +43,7 @@ while read -r old new ref; do
     echo "Change request $number has this head now: $CAIRN_URL/changes/$CAIRN_REPOSITORY/$number"
   else
     echo "To open a change request for $branch:"
-    echo "  cairn changes open $CAIRN_REPOSITORY --branch $branch"
+    echo "  cairn changes open $CAIRN_REPOSITORY $branch"
   fi
 done
 `;

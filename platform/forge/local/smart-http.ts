@@ -53,7 +53,7 @@ export const smartHttp =
     app.get<Asked & { Querystring: { service?: string } }>("/git/:repository/info/refs", open, async (request, reply) => {
       const service = request.query.service;
       if (service === undefined || !isService(service)) throw dumbClient();
-      const repository = await admit(request, service);
+      const { repository } = await admit(request, service);
       const version2 = service === "git-upload-pack" && protocolOf(request)?.includes("version=2");
       const greeting = version2 ? "" : `${packet(`# service=${service}\n`)}0000`;
       const child = start(request, service, repository, ["--http-backend-info-refs"]);
@@ -62,14 +62,14 @@ export const smartHttp =
     });
 
     app.post<Asked>("/git/:repository/git-upload-pack", open, async (request, reply) => {
-      const repository = await admit(request, "git-upload-pack");
+      const { repository } = await admit(request, "git-upload-pack");
       const child = start(request, "git-upload-pack", repository, []);
       feed(request, child, MAX_FETCH_REQUEST_BYTES);
       return answer(reply, "application/x-git-upload-pack-result", output(child));
     });
 
     app.post<Asked>("/git/:repository/git-receive-pack", open, async (request, reply) => {
-      const repository = await admit(request, "git-receive-pack");
+      const { repository, principal } = await admit(request, "git-receive-pack");
       const changes = await forge.changes({ repository, state: "open", limit: 500 });
       const child = start(request, "git-receive-pack", repository, [], {
         CAIRN_REPOSITORY: repository,
@@ -81,20 +81,19 @@ export const smartHttp =
       return answer(
         reply,
         "application/x-git-receive-pack-result",
-        output(child, "", () => forge.afterPush(repository, request.principal.ref)),
+        output(child, "", () => forge.afterPush(repository, principal.ref)),
       );
     });
 
-    /** Who calls, and whether they may; gives the name of the repository. */
-    async function admit(request: FastifyRequest<Asked>, service: Service): Promise<string> {
+    /** Which repository, and who asks; refuses who may not. */
+    async function admit(request: FastifyRequest<Asked>, service: Service): Promise<{ repository: string; principal: Principal }> {
       const principal = await authenticate(request);
       if (!principal) throw signInForGit();
-      request.principal = principal;
       const [, name] = /^(.+)\.git$/.exec(request.params.repository) ?? [];
       if (name === undefined) throw gitPathMissing(request.url);
       const { owner } = await forge.repository(name);
       await request.can(service === "git-receive-pack" ? "repository.push" : "repository.read", { name, owner });
-      return name;
+      return { repository: name, principal };
     }
 
     function start(
