@@ -1,0 +1,3 @@
+module {{ service_name }}
+
+go 1.22
