@@ -54,7 +54,7 @@ export interface Run {
 
 /** One execution of a step. */
 export interface Step {
-  /** Aborted at the time limit, when the run is cancelled, and when the process stops. */
+  /** Aborted at the time limit and when the process stops. An action that hears it cleans up and throws. */
   readonly signal: AbortSignal;
   /** Counts from 1. A crash counts as an attempt. */
   readonly attempt: number;
@@ -95,8 +95,8 @@ export interface Orchestrator {
   start<I, P, O>(workflow: Workflow<I, P, O>, input: I, options: StartOptions): Promise<{ id: string }>;
   /** Waits for the end. Gives the output or throws the fault that ended it. */
   result<O = unknown>(id: string): Promise<O>;
-  /** Hands a message to a run's waitFor on that topic, now or when it comes there. With one `key` a message is sent once. */
-  send(id: string, topic: string, message: unknown, key?: string): Promise<void>;
+  /** Hands a message to a run's waitFor on that topic, now or when it comes there; with a `tx` when that commits. Sent twice with one key it is one message. */
+  send(id: string, topic: string, message: unknown, options?: { key?: string; tx?: Tx }): Promise<void>;
   /** Asks a run (and its children) to stop and roll back. Throws `orchestrator.run_ended` or `orchestrator.past_return`. */
   cancel(id: string, because: string, by: string): Promise<void>;
   /** Lets running steps finish for some seconds, then stops; what is unfinished goes on at the next start. */
