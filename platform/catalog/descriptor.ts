@@ -15,7 +15,7 @@ import {
 } from "@backstage/catalog-model";
 import { LineCounter, parseAllDocuments } from "yaml";
 import { messageOf } from "../kernel/faults.ts";
-import { Lifecycle, serviceName, Tier, TIER_LABEL, type Entity, type Finding } from "./model.ts";
+import { Lifecycle, serviceName, storable, Tier, TIER_LABEL, type Entity, type Finding } from "./model.ts";
 
 /** Kinds that a repository's descriptor may declare. Groups and users are the organisation's: else a repository could make itself anybody's owner. */
 export const REPOSITORY_KINDS: readonly string[] = ["component", "api", "resource", "system", "domain", "location"];
@@ -38,6 +38,8 @@ const POLICIES = [
   new FieldFormatEntityPolicy(),
 ];
 const MOST_ALIASES = 100;
+const MOST_VALUES = 10_000;
+const DEEPEST = 40;
 
 /** `kind:namespace/name` in lower case. */
 export const refOf = (entity: Entity): string => stringifyEntityRef({ kind: entity.kind, metadata: entity.metadata } as never);
@@ -47,9 +49,16 @@ export function parseDocuments(text: string, path = "catalog-info.yaml"): { docu
   const lines = new LineCounter();
   const documents: unknown[] = [];
   const findings: Finding[] = [];
-  for (const document of parseAllDocuments(text, { lineCounter: lines, prettyErrors: false })) {
-    if (!("errors" in document)) continue;
-    for (const error of document.errors) findings.push({ where: `${path}:${lines.linePos(error.pos[0]).line}`, message: error.message });
+  let parsed;
+  try {
+    parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+  } catch (error) {
+    return { documents, findings: [{ where: path, message: messageOf(error) }] };
+  }
+  for (const document of parsed) {
+    // What follows a first error is mostly its echo.
+    for (const error of document.errors.slice(0, 3))
+      findings.push({ where: `${path}:${lines.linePos(error.pos[0]).line}`, message: error.message });
     if (document.errors.length > 0) continue;
     try {
       const content: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
@@ -59,6 +68,12 @@ export function parseDocuments(text: string, path = "catalog-info.yaml"): { docu
     }
   }
   return { documents, findings };
+}
+
+/** What is wrong with a descriptor's text, as far as the text alone shows it; nothing where it is right. */
+export async function checkDescriptor(text: string, path = "catalog-info.yaml"): Promise<Finding[]> {
+  const { documents, findings } = parseDocuments(text, path);
+  return [...findings, ...(await checkDocuments(documents, REPOSITORY_KINDS)).findings];
 }
 
 /** The entities of documents, each checked as Backstage checks it and by Cairn's own rules; `findings` names what is wrong, all of it. */
@@ -87,6 +102,8 @@ export async function checkDocuments(
 async function checkEntity(document: unknown, allowedKinds: readonly string[]): Promise<{ entity: Entity } | { messages: string[] }> {
   if (document === null || typeof document !== "object" || Array.isArray(document))
     return { messages: ["it is no entity: a map with apiVersion, kind and metadata"] };
+  const unfit = unfitToKeep(document);
+  if (unfit !== undefined) return { messages: [unfit] };
   let entity = withoutServerFields(document as Entity);
   try {
     for (const policy of POLICIES) entity = (await policy.enforce(entity as never)) as Entity;
@@ -120,6 +137,22 @@ function ownRules(entity: Entity): string[] {
   if (!Lifecycle.safeParse(lifecycle).success)
     messages.push(`spec.lifecycle is ${String(lifecycle)}: one of ${Lifecycle.options.join(", ")}`);
   return messages;
+}
+
+/** Why the database could not keep it, or would choke on it; undefined where it can. */
+function unfitToKeep(document: object): string | undefined {
+  const open: { value: unknown; depth: number }[] = [{ value: document, depth: 0 }];
+  for (let seen = 0; ; seen++) {
+    const next = open.pop();
+    if (next === undefined) return undefined;
+    if (seen > MOST_VALUES) return `it holds more than ${MOST_VALUES} values`;
+    if (next.depth > DEEPEST) return `it is nested deeper than ${DEEPEST}`;
+    if (typeof next.value === "string" && !storable(next.value)) return "it holds a text with a NUL or half a character";
+    if (typeof next.value === "number" && !Number.isFinite(next.value)) return `it holds the number ${next.value}, which JSON can't hold`;
+    if (typeof next.value !== "object" || next.value === null) continue;
+    for (const [key, value] of Object.entries(next.value))
+      open.push({ value: key, depth: next.depth + 1 }, { value, depth: next.depth + 1 });
+  }
 }
 
 /** A descriptor may carry what a server gave out; it means nothing on the way in. */

@@ -84,14 +84,18 @@ export interface ServiceView {
 export const REPOSITORY_URL_ANNOTATION = "cairn.dev/repository-url";
 export const ONCALL_ANNOTATION = "cairn.dev/oncall-rotation";
 
+/** Whether PostgreSQL can keep a text: without NUL, and whole characters only. */
+export const storable = (text: string): boolean => !text.includes("\0") && text.isWellFormed();
+const textUpTo = (characters: number) => z.string().max(characters).refine(storable, "holds a NUL or half a character");
+
 /** A service as POST /services takes it. */
 export const ServiceInput = Service.omit({ created_at: true }).extend({
-  owner_team: z.string().min(1).max(200),
-  description: z.string().max(2000).default(""),
+  owner_team: textUpTo(200).min(1),
+  description: textUpTo(2000).default(""),
   lifecycle: Lifecycle.default("experimental"),
-  repository_url: z.string().max(2000).default(""),
-  documentation_url: z.string().max(2000).nullish(),
-  oncall_rotation: z.string().max(200).nullish(),
+  repository_url: textUpTo(2000).default(""),
+  documentation_url: textUpTo(2000).nullish(),
+  oncall_rotation: textUpTo(200).nullish(),
 });
 export type ServiceInput = z.infer<typeof ServiceInput>;
 

@@ -99,6 +99,8 @@ export function condition(predicate: Predicate): Expression<SqlBool> {
     if (values.length > MOST_VALUES) throw queryInvalid(`${key}: more than ${MOST_VALUES} values`);
     if (values.length === 0) return sql<SqlBool>`false`;
     const column = COLUMN[key];
+    // One value by itself: so the planner knows that what an index gives is in order.
+    if (column && values.length === 1) return sql<SqlBool>`${sql.ref(column)} = ${values[0]}`;
     if (column) return sql<SqlBool>`${sql.ref(column)} = any(${values})`;
     if (key.startsWith("relations.")) return related(key, sql`and relation.target_ref = any(${values})`);
     return sql<SqlBool>`entity.terms && ${values.map((value) => `${key}=${value}`)}::text[]`;

@@ -114,6 +114,8 @@ test("POST /services refuses a taken name, names that Backstage or Kubernetes re
       status: 422,
       detail: expect.stringContaining(why!),
     });
+  expect((await call("POST", "/services", aService({ name: "x", description: "\0" }))).statusCode).toBe(422);
+  expect((await call("POST", "/services", aService({ name: "x", owner_team: "\ud800" }))).statusCode).toBe(422);
   expect((await call("POST", "/services", aService({ name: "x", lifecycle: "old" }))).statusCode).toBe(422);
   expect((await call("POST", "/services", aService({ name: "a".repeat(63) }))).statusCode).toBe(201);
 });
@@ -139,6 +141,8 @@ test("GET /services gives services as registered, filters by team and lifecycle,
   expect(await names("?team=group:default/team-a&lifecycle=production")).toEqual(["orders"]);
   expect(await names("?team=team-a&lifecycle=deprecated")).toEqual([]);
   expect((await call("GET", "/services?lifecycle=old")).statusCode).toBe(422);
+  for (const url of ["/services?team=%00", "/services/%00", "/api/catalog/service-views?text=%00", "/api/catalog/entities?filter=kind=%00"])
+    expect([url, (await call("GET", url)).statusCode]).toEqual([url, 422]);
   const first = await call("GET", "/services?limit=1");
   expect(first.headers.link).toBe('</services?limit=1&cursor=carts>; rel="next"');
   expect(await names("?limit=1&cursor=carts")).toEqual(["orders"]);

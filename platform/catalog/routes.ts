@@ -9,7 +9,7 @@ import { transact, type Db } from "../kernel/sql.ts";
 import { addDependency, removeDependency } from "./dependencies.ts";
 import { parseDocuments } from "./descriptor.ts";
 import { entityRoutes } from "./entity-routes.ts";
-import { descriptorInvalid, sourceDiffers } from "./faults.ts";
+import { descriptorInvalid, queryInvalid, sourceDiffers } from "./faults.ts";
 import {
   Dependency,
   GroupView,
@@ -50,6 +50,7 @@ export const catalogRoutes =
   (parts: CatalogParts): FastifyPluginAsyncZod =>
   async (app) => {
     const { db, clock } = parts;
+    app.addHook("onRequest", refuseNul);
     await app.register(serviceRoutes(parts, "InCatalog"), { prefix: "/catalog" });
     await app.register(entityRoutes(parts));
 
@@ -167,6 +168,7 @@ export const serviceRoutes =
   (parts: CatalogParts, suffix = ""): FastifyPluginAsyncZod =>
   async (app) => {
     const { db, clock, repositoryUrl } = parts;
+    app.addHook("onRequest", refuseNul);
 
     app.post(
       "/services",
@@ -281,6 +283,11 @@ export const serviceRoutes =
       },
     );
   };
+
+/** No name and no value that the catalog keeps holds a NUL, and PostgreSQL refuses to look for one. */
+async function refuseNul(request: FastifyRequest): Promise<void> {
+  if (request.url.includes("%00")) throw queryInvalid("the address holds a NUL");
+}
 
 const summaryOf = (view: ServiceView): ServiceSummary => ({ ...view, repository: view.repository ?? null });
 

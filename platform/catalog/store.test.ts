@@ -5,6 +5,7 @@ import { events, verify } from "../ledger/store.ts";
 import { testClock } from "../testing/clock.ts";
 import { database } from "../testing/database.ts";
 import { addDependency, removeDependency } from "./dependencies.ts";
+import { checkDescriptor } from "./descriptor.ts";
 import { entitiesByRefs } from "./entities.ts";
 import { claimName, examine, ingest, loadOrganisation, note, register, releaseName, requireOwner, type Claim } from "./store.ts";
 import { directory, facts, serviceDetail, serviceView } from "./views.ts";
@@ -71,6 +72,11 @@ test.each<[string, unknown, string]>([
   ["an unknown version", { ...component(), apiVersion: "example.com/v9" }, "kind Component of example.com/v9"],
   ["fields of its own at the root", { ...component(), extra: 1 }, "extra"],
   ["no metadata", { apiVersion: "backstage.io/v1alpha1", kind: "Component" }, "metadata"],
+  ["a NUL", component({ metadata: { description: "a\0b" } }), "NUL"],
+  ["half a character as a key", component({ spec: { "\ud800": 1 } }), "half a character"],
+  ["a number that JSON can't hold", component({ spec: { size: Number.NaN } }), "NaN"],
+  ["more nesting than sense", component({ spec: { deep: JSON.parse("[".repeat(5000) + "]".repeat(5000)) as unknown } }), "nested deeper"],
+  ["more values than sense", component({ spec: { wide: Array.from({ length: 20_000 }, (_, n) => n) } }), "more than 10000 values"],
   ["text", "orders", "it is no entity"],
   ["nothing", null, "it is no entity"],
 ])("ingest() refuses %s, and takes in nothing of the rest", async (_what, document, why) => {
@@ -83,6 +89,26 @@ test.each<[string, unknown, string]>([
   expect((await examine(db, { repository: "orders", documents: [document] })).refusals).toMatchObject([
     { message: expect.stringContaining(why) },
   ]);
+});
+
+test.each([
+  ["broken YAML", "a: [", "catalog-info.yaml:1"],
+  ["YAML nested without end", "[".repeat(100_000), "catalog-info.yaml"],
+  [
+    "aliases without end",
+    `a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [${"*a,".repeat(50)}]\nc: &c [${"*b,".repeat(50)}]\nd: [${"*c,".repeat(50)}]`,
+    "catalog-info.yaml",
+  ],
+  ["a wrong entity", "kind: Component\nmetadata: {name: x}", "Component x"],
+])("checkDescriptor() finds %s", async (_what, text, where) => {
+  const findings = await checkDescriptor(text);
+  expect(findings[0]).toMatchObject({ where: expect.stringContaining(where) });
+  expect(findings.length).toBeLessThan(10);
+});
+
+test("checkDescriptor() finds nothing in a right one, and nothing in what a server gave out", async () => {
+  const given = { ...component({ metadata: { uid: "u", etag: "e" } }), relations: [], status: {} };
+  expect(await checkDescriptor(`${JSON.stringify(given)}\n---\n${JSON.stringify(resource("orders-db"))}\n`)).toEqual([]);
 });
 
 test("ingest() refuses one name twice, and names all that is wrong", async () => {

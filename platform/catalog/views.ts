@@ -130,14 +130,15 @@ export async function groups(db: Sql): Promise<GroupView[]> {
     .groupBy("owner_ref")
     .execute();
   const services = new Map(owned.map((row) => [row.owner_ref, row.services]));
+  const team = new Map<string, GroupView["members"]>(rows.map((row) => [row.ref, []]));
+  for (const { source_ref, target_ref, entity } of members)
+    team.get(source_ref)?.push({ ref: target_ref, displayName: entity ? displayNameOf(entity) : target_ref.replace(/^.*\//, "") });
   return rows.map(({ ref, entity }) => ({
     ref,
     name: entity.metadata.name,
     title: entity.metadata.title ?? displayNameOf(entity),
     description: entity.metadata.description ?? "",
-    members: members
-      .filter((row) => row.source_ref === ref)
-      .map((row) => ({ ref: row.target_ref, displayName: row.entity ? displayNameOf(row.entity) : row.target_ref.replace(/^.*\//, "") })),
+    members: team.get(ref) ?? [],
     services: services.get(ref) ?? 0,
   }));
 }
@@ -183,8 +184,9 @@ const ownerExists = sql<boolean>`exists (select from catalog_entity as team wher
   "owner_exists",
 );
 
+/** Components are in the namespace default, all of them: `checkDocuments` sees to that. */
 function matching(db: Sql, filter: ServiceFilter) {
-  let query = db.selectFrom("catalog_entity as entity").where("entity.kind", "=", "component").where("entity.namespace", "=", "default");
+  let query = db.selectFrom("catalog_entity as entity").where("entity.kind", "=", "component");
   if (filter.team !== undefined) query = query.where("entity.owner_ref", "=", groupRef(filter.team));
   if (filter.tier !== undefined) query = query.where("entity.tier", "=", filter.tier);
   if (filter.lifecycle !== undefined) query = query.where("entity.lifecycle", "=", filter.lifecycle);

@@ -29,6 +29,8 @@ declare module "../kernel/sql.ts" {
 }
 
 export const LINK_SECONDS = 15 * 60;
+/** So long after its end a link is still known, to say that it was used or came too late. */
+const LINK_KEPT_SECONDS = 86_400;
 /** A session ends after so long without a request, and after SESSION_MAX_SECONDS in any case. */
 export const SESSION_IDLE_SECONDS = 7 * 86_400;
 export const SESSION_MAX_SECONDS = 30 * 86_400;
@@ -75,6 +77,7 @@ export async function makeSignInLink(db: Db, clock: Clock, options: { person?: s
   await transact(db, async (tx) => {
     if (!(await findPerson(tx, person))) throw personUnknown(person);
     const expiresAt = later(clock.now(), LINK_SECONDS);
+    await tx.deleteFrom("identity_sign_in_link").where("expires_at", "<", later(clock.now(), -LINK_KEPT_SECONDS)).execute();
     await tx
       .insertInto("identity_sign_in_link")
       .values({ secret_hash: hashOfSecret(secret), person, created_at: clock.now(), expires_at: expiresAt, used_at: null })
