@@ -63,6 +63,7 @@ export interface Merging {
   commit: string;
   parent: string;
   head: string;
+  base: string;
   mergedBy: string;
   warnings: string[];
   /** ISO date-time. */
@@ -205,12 +206,12 @@ export const dropMerge = (tx: Tx, row: ChangeRow) => setState(tx, row, { merging
 
 /** The merge was carried out: the default branch is at its commit. */
 export async function endMerge(tx: Tx, clock: Clock, row: ChangeRow, merging: Merging): Promise<void> {
-  const { commit, head, mergedBy, warnings } = merging;
+  const { commit, head, base, mergedBy, warnings } = merging;
   await tx.updateTable("forge_repository").set({ head: commit }).where("name", "=", row.repository).execute();
   await setState(tx, row, {
     state: "merged",
     head,
-    base: merging.parent,
+    base,
     merging: null,
     merge_commit: commit,
     warnings,

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Db } from "../../kernel/sql.ts";
@@ -85,6 +85,11 @@ test("two merges at once both land, one on top of the other", async () => {
   expect(ended.map(({ state }) => state)).toEqual(["merged", "merged"]);
   expect((await harness.forge.listFiles(name, "main")).map(({ path }) => path)).toEqual(expect.arrayContaining(["one.txt", "two.txt"]));
   expect((await git(bare(name), "rev-list", "--count", "main")).out.trim()).toBe("3");
+  for (const [number, path] of [
+    [1, "one.txt"],
+    [2, "two.txt"],
+  ] as const)
+    expect((await harness.forge.diff(name, number)).files).toMatchObject([{ path, status: "added" }]);
 });
 
 test("a conflict is told when main moves, with the files, and refuses the merge", async () => {
@@ -176,8 +181,10 @@ test("reconcile() records a push that a crash kept from the database, and closes
   await aChange(name, { "c.txt": "c" }, "two");
   await git(bare(name), "update-ref", "refs/heads/one", next, change.head);
   await git(bare(name), "update-ref", "-d", "refs/heads/two");
+  await mkdir(join(harness.forge.git.aside, `new-${name}-0123abcd.git`));
   await harness.forge.reconcile();
   await harness.forge.reconcile();
+  expect(await readdir(harness.forge.git.aside)).not.toContainEqual(expect.stringMatching(/^new-/));
   expect(await harness.forge.change(name, 1)).toMatchObject({ head: next, base: commit, state: "open" });
   expect(await harness.forge.change(name, 2)).toMatchObject({ state: "closed" });
   expect((await said(name)).slice(-2)).toEqual(["forge.change_updated by system:forge", "forge.change_closed by system:forge"]);

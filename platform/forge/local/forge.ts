@@ -1,10 +1,10 @@
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Tier } from "../../catalog/model.ts";
 import type { Directory, Principal } from "../../identity/model.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { gitTreeId } from "../../kernel/file-tree.ts";
-import { newSecret } from "../../kernel/ids.ts";
 import { transact, type Db, type Tx } from "../../kernel/sql.ts";
 import type { ChangeRequest, Forge } from "../contract.ts";
 import { CODEOWNERS_PATHS, ownersOf } from "../code-owners.ts";
@@ -187,12 +187,12 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
           if (row.first_tree !== tree || row.owner !== owner) throw repositoryExists(name, row.owner);
           return { commit: row.first_commit, cloneUrl: cloneUrl(name) };
         }
-        const half = join(git.aside, `new-${name}-${newSecret().slice(0, 8)}.git`);
+        const half = join(git.aside, `new-${name}-${randomBytes(4).toString("hex")}.git`);
         await git.runIn(undefined, ["init", "--quiet", "--bare", "--template=", half]);
         const written = await writeCommit(git, half, { files, message, author, at });
         await git.runIn(half, ["update-ref", `refs/heads/${DEFAULT_BRANCH}`, written.commit, NONE]);
         // One without a row was left by a crash before its row was kept, or by another database: nobody could push to it here. Kept, not trusted.
-        await putAside(git, name);
+        await putAside(git, name, "found");
         await rename(half, git.pathOf(name));
         await addRepository(tx, clock, author.ref, { name, owner, first_commit: written.commit, first_tree: tree, head: written.commit });
         return { commit: written.commit, cloneUrl: cloneUrl(name) };
@@ -292,7 +292,9 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
         await dropRepository(tx, clock, "system:forge", repository);
       });
       // The folder after the row: a crash between leaves one that nobody sees, and createRepository puts it aside.
-      const gone = await transact(db, async (tx) => ((await lockRepository(tx, repository)) ? undefined : putAside(git, repository)));
+      const gone = await transact(db, async (tx) =>
+        (await lockRepository(tx, repository)) ? undefined : putAside(git, repository, "removed"),
+      );
       if (gone) await rm(gone, { recursive: true, force: true });
     },
 
@@ -366,17 +368,30 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
         await finishMerges(db, clock, git, repository);
         await forge.afterPush(repository, "system:forge");
       }
+      await sweep(db, git);
       return rows.length;
     },
   };
   return forge;
 }
 
-/** Takes a repository's folder out of sight; gives where it lies now, or undefined when there is none. */
-async function putAside(git: Git, name: string): Promise<string | undefined> {
+/** Takes a repository's folder out of sight; gives where it lies now, or undefined when there is none. One that was found without a row is kept. */
+async function putAside(git: Git, name: string, why: "found" | "removed"): Promise<string | undefined> {
   const path = git.pathOf(name);
   if (!(await stat(path).catch(() => undefined))) return undefined;
-  const to = join(git.aside, `${name}-${newSecret().slice(0, 8)}.git`);
+  const to = join(git.aside, `${why}-${name}-${randomBytes(4).toString("hex")}.git`);
   await rename(path, to);
   return to;
+}
+
+/** Removes what crashes left half-made or half-removed. A repository that is being made holds its lock. */
+async function sweep(db: Db, git: Git): Promise<void> {
+  for (const left of await readdir(git.aside)) {
+    const [, why, name] = /^(new|removed)-(.+)-[0-9a-f]{8}\.git$/.exec(left) ?? [];
+    if (why === undefined || name === undefined) continue;
+    await transact(db, async (tx) => {
+      await lockRepository(tx, name);
+      await rm(join(git.aside, left), { recursive: true, force: true });
+    });
+  }
 }

@@ -1,4 +1,4 @@
-import { revisionMissing } from "../faults.ts";
+import { gitFailed, revisionMissing } from "../faults.ts";
 import { DEFAULT_BRANCH } from "../model.ts";
 import type { Comparison } from "../store.ts";
 import type { Git } from "./git.ts";
@@ -57,8 +57,12 @@ export const treeOf = async (git: Git, repository: string, commit: string): Prom
 
 /** Moves a branch from one commit to another; false when it is not where it was thought to be. The zero id means that there is none yet. */
 export async function moveBranch(git: Git, repository: string, branch: string, from: string, to: string): Promise<boolean> {
-  const moved = await git.run(repository, ["update-ref", `refs/heads/${branch}`, to, from], { allow: [0, 1, 128] });
-  return moved.code === 0 || (await branchHead(git, repository, branch)) === to;
+  const args = ["update-ref", `refs/heads/${branch}`, to, from];
+  const moved = await git.run(repository, args, { allow: [0, 1, 128] });
+  if (moved.code === 0) return true;
+  const now = (await branchHead(git, repository, branch)) ?? NONE;
+  if (now === from) throw gitFailed(args, moved.stderr.toString()); // not a race: a full disk, a lock that a crash left
+  return now === to;
 }
 
 export const isAncestor = async (git: Git, repository: string, ancestor: string, of: string): Promise<boolean> =>

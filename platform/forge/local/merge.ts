@@ -40,7 +40,15 @@ export async function prepareMerge(
       author: { ref: row.author, name: nameOf(row.author) },
       at,
     });
-    await beginMerge(tx, row, { commit, parent, head, mergedBy: merger.ref, warnings: answer.warnings, at: at.toISOString() });
+    await beginMerge(tx, row, {
+      commit,
+      parent,
+      head,
+      base: merged.base,
+      mergedBy: merger.ref,
+      warnings: answer.warnings,
+      at: at.toISOString(),
+    });
   });
 }
 

@@ -125,13 +125,13 @@ test("objects that could reach outside a work tree are refused", async () => {
   const name = await aRepository();
   const into = await aClone(name);
   const blob = (await git(into, "hash-object", "-w", "README.md")).out.trim();
-  for (const path of [".git", "..", ".", "a/b", ".GIT", ".git "]) {
+  for (const path of [".git", "..", ".", "a/b", ".GIT"]) {
     const body = Buffer.concat([Buffer.from(`100644 ${path}\0`), Buffer.from(blob, "hex")]);
     await writeFile(join(folder, "tree"), body);
     const tree = (await git(into, "hash-object", "-t", "tree", "-w", "--literally", join(folder, "tree"))).out.trim();
     const commit = (await git(into, "commit-tree", "-m", "Escape", tree)).out.trim();
     const pushed = await git(into, "push", "origin", `${commit}:refs/heads/escape`);
-    if (path !== ".git ") expect({ path, ...pushed }).toMatchObject({ path, code: 1, said: expect.stringMatching(/fsck|unpacker error/) });
+    expect({ path, ...pushed }).toMatchObject({ path, code: 1, said: expect.stringMatching(/fsck|unpacker error/) });
   }
 });
 
