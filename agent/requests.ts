@@ -25,7 +25,7 @@ export function readSpec(body: unknown, id: string): RevisionSpec {
   return { id, artifact: { digest, path }, start, manifests: manifests.map((one) => object(one, "An entry of manifests")), release };
 }
 
-/** Percent by revision, of those that are known. Throws `runtime.weights_invalid`. */
+/** Percent by revision, of those that are known; none at all takes the target out of service. Throws `runtime.weights_invalid`. */
 export function readWeights(body: unknown, known: (revision: string) => boolean): Record<string, number> {
   const weights = object(body, "The body");
   let sum = 0;
@@ -35,7 +35,7 @@ export function readWeights(body: unknown, known: (revision: string) => boolean)
       throw weightsInvalid(`The weight of ${revision} is ${JSON.stringify(percent)}`);
     sum += percent;
   }
-  if (Math.abs(sum - 100) > 0.01) throw weightsInvalid(`The weights sum to ${sum}, not 100`);
+  if (Object.keys(weights).length > 0 && Math.abs(sum - 100) > 0.01) throw weightsInvalid(`The weights sum to ${sum}, not 100`);
   return Object.fromEntries(Object.entries(weights as Record<string, number>).filter(([, percent]) => percent > 0));
 }
 

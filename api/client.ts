@@ -1,7 +1,6 @@
 import createClient, { type Client } from "openapi-fetch";
-import type { paths } from "./schema.ts";
+import type { operations, paths } from "./schema.ts";
 
-export type { components, operations, paths } from "./schema.ts";
 
 /** What every refusal of the API looks like (RFC 9457). */
 export interface Problem {
@@ -47,3 +46,9 @@ export async function answer<T>(call: Promise<{ data?: T; error?: unknown; respo
 }
 
 const isProblem = (value: unknown): value is Problem => typeof value === "object" && value !== null && "code" in value && "detail" in value;
+
+type Body<R> = R extends { content: { "application/json": infer T } } ? T : never;
+type Success<R> = R extends { 200: infer A } ? Body<A> : R extends { 201: infer B } ? Body<B> : R extends { 202: infer C } ? Body<C> : never;
+
+/** What an operation answers when it succeeds, by its operationId. */
+export type Answered<O extends keyof operations> = operations[O] extends { responses: infer R } ? Success<R> : never;

@@ -54,7 +54,7 @@ export interface Runtime {
   ensureTarget(target: Target): Promise<{ url: string }>;
   /** Starts a revision at weight 0 and waits until it is healthy. Twice with one revision leaves one running. Throws `runtime.unhealthy` (and leaves nothing running) or `runtime.artifact_mismatch`. */
   deploy(revision: Revision): Promise<void>;
-  /** Percent by revision id, summing to 100. A revision that is not named gets 0. Loses no request. */
+  /** Percent by revision id, summing to 100; `{}` takes the target out of service. A revision that is not named gets 0. Loses no request. */
   setTraffic(target: Target, weights: Record<string, number>): Promise<void>;
   observe(target: Target): Promise<Observation>;
   /** Drains, stops and forgets a revision; one with weight is refused. One that is gone is no error. */

@@ -8,6 +8,8 @@ import { infraMigrations } from "../infra/migrations.ts";
 import { ledgerMigrations } from "../ledger/migrations.ts";
 import { orchestratorMigrations } from "../orchestrator/migrations.ts";
 import { plansMigrations } from "../plans/migrations.ts";
+import { policyMigrations } from "../policy/migrations.ts";
+import { releasesMigrations } from "../releases/migrations.ts";
 
 /** Every table of the platform. A subject's names begin with its number in the order of the path. */
 export const allMigrations: Migrations = {
@@ -20,4 +22,6 @@ export const allMigrations: Migrations = {
   ...infraMigrations,
   ...ciMigrations,
   ...evidenceMigrations,
+  ...policyMigrations,
+  ...releasesMigrations,
 };

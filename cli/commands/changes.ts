@@ -1,0 +1,107 @@
+import type { Command } from "commander";
+import { answer, type Answered } from "@cairn/api";
+import { changeName, tell, until } from "../answer.ts";
+import { ago, bold, dim, facts, status, table } from "../print.ts";
+import { session, type Session } from "../session.ts";
+
+type Review = Answered<"getChange">;
+
+export function changeCommands(program: Command): void {
+  const changes = program.command("changes").description("change requests");
+  changes
+    .command("list", { isDefault: true })
+    .description("open change requests; with --state merged or closed others")
+    .option("--repository <name>")
+    .option("--state <state>", "open, merged or closed", "open")
+    .action(async (options: { repository?: string; state: string }, command: Command) => {
+      const { api } = await session(process.env);
+      const query = { state: options.state as "open", ...(options.repository && { repository: options.repository }) };
+      tell(command, await answer(api.GET("/api/changes", { params: { query } })), (found) =>
+        table(
+          found.changes,
+          [
+            { title: "CHANGE", value: (row) => `${row.repository}/${row.number}` },
+            { title: "TITLE", value: (row) => row.title },
+            { title: "AUTHOR", value: (row) => row.author },
+            { title: "CHECKS", value: (row) => row.checks.map((check) => `${check.name} ${check.state}`).join(", ") },
+            { title: "OPENED", value: (row) => ago(row.createdAt, new Date()) },
+          ],
+          "No change request.",
+        ),
+      );
+    });
+  changes
+    .command("show <change>")
+    .description("one change request: checks, reasons, approvals; REPOSITORY/NUMBER")
+    .option("-w, --watch", "until its checks have reported")
+    .action(async (name: string, options: { watch?: boolean }, command: Command) => {
+      const here = await session(process.env);
+      tell(command, options.watch ? await checked(here, name) : await review(here, name), changeText);
+    });
+  changes
+    .command("open <repository> <branch>")
+    .description("ask for a pushed branch to become part of the default branch")
+    .option("-t, --title <title>")
+    .option("-d, --description <text>", "", "")
+    .action(async (repository: string, branch: string, options: { title?: string; description: string }, command: Command) => {
+      const { api } = await session(process.env);
+      const body = { repository, branch, title: options.title ?? branch, description: options.description };
+      tell(command, await answer(api.POST("/api/changes", { body })), (change) => `Opened ${change.repository}/${change.number}. Watch its checks: cairn changes show ${change.repository}/${change.number} --watch`);
+    });
+  changes
+    .command("diff <change>")
+    .description("the files of a change request")
+    .action(async (name: string, _options, command: Command) => {
+      const { api } = await session(process.env);
+      tell(command, await answer(api.GET("/api/changes/{repository}/{number}/diff", { params: { path: changeName(name) } })), (diff) => diff.files.map((file) => file.patch ?? `${file.status} ${file.path}`).join("\n"));
+    });
+  changes
+    .command("approve <change>")
+    .description("approve what it holds now")
+    .action(async (name: string, _options, command: Command) => {
+      const here = await session(process.env);
+      const { head } = await review(here, name);
+      tell(command, await answer(here.api.POST("/api/changes/{repository}/{number}/approve", { params: { path: changeName(name) }, body: { head } })), () => `Approved ${name}.`);
+    });
+  changes
+    .command("close <change>")
+    .description("give it up; the branch stays")
+    .action(async (name: string, _options, command: Command) => {
+      const { api } = await session(process.env);
+      tell(command, await answer(api.POST("/api/changes/{repository}/{number}/close", { params: { path: changeName(name) } })), () => `Closed ${name}.`);
+    });
+
+  program
+    .command("merge <change>")
+    .description("merge a change request; waits for its checks")
+    .action(async (name: string, _options, command: Command) => {
+      const here = await session(process.env);
+      const { head } = await checked(here, name);
+      const merged = await answer(here.api.POST("/api/changes/{repository}/{number}/merge", { params: { path: changeName(name) }, body: { head } }));
+      tell(command, merged, (change) =>
+        [`Merged ${name}: delivery has begun.`, ...change.warnings.map((warning) => `${status("warned")}  ${warning}`), `Watch it: cairn releases ${change.repository} --watch`].join("\n"),
+      );
+    });
+}
+
+const review = (here: Session, name: string): Promise<Review> => answer(here.api.GET("/api/changes/{repository}/{number}", { params: { path: changeName(name) } }));
+
+/** A change request once every check of its head has reported. */
+const checked = (here: Session, name: string): Promise<Review> =>
+  until(
+    () => review(here, name),
+    (change) => change.state !== "open" || (change.checks.length > 0 && change.checks.every((check) => check.state !== "pending" && check.state !== "running")),
+  );
+
+const changeText = (change: Review): string =>
+  [
+    `${bold(`${change.repository}/${change.number} ${change.title}`)}  ${status(change.state)}`,
+    facts([
+      ["Author", change.author],
+      ["Branch", `${change.branch} at ${change.head.slice(0, 10)}`],
+      ["Merge", change.merge.allowed ? "allowed" : `${change.merge.because} ${change.merge.next}`],
+    ]),
+    "",
+    ...change.checks.flatMap((check) => [`${status(check.state)}  ${check.name}: ${check.summary}`, ...check.details.map((detail) => dim(`    ${detail}`))]),
+    ...change.warnings.map((warning) => `${status("warned")}  ${warning}`),
+  ].join("\n");

@@ -1,0 +1,85 @@
+import type { Command } from "commander";
+import { platformStatus, signInLink, startPlatform, stopPlatform } from "@cairn/platform/host.ts";
+import { readConfig } from "@cairn/platform/kernel/config.ts";
+import { tell, wantsJson } from "../answer.ts";
+import { bold, facts, status, table } from "../print.ts";
+
+/** What works on the platform's own machine, also while its server is down. */
+export function hostCommands(program: Command): void {
+  program
+    .command("start")
+    .description("start the platform on this machine; what runs already is found again")
+    .action(async (_options, command: Command) => {
+      const config = readConfig(process.env);
+      const { url, started } = await startPlatform(config, process.env);
+      const link = await signInLink(config);
+      tell(command, { url, link, started }, () =>
+        [
+          started ? "Cairn runs." : "Cairn was running already.",
+          "",
+          facts([
+            ["Portal", url],
+            ["Sign in", link],
+            ["Data", config.home],
+          ]),
+          "",
+          "The link works once, for 15 minutes; ./cairn login --link makes another. ./cairn login signs this terminal in.",
+        ].join("\n"),
+      );
+    });
+
+  program
+    .command("stop")
+    .description("stop the server; services go on running unless --all is given")
+    .option("--all", "also stop the agent: services, proxy and PostgreSQL")
+    .action(async (options: { all?: boolean }, command: Command) => {
+      const stopped = await stopPlatform(readConfig(process.env), { all: options.all === true });
+      tell(command, stopped, () => {
+        const server = stopped.server ? "The server is stopped." : "The server was not running.";
+        if (stopped.agent === "runs on") return `${server} The agent goes on: services answer, their databases too. ./cairn stop --all stops them.`;
+        return `${server} ${stopped.agent === "stopped" ? "The agent is stopped, with it all services and PostgreSQL." : "No agent was running."}`;
+      });
+    });
+
+  program
+    .command("status")
+    .description("what is up on this machine, asked without the server")
+    .action(async (_options, command: Command) => {
+      const found = await platformStatus(readConfig(process.env));
+      tell(command, found, ({ home, server, agent }) => {
+        const top = facts([
+          ["Server", server ? `${server.ready ? status("running") : "starting"} at ${server.url} (process ${server.pid})` : "down"],
+          ["Agent", agent ? `${status("running")} (process ${agent.pid}, ${mebibytes(agent.memoryBytes)})` : "down"],
+          ["PostgreSQL", agent ? (agent.postgres.state === "not_owned" ? "not the embedded one" : `${agent.postgres.state}${agent.postgres.because ? `: ${agent.postgres.because}` : ""}`) : "down"],
+          ["Data", home],
+        ]);
+        const revisions = agent?.targets.flatMap((target) => target.revisions.map((revision) => ({ ...revision, target }))) ?? [];
+        const services = table(
+          revisions,
+          [
+            { title: "SERVICE", value: (row) => row.target.target.service },
+            { title: "ENVIRONMENT", value: (row) => row.target.target.environment },
+            { title: "ADDRESS", value: (row) => row.target.url },
+            { title: "REVISION", value: (row) => row.revision },
+            { title: "HEALTH", value: (row) => row.health },
+            { title: "TRAFFIC", value: (row) => `${row.weightPercent} %`, align: "right" },
+            { title: "MEMORY", value: (row) => (row.memoryBytes === null ? "-" : mebibytes(row.memoryBytes)), align: "right" },
+          ],
+          "No service runs.",
+        );
+        return `${top}\n\n${services}`;
+      });
+      if (!found.server?.ready) process.exitCode = 4;
+    });
+
+  program
+    .command("link", { hidden: true })
+    .description("the same as login --link")
+    .action(async (_options, command: Command) => {
+      const link = await signInLink(readConfig(process.env));
+      if (wantsJson(command)) console.log(JSON.stringify({ link }));
+      else console.log(`${bold("Sign in")}  ${link}`);
+    });
+}
+
+const mebibytes = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MiB`;

@@ -1,0 +1,47 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { answer } from "@cairn/api";
+import { tell } from "../answer.ts";
+import { table } from "../print.ts";
+import { session } from "../session.ts";
+
+export function organisationCommands(program: Command): void {
+  const org = program.command("org").description("teams and people");
+  org
+    .command("load <path>")
+    .description("load Group and User entities from a YAML file or a folder of them; again is no error")
+    .action(async (path: string, _options, command: Command) => {
+      const { api } = await session(process.env);
+      const files = (await stat(path)).isDirectory() ? (await readdir(path)).filter((name) => /\.ya?ml$/.test(name)).map((name) => join(path, name)) : [path];
+      const texts = await Promise.all(files.sort().map((file) => readFile(file, "utf8")));
+      tell(command, await answer(api.POST("/api/organisation", { body: { yaml: texts.join("\n---\n") } })), (loaded) => `Loaded ${loaded.groups.length} teams and ${loaded.users.length} people.`);
+    });
+  org
+    .command("teams")
+    .description("the teams")
+    .action(async (_options, command: Command) => {
+      const { api } = await session(process.env);
+      tell(command, await answer(api.GET("/api/catalog/groups")), ({ groups }) =>
+        table(
+          groups,
+          [
+            { title: "TEAM", value: (row) => row.name },
+            { title: "NAME", value: (row) => row.displayName },
+            { title: "MEMBERS", value: (row) => row.members.join(", ") },
+          ],
+          "No team. Make one: cairn org create-team NAME",
+        ),
+      );
+    });
+  org
+    .command("create-team <name>")
+    .description("a team that can own services")
+    .option("--shown-as <name>")
+    .option("--member <user...>", "", [])
+    .action(async (name: string, options: { shownAs?: string; member: string[] }, command: Command) => {
+      const { api } = await session(process.env);
+      const body = { name, displayName: options.shownAs ?? name, members: options.member };
+      tell(command, await answer(api.POST("/api/catalog/groups", { body })), () => `Made ${name}.`);
+    });
+}

@@ -1,0 +1,81 @@
+import type { Command } from "commander";
+import { answer, type Answered } from "@cairn/api";
+import { tell, until } from "../answer.ts";
+import { ago, bold, dim, facts, short, status, table } from "../print.ts";
+import { session, type Session } from "../session.ts";
+
+type Releases = Answered<"listReleases">;
+
+export function releaseCommands(program: Command): void {
+  program
+    .command("releases [service]")
+    .description("what went where, and why")
+    .option("-e, --environment <environment>")
+    .option("-w, --watch", "until the delivery under way has ended")
+    .action(async (service: string | undefined, options: { environment?: string; watch?: boolean }, command: Command) => {
+      const here = await session(process.env);
+      const query = { limit: 30, ...(service && { service }), ...(options.environment && { environment: options.environment }) };
+      if (options.watch && service) await watch(here, service);
+      tell(command, await answer(here.api.GET("/api/releases", { params: { query } })), releasesText);
+    });
+  program
+    .command("release <id>")
+    .description("one release: its canary, the evidence so far, the decision")
+    .action(async (id: string, _options, command: Command) => {
+      const { api } = await session(process.env);
+      tell(command, await answer(api.GET("/api/releases/{id}", { params: { path: { id } } })), (release) => {
+        const last = release.rounds.at(-1);
+        return [
+          `${bold(`${release.service} to ${release.environment}`)}  ${status(release.state)}`,
+          release.because,
+          "",
+          facts([
+            ["Commit", release.commit],
+            ["Artifact", release.artifactDigest],
+            ["Plan", release.plan],
+            ["Decision", release.decision],
+            ["Traffic", `${release.percent} % of steps ${release.stepsPercent.join(", ")} %`],
+            ["Begun", `${ago(release.createdAt, new Date())} by ${release.startedBy}`],
+            ["Canary", last ? `${last.canary.requests} requests, ${last.canary.errors} errors, ${last.canary.slow} slow` : undefined],
+            ["Baseline", last?.baseline ? `${last.baseline.requests} requests, ${last.baseline.errors} errors, ${last.baseline.slow} slow` : undefined],
+          ]),
+          ...(last?.tests.map((test) => dim(`${test.metric} ${test.process.replaceAll("_", " ")}: ${test.logE.toFixed(2)} of ${test.threshold.toFixed(2)}`)) ?? []),
+        ].join("\n");
+      });
+    });
+}
+
+/** Waits until no workflow of the service is under way, telling each change of a release. */
+async function watch(here: Session, service: string): Promise<void> {
+  const told = new Set<string>();
+  await until(
+    async () => ({
+      releases: (await answer(here.api.GET("/api/releases", { params: { query: { service, limit: 10 } } }))).releases,
+      runs: (await answer(here.api.GET("/api/runs", { params: { query: { about: `component:default/${service}`, limit: 10 } } }))).runs,
+    }),
+    ({ runs }) => runs.every((run) => ["success", "failed", "rolled_back"].includes(run.state)),
+    ({ releases }) => {
+      for (const release of [...releases].reverse()) {
+        const line = `${release.id} ${release.state} ${release.percent}`;
+        if (told.has(line)) continue;
+        told.add(line);
+        console.error(`${status(release.state)}  ${release.environment} ${short(release.artifactDigest)} ${release.percent} %${release.because ? dim(`  ${release.because}`) : ""}`);
+      }
+    },
+  );
+}
+
+const releasesText = ({ releases }: Releases): string =>
+  table(
+    releases,
+    [
+      { title: "RELEASE", value: (row) => row.id },
+      { title: "SERVICE", value: (row) => row.service },
+      { title: "ENVIRONMENT", value: (row) => row.environment },
+      { title: "STATE", value: (row) => status(row.state) },
+      { title: "ARTIFACT", value: (row) => short(row.artifactDigest) },
+      { title: "WHEN", value: (row) => ago(row.createdAt, new Date()) },
+      { title: "WHY", value: (row) => row.because },
+    ],
+    "No release. A merge into the default branch starts one.",
+  );

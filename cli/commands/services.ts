@@ -1,0 +1,85 @@
+import type { Command } from "commander";
+import { answer } from "@cairn/api";
+import { tell, wantsJson } from "../answer.ts";
+import { ago, bold, facts, short, status, table } from "../print.ts";
+import { session } from "../session.ts";
+
+export function serviceCommands(program: Command): void {
+  program
+    .command("services")
+    .description("what we run, and who owns it")
+    .option("--team <team>")
+    .option("--lifecycle <lifecycle>", "experimental, development, production or deprecated")
+    .option("--search <text>")
+    .action(async (options: { team?: string; lifecycle?: string; search?: string }, command: Command) => {
+      const { api } = await session(process.env);
+      const query = { limit: 100, ...(options.team && { team: options.team }), ...(options.lifecycle && { lifecycle: options.lifecycle as "production" }), ...(options.search && { text: options.search }) };
+      tell(command, await answer(api.GET("/api/catalog/service-views", { params: { query } })), ({ services }) =>
+        table(
+          services,
+          [
+            { title: "SERVICE", value: (row) => row.name },
+            { title: "OWNER", value: (row) => `${row.owner}${row.ownerExists ? "" : " (unowned)"}` },
+            { title: "TIER", value: (row) => row.tier },
+            { title: "LIFECYCLE", value: (row) => row.lifecycle },
+            { title: "SINCE", value: (row) => ago(row.createdAt, new Date()) },
+          ],
+          "No service. Create one: cairn create http-api",
+        ),
+      );
+    });
+
+  program
+    .command("service <name>")
+    .description("one service: its owner, and what runs where")
+    .action(async (name: string, _options, command: Command) => {
+      const { api } = await session(process.env);
+      const params = { path: { name } };
+      const service = await answer(api.GET("/api/catalog/service-views/{name}", { params }));
+      const { environments } = await answer(api.GET("/api/services/{name}/environments", { params }));
+      tell(command, { ...service, environments }, (view) =>
+        [
+          bold(view.name),
+          facts([
+            ["What", view.description],
+            ["Owner", `${view.owner}${view.ownerExists ? "" : " (unowned: no such team)"}`],
+            ["Tier", view.tier],
+            ["Lifecycle", view.lifecycle],
+            ["Repository", view.repository],
+          ]),
+          "",
+          table(
+            view.environments.flatMap((environment) => environment.revisions.map((revision) => ({ ...revision, environment }))),
+            [
+              { title: "ENVIRONMENT", value: (row) => row.environment.environment },
+              { title: "ADDRESS", value: (row) => row.environment.url },
+              { title: "ARTIFACT", value: (row) => short(row.artifactDigest) },
+              { title: "HEALTH", value: (row) => status(row.health) },
+              { title: "TRAFFIC", value: (row) => `${row.weightPercent} %`, align: "right" },
+              { title: "REQUESTS", value: (row) => row.requests, align: "right" },
+              { title: "ERRORS", value: (row) => row.errors, align: "right" },
+            ],
+            "It runs nowhere yet.",
+          ),
+        ].join("\n"),
+      );
+    });
+
+  program
+    .command("logs <service>")
+    .description("what a service prints")
+    .option("-e, --environment <environment>", "dev, staging or production", "production")
+    .option("-n, --lines <count>", "how many", "100")
+    .option("-f, --follow", "go on until Ctrl-C")
+    .action(async (name: string, options: { environment: string; lines: string; follow?: boolean }, command: Command) => {
+      const { api } = await session(process.env);
+      let after: string | undefined;
+      do {
+        const query = { environment: options.environment, limit: Number(options.lines), ...(after && { after }) };
+        const { lines } = await answer(api.GET("/api/services/{name}/logs", { params: { path: { name }, query } }));
+        for (const line of lines) console.log(wantsJson(command) ? JSON.stringify(line) : `${line.at} ${line.revision} ${line.line}`);
+        after = lines.at(-1)?.at ?? after;
+        if (options.follow) await new Promise((wake) => setTimeout(wake, 1000));
+      } while (options.follow);
+    });
+}

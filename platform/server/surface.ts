@@ -1,0 +1,82 @@
+import type { FastifyInstance } from "fastify";
+import { catalogRoutes, serviceRoutes, type CatalogParts } from "../catalog/routes.ts";
+import { forgeRoutes } from "../forge/routes.ts";
+import type { LocalForge, MergeGround } from "../forge/local/forge.ts";
+import { smartHttp } from "../forge/local/smart-http.ts";
+import { goldenPathRoutes } from "../golden-paths/routes.ts";
+import { callerOf, identityAccess } from "../identity/access-hook.ts";
+import type { IdentityParts } from "../identity/authenticate.ts";
+import { identityRoutes } from "../identity/routes.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { silentLog, type Log } from "../kernel/log.ts";
+import type { Db } from "../kernel/sql.ts";
+import { ledgerRoutes } from "../ledger/routes.ts";
+import { planRoutes, type Planner } from "../plans/routes.ts";
+import { buildApp } from "./app.ts";
+import { liveRoutes, type Live } from "./live.ts";
+import { portalPage } from "./portal.ts";
+
+/** The real parts that the routes stand on. */
+export interface SurfaceParts {
+  db: Db;
+  clock: Clock;
+  log: Log;
+  identity: IdentityParts;
+  forge: LocalForge;
+  mergeGround: MergeGround;
+  planner: Planner;
+  live: Live;
+  /** Folder of the golden paths. */
+  goldenPaths: string;
+  ready: () => Promise<{ ready: boolean; parts: Record<string, string> }>;
+  portalFolder: string | undefined;
+}
+
+/** Every route of the platform, in the order of the path. */
+export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
+  const { db, clock, forge, mergeGround, portalFolder } = parts;
+  const catalog: CatalogParts = {
+    db,
+    clock,
+    repositoryUrl: (name) => forge.cloneUrl(name),
+    ...(portalFolder !== undefined && { portalPage: (reply) => portalPage(reply, portalFolder) }),
+  };
+  return buildApp({
+    log: parts.log,
+    ready: parts.ready,
+    access: identityAccess(parts.identity),
+    api: [
+      ledgerRoutes({ db }),
+      identityRoutes(parts.identity),
+      planRoutes({ db, planner: parts.planner }),
+      catalogRoutes(catalog),
+      goldenPathRoutes({ library: parts.goldenPaths }),
+      forgeRoutes({ forge, ...mergeGround }),
+      liveRoutes({ live: parts.live }),
+    ],
+    root: [serviceRoutes(catalog), smartHttp({ forge, authenticate: (request) => callerOf(request)?.principal })],
+    portalFolder,
+  });
+}
+
+/** The OpenAPI document, without a database or anything else behind the routes. */
+export async function openApiDocument(): Promise<Record<string, unknown>> {
+  const none = {} as never; // routes are declared, never called
+  const app = await surface({
+    db: none,
+    clock: none,
+    log: silentLog,
+    identity: none,
+    forge: none,
+    mergeGround: none,
+    planner: none,
+    live: none,
+    goldenPaths: "",
+    ready: none,
+    portalFolder: undefined,
+  });
+  await app.ready();
+  const document = app.swagger() as unknown as Record<string, unknown>;
+  await app.close();
+  return document;
+}

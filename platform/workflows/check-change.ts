@@ -1,0 +1,123 @@
+import { examine } from "../catalog/store.ts";
+import type { ChangeRequest, Check } from "../forge/contract.ts";
+import { workflow } from "../orchestrator/contract.ts";
+import { judge } from "../policy/judge.ts";
+import { keep } from "../policy/store.ts";
+import { transact } from "../kernel/sql.ts";
+import { ownerExists } from "./owners.ts";
+import type { Parts } from "./parts.ts";
+import { route } from "./plan-service.ts";
+import { readRepository, type RepositoryFacts } from "./read-repository.ts";
+import { policySubject } from "./subject.ts";
+
+/** One head of a change request. */
+export interface Head {
+  repository: string;
+  number: number;
+  head: string;
+}
+
+type Report = Omit<Check, "updatedAt">;
+const CHECKS = ["descriptor", "policy", "ci"] as const;
+const waiting = (name: string): Report => ({ name, state: "pending", summary: "has not reported yet", details: [], link: null });
+
+/** Tells a change request what merging it would do: to the catalog, under the policies, in CI. Each check reports by itself; a check that can't be made is unknown, not passed. */
+export const checkChange = workflow(
+  "check change",
+  () => ["announce the checks", "check the descriptor", "judge by policy", "build and test"],
+  async (run, { repository, number, head }: Head, parts: Parts): Promise<{ states: string[] }> => {
+    const { db, forge } = parts;
+    await run.step("announce the checks", async () => {
+      for (const name of CHECKS) await forge.setCheck(repository, head, waiting(name));
+      return null;
+    });
+
+    const descriptor = await run.step("check the descriptor", async () => {
+      const facts = await factsAt(parts, repository, head);
+      const { diff, refusals } = await examine(db, { repository, documents: facts.documents });
+      const wrong = [...facts.problems.map((problem) => `${problem.file} ${problem.message}`), ...refusals.map((finding) => `${finding.where}: ${finding.message}`)];
+      if (facts.name !== null && facts.name !== repository) wrong.push(`catalog-info.yaml names the component ${facts.name}, but the repository is ${repository}`);
+      const changes = [
+        ...diff.added.map((ref) => `adds ${ref}`),
+        ...diff.changed.map(({ ref, fields }) => `changes ${ref} (${fields.join(", ")})`),
+        ...diff.removed.map((ref) => `removes ${ref}`),
+        ...diff.relationsAdded.map(({ source, type, target }) => `adds: ${source} ${type} ${target}`),
+        ...diff.relationsRemoved.map(({ source, type, target }) => `removes: ${source} ${type} ${target}`),
+      ];
+      const summary = wrong.length > 0 ? (wrong[0] ?? "") : changes.length === 0 ? "changes nothing in the catalog" : `${changes.length} changes to the catalog`;
+      const report: Report = { name: "descriptor", state: wrong.length > 0 ? "failed" : "passed", summary, details: wrong.length > 0 ? wrong : changes, link: null };
+      await forge.setCheck(repository, head, report);
+      return report.state;
+    });
+
+    const policy = await run.step("judge by policy", async () => {
+      const facts = await factsAt(parts, repository, head);
+      const report = facts.intent ? await judged(parts, run.startedBy, facts, await forge.change(repository, number)) : unreadable;
+      await forge.setCheck(repository, head, report);
+      return report.state;
+    });
+
+    const ci = await run.step(
+      "build and test",
+      async (step) => {
+        const id = `ci-${repository}-${head.slice(0, 12)}-change`.slice(-120);
+        await forge.setCheck(repository, head, { ...waiting("ci"), state: "running", summary: "builds and tests", link: `/api/ci-runs/${id}` });
+        const ended = await parts.ci.run({ id, repository, commit: head, purpose: "change" }, step.signal);
+        const tests = ended.tests ? `${ended.tests.total - ended.tests.failed - ended.tests.skipped} of ${ended.tests.total} tests passed` : "no test has run";
+        await forge.setCheck(repository, head, {
+          name: "ci",
+          state: ended.state === "passed" ? "passed" : "failed",
+          summary: ended.because ?? tests,
+          details: ended.stages.filter((stage) => stage.state === "failed").map((stage) => `${stage.name}: ${stage.detail ?? "failed"}`),
+          link: `/api/ci-runs/${id}`,
+        });
+        return ended.state;
+      },
+      { timeoutSeconds: 3600 },
+    );
+    return { states: [descriptor, policy, ci] };
+  },
+);
+
+const unreadable: Report = {
+  name: "policy",
+  state: "unknown",
+  summary: "could not be judged: score.yaml can't be read",
+  details: ["Mend what the descriptor check names; unknown is not a pass."],
+  link: null,
+};
+
+/** The decision about a change request, made and kept. It speaks of the environment that it matters most for: the last one of the route. */
+async function judged(parts: Parts, actor: string, facts: RepositoryFacts, change: ChangeRequest): Promise<Report> {
+  const { db, clock, infra } = parts;
+  const last = route(parts, facts).at(-1);
+  const plan =
+    last && facts.intent && facts.name ? await infra.plan({ service: facts.name, environment: last.name, owner: facts.owner ?? "", intent: facts.intent, patches: facts.patches }) : undefined;
+  const subject = policySubject(facts, {
+    point: "change",
+    environment: last ? { name: last.name, production: last.production } : null,
+    repository: change.repository,
+    ownerExists: await ownerExists(db, facts.owner ?? ""),
+    change: { number: change.number, author: change.author, approvedBy: change.approvals.filter(({ commit }) => commit === change.head).map(({ by }) => by) },
+    commit: change.head,
+    manifests: plan?.manifests ?? [],
+  });
+  const decision = await transact(db, (tx) => keep(tx, clock, actor, subject, parts.policies, judge(subject, parts.policies, clock.now())));
+  const open = decision.results.filter((result) => result.outcome !== "passed");
+  return {
+    name: "policy",
+    state: decision.outcome === "deny" ? "failed" : decision.outcome === "warn" ? "warned" : "passed",
+    summary: open[0] ? `${open[0].rule}: ${open[0].message}` : `${decision.results.length} rules hold`,
+    details: open.map((result) => `${result.rule} (${result.outcome.replaceAll("_", " ")}): ${result.message} ${result.fix}`),
+    link: `/api/decisions/${decision.id}`,
+  };
+}
+
+/** What a repository says of its service at a commit. */
+export async function factsAt(parts: Pick<Parts, "forge">, repository: string, commit: string): Promise<RepositoryFacts> {
+  const files = await parts.forge.listFiles(repository, commit);
+  return readRepository(
+    files.map((file) => file.path),
+    (path) => parts.forge.readFile(repository, commit, path),
+  );
+}

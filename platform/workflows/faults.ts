@@ -1,0 +1,47 @@
+import { Fault } from "../kernel/faults.ts";
+
+export const answerMissing = (goldenPath: string, name: string) =>
+  new Fault("invalid", "workflows.answer_missing", `The golden path ${goldenPath} has no answer for ${name}`, `A path that makes a service asks for service_name and owner_team: answer ${name}.`, {
+    parameter: name,
+  });
+
+export const generatedBroken = (goldenPath: string, problems: readonly { file: string; message: string }[]) =>
+  new Fault(
+    "failed",
+    "workflows.generated_broken",
+    `What the golden path ${goldenPath} generates does not hold: ${problems.map(({ file, message }) => `${file} ${message}`).join("; ")}`,
+    "Nothing was changed. This is a defect of the golden path: tell who publishes it.",
+    { problems },
+  );
+
+export const nameTaken = (name: string, holder: string) =>
+  new Fault("conflict", "workflows.name_taken", `The name ${name} is taken: ${holder}`, "Choose another name.", { parameter: "service_name" });
+
+export const buildFailed = (because: string, run: string) =>
+  new Fault("failed", "workflows.build_failed", `CI failed: ${because}`, `Its log: /ci-runs/${run}. Mend it by another change request.`, { ciRun: run });
+
+export const descriptorUnusable = (problems: readonly { file: string; message: string }[]) =>
+  new Fault(
+    "failed",
+    "workflows.descriptor_unusable",
+    `The default branch can't be delivered: ${problems.map(({ file, message }) => `${file} ${message}`).join("; ")}`,
+    "Nothing was released. Mend the named files by another change request.",
+    { problems },
+  );
+
+export const releaseRefused = (environment: string, reasons: readonly string[], release: string) =>
+  new Fault(
+    "failed",
+    "workflows.release_refused",
+    `Policy denies the release to ${environment}: ${reasons.join("; ")}`,
+    `What ran before goes on. Each rule says how to meet it: /releases/${release}`,
+    { release },
+  );
+
+export const releaseEnded = (environment: string, because: string, release: string) =>
+  new Fault("failed", "workflows.release_rolled_back", `The release to ${environment} rolled back: ${because}`, `What ran before serves all traffic. The evidence: /releases/${release}`, {
+    release,
+  });
+
+export const artifactMissing = (digest: string) =>
+  new Fault("failed", "workflows.artifact_missing", `No artifact ${digest} is filed`, "Run CI again for this commit.");

@@ -1,0 +1,148 @@
+import { evidenceFacts } from "../evidence/facts.ts";
+import { artifactOf, evidenceFor } from "../evidence/store.ts";
+import type { ChangeRequest } from "../forge/contract.ts";
+import type { InfraPlan } from "../infra/contract.ts";
+import { digestOf, type Digest } from "../kernel/digest.ts";
+import { transact } from "../kernel/sql.ts";
+import type { Plan } from "../plans/model.ts";
+import { offer } from "../plans/store.ts";
+import { judge } from "../policy/judge.ts";
+import { keep } from "../policy/store.ts";
+import { environmentNamed } from "../releases/environments.ts";
+import { rulesFor, type ArmRef, type RolloutRules } from "../releases/rollout.ts";
+import { currentRelease, planRelease, refuseRelease } from "../releases/store.ts";
+import type { Revision, Target } from "../runtime/contract.ts";
+import { factsAt } from "./check-change.ts";
+import { artifactMissing, descriptorUnusable } from "./faults.ts";
+import { ownerExists } from "./owners.ts";
+import type { Parts } from "./parts.ts";
+import { countsOf } from "./plan-service.ts";
+import { policySubject } from "./subject.ts";
+
+/** What a release plan carries: all that the rollout needs, so that nothing is worked out a second time. */
+export interface ReleasePayload {
+  target: Target;
+  owner: string;
+  revision: Revision;
+  /** What serves now; null for a first release. */
+  baseline: ArmRef | null;
+  rules: RolloutRules;
+  infra: InfraPlan;
+  /** Where the smoke test looks. */
+  smokePath: string;
+}
+
+export type ReleasePlan = Omit<Plan, "payload"> & { payload: ReleasePayload };
+
+export interface Delivery {
+  repository: string;
+  commit: string;
+  /** The change request that was merged. */
+  number: number;
+}
+
+export interface PlannedRelease {
+  release: string;
+  plan: Digest;
+  decision: string;
+  /** What policy denies; empty when it may go on. */
+  denied: string[];
+}
+
+/**
+ * Plans one release and has it judged: artifact, evidence, manifests, infrastructure, traffic steps and the way back, as one document. `id` names the
+ * release, so that planning it again after a crash plans the same one.
+ */
+export async function planOneRelease(parts: Parts, actor: string, id: string, delivery: Delivery, artifactDigest: string, environmentName: string): Promise<PlannedRelease> {
+  const { db, clock, forge, infra, runtime, environments, policies } = parts;
+  const { repository, commit } = delivery;
+  const facts = await factsAt(parts, repository, commit);
+  const { name: service, intent, contract } = facts;
+  const owner = facts.owner ?? "";
+  if (!service || !intent || !contract) throw descriptorUnusable(facts.problems);
+  const artifact = await artifactOf(db, artifactDigest);
+  if (!artifact) throw artifactMissing(artifactDigest);
+
+  const environment = environmentNamed(environments, environmentName);
+  const target: Target = { service, environment: environmentName };
+  const infraPlan = await infra.plan({ ...target, owner, intent, patches: facts.patches });
+  const configuration = { artifact: artifactDigest, start: contract.start, manifests: infraPlan.manifests };
+  const revision: Revision = {
+    id: digestOf(configuration).slice("sha256:".length, "sha256:".length + 12),
+    target,
+    artifact: { digest: artifactDigest, path: artifact.path },
+    start: contract.start,
+    manifests: infraPlan.manifests,
+    release: id,
+  };
+  const serving = await servingNow(parts, target, revision.id);
+  const rules = rulesFor(environments, { environment: environmentName, tier: facts.tier, hasBaseline: serving !== null, slowSeconds: facts.slo.present ? facts.slo.slowSeconds : null });
+  const change: ChangeRequest = await forge.change(repository, delivery.number);
+  const now = clock.now();
+  const subject = policySubject(facts, {
+    point: "release",
+    environment: { name: environment.name, production: environment.production },
+    repository,
+    ownerExists: await ownerExists(db, owner),
+    change: { number: change.number, author: change.author, approvedBy: change.approvals.filter((approval) => approval.commit === change.head).map(({ by }) => by) },
+    commit,
+    artifactDigest,
+    evidence: evidenceFacts(await evidenceFor(db, artifactDigest), now, { repository, commit }),
+    manifests: infraPlan.manifests,
+    infrastructure: countsOf(infraPlan),
+  });
+  const judgement = judge(subject, policies, now);
+  const previous = await currentRelease(db, service, environmentName);
+  const plan: ReleasePlan = {
+    kind: "deliver",
+    about: `component:default/${service}`,
+    title: `Release ${service} to ${environmentName}`,
+    basis: { commit, artifact: artifactDigest, infrastructure: infraPlan.basis.state, policies: policies.digest, environments: environments.digest, baseline: serving?.revision ?? "none" },
+    changes: [
+      { kind: "release", action: previous ? "update" : "create", id: `${service}/${environmentName}`, environment: environmentName, detail: `artifact ${artifactDigest}, revision ${revision.id}` },
+      ...infraPlan.resources.map((resource) => ({ kind: "resource" as const, action: resource.action, id: resource.address, environment: environmentName, detail: resource.because })),
+    ],
+    cost: infraPlan.cost,
+    decisions: [{ point: judgement.point, environment: environmentName, outcome: judgement.outcome, results: judgement.results }],
+    rollout: [{ environment: environmentName, stepsPercent: rules.stepsPercent, gates: [rules.judgedBy === "canary" ? "canary" : rules.judgedBy === "first" ? "health (no baseline)" : "smoke test"] }],
+    unknowns: infraPlan.unknowns,
+    rollback: serving ? `All traffic goes back to revision ${serving.revision}, which runs on until this one is promoted.` : "The revision is stopped; nothing served before.",
+    payload: { target, owner, revision, baseline: serving, rules, infra: infraPlan, smokePath: probePath(infraPlan.manifests) },
+  };
+
+  return transact(db, async (tx) => {
+    const decision = await keep(tx, clock, actor, subject, policies, judgement);
+    const digest = await offer(tx, clock, actor, plan as unknown as Plan);
+    await planRelease(tx, clock, actor, {
+      id,
+      service,
+      environment: environmentName,
+      commit,
+      artifactDigest,
+      revision: revision.id,
+      plan: digest,
+      stepsPercent: rules.stepsPercent,
+      decision: decision.id,
+    });
+    const denied = decision.outcome === "deny" ? decision.results.filter((result) => !["passed", "warned"].includes(result.outcome)).map((result) => `${result.rule}: ${result.message}`) : [];
+    if (decision.outcome === "deny") await refuseRelease(tx, clock, actor, id, { decision: decision.id, because: denied.join("; ") });
+    return { release: id, plan: digest, decision: decision.id, denied };
+  });
+
+  /** The revision that has the traffic, as the runtime says: that is what a canary is compared with. */
+  async function servingNow({ runtime: asked }: Pick<Parts, "runtime">, at: Target, candidate: string): Promise<ArmRef | null> {
+    const known = (await asked.targets()).some((other) => other.service === at.service && other.environment === at.environment);
+    if (!known) return null;
+    const { readings } = await runtime.observe(at);
+    const serving = readings.filter((reading) => reading.revision !== candidate && reading.weightPercent > 0).sort((a, b) => b.weightPercent - a.weightPercent)[0];
+    return serving ? { revision: serving.revision, artifactDigest: serving.artifactDigest } : null;
+  }
+}
+
+/** The readiness probe's path, else the root. */
+function probePath(manifests: readonly Record<string, unknown>[]): string {
+  const deployment = manifests.find((manifest) => manifest.kind === "Deployment") as
+    | { spec?: { template?: { spec?: { containers?: { readinessProbe?: { httpGet?: { path?: string } } }[] } } } }
+    | undefined;
+  return deployment?.spec?.template?.spec?.containers?.[0]?.readinessProbe?.httpGet?.path ?? "/";
+}

@@ -1,0 +1,29 @@
+import type { ForgeEvents } from "../forge/contract.ts";
+import type { RecordedEvent } from "../ledger/model.ts";
+import type { Orchestrator } from "../orchestrator/contract.ts";
+import { checkChange, factsAt } from "./check-change.ts";
+import { createService } from "./create-service.ts";
+import { deliverCommit } from "./deliver-commit.ts";
+import type { Parts } from "./parts.ts";
+import { route } from "./plan-service.ts";
+import { rollOut } from "./roll-out.ts";
+
+/** Every workflow that the platform can run, or resume. */
+export const allWorkflows = [createService, checkChange, deliverCommit, rollOut];
+
+/** The ledger events that begin a workflow. */
+export const STARTING_EVENTS = ["forge.change_opened", "forge.change_updated", "forge.change_merged"] as const;
+
+/** Begins what follows from an event. The run's id is made of the event's facts: the same event twice is one run. */
+export async function startWhatFollows(parts: Parts, orchestrator: Orchestrator, event: RecordedEvent): Promise<void> {
+  if (event.type === "forge.change_merged") {
+    const { repository, number, commit } = event.data as ForgeEvents["forge.change_merged"];
+    const environments = route(parts, await factsAt(parts, repository, commit)).map(({ name }) => name);
+    const about = { id: `deliver-${repository}-${commit.slice(0, 12)}`, about: `component:default/${repository}`, startedBy: event.actor };
+    await orchestrator.start(deliverCommit, { repository, number, commit, environments }, about);
+    return;
+  }
+  const { repository, number, head } = event.data as ForgeEvents["forge.change_opened"];
+  const about = { id: `check-${repository}-${number}-${head.slice(0, 12)}`, about: `change:${repository}/${number}`, startedBy: event.actor };
+  await orchestrator.start(checkChange, { repository, number, head }, about);
+}
