@@ -1,7 +1,7 @@
 import type { Implementation, Overload } from "./check/functions.ts";
 import { mergeFunctions, parseSignature } from "./check/functions.ts";
 import { Scope } from "./check/scope.ts";
-import { Type, namedTypes, parseType, typeOf } from "./check/types.ts";
+import { Type, namedTypes, opaque, parseType, typeOf } from "./check/types.ts";
 import { languageOf, newestVersion, oldestVersion, whoHas, type LanguageSet } from "./library/versions.ts";
 import { Program } from "./program.ts";
 import { parse } from "./syntax/parser.ts";
@@ -41,7 +41,7 @@ export class Environment {
     const known = [...functions.values()].map(({ overloads }) => overloads);
     this.#scope = new Scope({
       variables: new Map(Object.entries(options.variables ?? {}).map(([name, type]) => [name, typeof type === "string" ? parseType(type) : type])),
-      constants: typeConstants,
+      constants: this.#language.types.length === 0 ? typeConstants : new Map([...typeConstants, ...this.#language.types.map(typeConstant)]),
       functions: host.length === 0 ? functions : mergeFunctions(...known, host),
       container: options.container ?? "",
       homogeneous: options.homogeneous ?? minor !== undefined,
@@ -71,6 +71,8 @@ function parseVersion(version: string): number {
 const typeConstants: ReadonlyMap<string, { type: Type; value: Value }> = new Map(
   [...namedTypes].filter(([name]) => !["any", "timestamp", "duration", "dyn"].includes(name)).map(([name, type]) => [name, { type: typeOf(type), value: new TypeValue(name) }]),
 );
+
+const typeConstant = (name: string): [string, { type: Type; value: Value }] => [name, { type: typeOf(opaque(name)), value: new TypeValue(name) }];
 
 function hostFunction(signature: string, run: HostFunction): Overload {
   const parsed = parseSignature(signature);

@@ -16,7 +16,7 @@ export interface CallEstimate {
   size?: Range;
 }
 
-type Estimate = (target, args: readonly Operand[]) => CallEstimate | undefined;
+type Estimate = (target: Operand | undefined, args: readonly Operand[]) => CallEstimate | undefined;
 
 /**
  * By overload, then by function, then 1. Sources: cel-go checker/cost.go, ext/lists.go and ext/sets.go; Kubernetes apiserver

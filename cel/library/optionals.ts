@@ -33,6 +33,12 @@ const table: FunctionTable = [
 /** cel-go's optional types, version 2. */
 export const optionalFunctions = (): Overload[] => overloadsOf(table);
 
+/** What transformMap expands to; it runs as a loop (run/folds.ts). */
+export const twoVariableFunctions = (): Overload[] => overloadsOf([
+  ["@mapInsert_map_key_value", "cel.@mapInsert(map(K, V), K, V) -> map(K, V)", planned],
+  ["@mapInsert_map_map", "cel.@mapInsert(map(K, V), map(K, V)) -> map(K, V)", planned],
+]);
+
 function isZero(value: Value): boolean {
   if (typeof value !== "object") return value === 0 || value === "" || value === false || value === 0n;
   if (value === null) return true;

@@ -1,7 +1,20 @@
-import { mergeFunctions, type Functions, type Overload } from "../check/functions.ts";
+import { mergeFunctions, overloadsOf, type Functions, type Overload } from "../check/functions.ts";
 import { MacroTable, bindingMacros, existsOneMacro, optionalMacros, standardMacros, twoVariableMacros, type Macro } from "../syntax/macros.ts";
-import { optionalFunctions } from "./optionals.ts";
+import { authorizerFunctions, authorizerSelectors } from "./authorizer.ts";
+import { cidrFunctions } from "./cidr.ts";
+import { clockFunctions, encoderFunctions } from "./encoders.ts";
+import { formatFunctions } from "./format.ts";
+import { ipFunctions } from "./ip.ts";
+import { extendedLists, kubernetesIncludes, kubernetesLists, sortMacros } from "./lists.ts";
+import { mathFunctions, mathMacros } from "./math.ts";
+import { optionalFunctions, twoVariableFunctions } from "./optionals.ts";
+import { quantityFunctions } from "./quantity.ts";
+import { regexFunctions } from "./regex.ts";
+import { semverFunctions } from "./semver.ts";
+import { setFunctions } from "./sets.ts";
 import { crossTypeComparisons, standardFunctions } from "./standard.ts";
+import { stringFunctions, stringFunctions2, stringFunctionsLatest } from "./strings.ts";
+import { urlFunctions } from "./url.ts";
 
 /** One library: since which Kubernetes (1.N) it is there, until which, and what it brings. */
 interface Library {
@@ -10,6 +23,8 @@ interface Library {
   until?: number;
   functions?: () => readonly Overload[];
   macros?: Readonly<Record<string, Macro>>;
+  /** Names of types that an expression may compare with, as in type(x) == net.IP. */
+  types?: readonly string[];
   optionalSyntax?: true;
 }
 
@@ -19,10 +34,34 @@ interface Library {
  */
 const libraries: readonly Library[] = [
   { name: "standard", since: 0, functions: standardFunctions, macros: standardMacros },
-  { name: "existsOne", since: 32, macros: existsOneMacro },
+  { name: "strings", since: 0, functions: stringFunctions },
+  { name: "regex", since: 0, functions: () => overloadsOf(regexFunctions) },
+  { name: "url", since: 0, functions: urlFunctions, types: ["kubernetes.URL"] },
+  { name: "lists", since: 0, functions: kubernetesLists },
+  {
+    name: "authorizer",
+    since: 27,
+    functions: authorizerFunctions,
+    types: ["Authorizer", "PathCheck", "GroupCheck", "ResourceCheck", "Decision"].map((kind) => `kubernetes.authorization.${kind}`),
+  },
   { name: "cross-type comparison", since: 28, functions: crossTypeComparisons },
-  { name: "optionals", since: 28, functions: optionalFunctions, macros: optionalMacros, optionalSyntax: true },
-  { name: "two-variable comprehensions", since: 32, macros: twoVariableMacros },
+  { name: "optionals", since: 28, functions: optionalFunctions, macros: optionalMacros, types: ["optional_type"], optionalSyntax: true },
+  { name: "quantity", since: 28, functions: quantityFunctions, types: ["kubernetes.Quantity"] },
+  { name: "strings, version 2", since: 29, functions: stringFunctions2 },
+  { name: "sets", since: 29, functions: setFunctions },
+  { name: "ip", since: 30, functions: ipFunctions, types: ["net.IP"] },
+  { name: "cidr", since: 30, functions: cidrFunctions, types: ["net.CIDR"] },
+  { name: "format", since: 31, functions: formatFunctions, types: ["kubernetes.NamedFormat"] },
+  { name: "authorizer selectors", since: 31, functions: authorizerSelectors },
+  { name: "existsOne", since: 32, macros: existsOneMacro },
+  { name: "two-variable comprehensions", since: 32, functions: twoVariableFunctions, macros: twoVariableMacros },
+  { name: "semver", since: 33, functions: semverFunctions, types: ["kubernetes.Semver"] },
+  { name: "lists, version 3", since: 34, functions: extendedLists, macros: sortMacros },
+  { name: "includes", since: 37, functions: kubernetesIncludes },
+  { name: "strings, latest", since: "never", functions: stringFunctionsLatest },
+  { name: "math", since: "never", functions: mathFunctions, macros: mathMacros },
+  { name: "encoders", since: "never", functions: encoderFunctions },
+  { name: "clock", since: "never", functions: clockFunctions },
   { name: "bindings", since: "never", macros: bindingMacros },
 ];
 
@@ -33,6 +72,7 @@ export interface LanguageSet {
   functions: Functions;
   macros: MacroTable;
   optionals: boolean;
+  types: readonly string[];
 }
 
 const sets = new Map<string, LanguageSet>();
@@ -46,6 +86,7 @@ export function languageOf(minor: number | undefined): LanguageSet {
   const made = {
     functions: mergeFunctions(...chosen.map(({ functions }) => functions?.() ?? [])),
     macros: new MacroTable(...chosen.map(({ macros }) => macros ?? {})),
+    types: chosen.flatMap(({ types }) => types ?? []),
     optionals: chosen.some(({ optionalSyntax }) => optionalSyntax),
   };
   sets.set(key, made);

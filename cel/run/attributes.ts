@@ -175,7 +175,7 @@ function take(frame: Frame, start: Value, steps: readonly Step[], from: number, 
     const key = "value" in step.key ? step.key.value : step.key.run(frame);
     if (isAbnormal(key)) return key;
     let found = lookUp(value, key, step.node, optional || step.test);
-    if (found === undefined && optional && !step.test) return none;
+    if (found === undefined && optional && !step.test) return steps.at(-1)!.test ? false : none;
     if (++frame.cost > frame.budget) overBudget(step.node);
     if (visit && found !== undefined) found = visit(step, key, found);
     if (step.test) return found !== undefined && isAbnormal(found) ? found : found !== undefined;

@@ -21,7 +21,8 @@ export class MacroTable {
   }
 
   expand(tree: TreeBuilder, call: MacroCall): Expr | undefined {
-    const macro = this.#macros.get(`${call.target ? "." : ""}${call.name}/${call.args.length}`);
+    const name = (call.target ? "." : "") + call.name;
+    const macro = this.#macros.get(`${name}/${call.args.length}`) ?? this.#macros.get(`${name}/*`);
     const expanded = macro?.(tree, call);
     if (expanded) tree.macros.set(expanded.id, { kind: "call", id: 0, ...call });
     return expanded;
@@ -33,7 +34,7 @@ const has: Macro = (tree, { args: [arg] }) => {
   return tree.select(arg!.at, arg!.operand, arg!.field, true);
 };
 
-/** The macros of the CEL specification. Key: a dot for a receiver, the name, the number of arguments. */
+/** The macros of the CEL specification. Key: a dot for a receiver, the name, the number of arguments (or * for any). */
 export const standardMacros: Record<string, Macro> = {
   "has/1": has,
   ".all/2": (tree, call) => quantifier(tree, call, "all"),
@@ -133,8 +134,12 @@ function transform(tree: TreeBuilder, call: MacroCall, shape: "list" | "map" | "
   return tree.comprehension(at, parts, filter ? [target!, filter, body] : [target!, body]);
 }
 
+/** `range.map(x, body)` */
+export const expandMap = (tree: TreeBuilder, at: number, range: Expr, args: readonly Expr[]): Comprehension =>
+  transform(tree, { at, target: range, name: "map", args }, "list", undefined, args[1]!);
+
 /** A comprehension that runs no step: its result sees the variable, whose value is made when first read. */
-function bind(tree: TreeBuilder, at: number, name: string, value: Expr, result: Expr): Comprehension {
+export function bind(tree: TreeBuilder, at: number, name: string, value: Expr, result: Expr): Comprehension {
   const shape: FoldShape = "bind";
   const parts = { shape, variable: "#unused", variable2: "", accumulator: name, range: tree.list(at, []), init: value };
   return tree.comprehension(at, { ...parts, condition: tree.literal(at, false), step: tree.ident(at, name), result }, [value, result]);

@@ -37,13 +37,17 @@ export function negate(value: Value): Value | undefined {
   return value instanceof Double ? new Double(-value.value) : undefined;
 }
 
-/** Orders two numbers of any types exactly (no rounding to double): negative, 0, positive, or NaN. */
+/** Orders two numbers of any types: negative, 0, positive, or NaN. Beside a double both are compared as doubles, as cel-go does. */
 export function compareNumbers(a: number | bigint | Uint | Double, b: number | bigint | Uint | Double): number {
-  const left = a instanceof Uint || a instanceof Double ? a.value : a;
-  const right = b instanceof Uint || b instanceof Double ? b.value : b;
-  if (left === right) return 0;
-  // JavaScript compares a bigint with a number by their mathematical values.
-  return left < right ? -1 : left > right ? 1 : left == right ? 0 : Number.NaN; // oxlint-disable-line eqeqeq
+  if (a instanceof Double || b instanceof Double) {
+    const left = a instanceof Double ? a.value : Number(a instanceof Uint ? a.value : a);
+    const right = b instanceof Double ? b.value : Number(b instanceof Uint ? b.value : b);
+    return left < right ? -1 : left > right ? 1 : left === right ? 0 : Number.NaN;
+  }
+  const left = a instanceof Uint ? a.value : a;
+  const right = b instanceof Uint ? b.value : b;
+  // JavaScript orders a bigint and a number by their mathematical values.
+  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 const minSafe = BigInt(Number.MIN_SAFE_INTEGER);
