@@ -4,9 +4,21 @@ export const ReleaseState = z.enum(["planned", "refused", "rolling_out", "held",
 export type ReleaseState = z.infer<typeof ReleaseState>;
 
 /** Evidence of one test of the canary so far. logE >= ln(1/alpha) decides. */
-export const TestProgress = z.object({ metric: z.enum(["errors", "slow"]), process: z.enum(["worse", "not_worse"]), logE: z.number(), threshold: z.number() });
+export const TestProgress = z.object({
+  metric: z.enum(["errors", "slow"]),
+  process: z.enum(["worse", "not_worse"]),
+  logE: z.number(),
+  threshold: z.number(),
+  /** It reached its threshold, now or before: evidence that falls again takes nothing back. */
+  decided: z.boolean(),
+  /** Canary requests still needed at the pace so far; null where it is not gaining. */
+  requestsNeeded: z.number().nullable(),
+});
+export type TestProgress = z.infer<typeof TestProgress>;
 
+/** What a revision did since the rollout began. */
 export const Arm = z.object({ revision: z.string(), artifactDigest: z.string(), requests: z.number(), errors: z.number(), slow: z.number() });
+export type Arm = z.infer<typeof Arm>;
 
 export const Verdict = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("worse"), because: z.string() }),
@@ -18,13 +30,18 @@ export type Verdict = z.infer<typeof Verdict>;
 
 /** One round of a rollout, kept so that the portal can draw it and a replay can recompute it. */
 export const Round = z.object({
+  /** From 1, in order. Rounds in which nothing changed are not kept, so numbers may be missing. */
+  number: z.int(),
   at: z.coerce.date(),
   percent: z.number(),
   canary: Arm,
   baseline: Arm.nullable(),
   tests: z.array(TestProgress),
   verdict: Verdict,
+  /** One sentence: what was decided and why. */
   move: z.string(),
+  /** When the tier's rule decides, if nothing else does before. */
+  stepEndsAt: z.coerce.date(),
 });
 export type Round = z.infer<typeof Round>;
 

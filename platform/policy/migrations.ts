@@ -1,0 +1,22 @@
+import { sql } from "kysely";
+import type { Migrations } from "../kernel/sql.ts";
+
+export const policyMigrations: Migrations = {
+  "13_policy_01": {
+    async up(db) {
+      await sql`
+        create table policy_decision (
+          id text primary key,
+          point text not null,
+          about text not null,
+          outcome text not null check (outcome in ('allow', 'warn', 'deny')),
+          results jsonb not null,
+          subject text not null references ledger_document (digest),
+          bundle text not null references ledger_document (digest),
+          evaluator text not null,
+          decided_at timestamptz(3) not null
+        )`.execute(db);
+      await sql`create index policy_decision_about on policy_decision (about, decided_at desc)`.execute(db);
+    },
+  },
+};

@@ -1,0 +1,66 @@
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import "../identity/request.ts";
+import type { Digest } from "../kernel/digest.ts";
+import type { Db } from "../kernel/sql.ts";
+import { read } from "../ledger/store.ts";
+import type { Bundle } from "./bundle.ts";
+import { Decision, Point, PolicySubject } from "./model.ts";
+import { find } from "./store.ts";
+
+const ActionsAnswer = z.record(z.string(), z.enum(["deny", "warn", "audit"]));
+
+export const PolicyRule = z.object({
+  name: z.string(),
+  description: z.string(),
+  points: z.array(Point),
+  /** What a refusal means, by tier and environment; `default` elsewhere. */
+  actions: ActionsAnswer,
+  /** What not knowing means. */
+  unknown: ActionsAnswer,
+  fix: z.string(),
+  expressions: z.array(z.string()),
+});
+
+/** The rules in force, under their digest. */
+export const PolicyBundle = z.object({ bundle: z.string(), rules: z.array(PolicyRule) });
+
+/** A decision with the facts that it was made on. */
+export const DecisionDetail = z.object({ ...Decision.shape, facts: PolicySubject });
+
+export const policyRoutes =
+  ({ db, bundle }: { db: Db; bundle: Bundle }): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get(
+      "/policies",
+      { schema: { operationId: "listPolicies", tags: ["policy"], summary: "The rules in force", response: { 200: PolicyBundle } } },
+      async (request) => {
+        await request.can("read");
+        return {
+          bundle: bundle.digest,
+          rules: bundle.rules.map(({ name, description, points, actions, unknown, fix, validations }) => {
+            return { name, description, points, actions, unknown, fix, expressions: validations.map(({ program }) => program.expression) };
+          }),
+        };
+      },
+    );
+
+    app.get(
+      "/decisions/:id",
+      {
+        schema: {
+          operationId: "getDecision",
+          tags: ["policy"],
+          summary: "A decision: each rule's answer, and the facts it was given",
+          params: z.object({ id: z.string() }),
+          response: { 200: DecisionDetail },
+        },
+      },
+      async (request) => {
+        const decision = await find(db, request.params.id);
+        const facts = PolicySubject.parse(await read(db, decision.subject as Digest));
+        await request.can("read", { name: facts.service.name });
+        return { ...decision, facts };
+      },
+    );
+  };

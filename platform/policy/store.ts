@@ -1,0 +1,67 @@
+import { digestOf, type Digest } from "../kernel/digest.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Sql, Tx } from "../kernel/sql.ts";
+import type { Actor } from "../ledger/model.ts";
+import { keep as keepDocument, record } from "../ledger/store.ts";
+import type { Bundle } from "./bundle.ts";
+import { decisionMissing } from "./faults.ts";
+import type { Judgement } from "./judge.ts";
+import type { Decision, PolicySubject } from "./model.ts";
+
+declare module "../kernel/sql.ts" {
+  interface Tables {
+    policy_decision: {
+      id: string;
+      point: Decision["point"];
+      about: string;
+      outcome: Decision["outcome"];
+      results: Decision["results"];
+      subject: string;
+      bundle: string;
+      evaluator: string;
+      decided_at: Date;
+    };
+  }
+}
+
+/**
+ * Keeps a judgement with the documents that it is a pure function of. Its id is that of its content, so the same judgement twice is one decision
+ * and one line in the ledger.
+ */
+export async function keep(tx: Tx, clock: Clock, actor: Actor, subject: PolicySubject, bundle: Bundle, judgement: Judgement): Promise<Decision> {
+  const decision: Decision = { id: `dec_${digestOf(judgement).slice("sha256:".length, "sha256:".length + 26)}`, ...judgement };
+  await keepDocument(tx, subject, "application/vnd.cairn.policy-subject+json");
+  await keepDocument(tx, bundle.document, "application/vnd.cairn.policy-bundle+json");
+  const { decidedAt, results, ...same } = decision;
+  const row = await tx
+    .insertInto("policy_decision")
+    .values({ ...same, results: JSON.stringify(results) as never, decided_at: decidedAt })
+    .onConflict((oc) => oc.column("id").doNothing())
+    .returning("id")
+    .executeTakeFirst();
+  if (row)
+    await record(tx, clock, {
+      type: "policy.decided",
+      about: decision.about,
+      actor,
+      data: {
+        decision: decision.id,
+        point: decision.point,
+        environment: subject.environment?.name ?? null,
+        outcome: decision.outcome,
+        rules: Object.fromEntries(results.map(({ rule, outcome }) => [rule, outcome])),
+        subject: decision.subject as Digest,
+        bundle: decision.bundle as Digest,
+        evaluator: decision.evaluator,
+      },
+    });
+  return decision;
+}
+
+/** One decision. Throws `policy.decision_missing`. */
+export async function find(db: Sql, id: string): Promise<Decision> {
+  const row = await db.selectFrom("policy_decision").selectAll().where("id", "=", id).executeTakeFirst();
+  if (!row) throw decisionMissing(id);
+  const { decided_at, ...decision } = row;
+  return { ...decision, decidedAt: decided_at };
+}

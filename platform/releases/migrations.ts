@@ -1,0 +1,49 @@
+import { sql } from "kysely";
+import type { Migrations } from "../kernel/sql.ts";
+
+export const releasesMigrations: Migrations = {
+  "15_releases_01": {
+    async up(db) {
+      await sql`
+        create table release (
+          id text primary key,
+          service text not null,
+          environment text not null,
+          commit text not null,
+          artifact_digest text not null,
+          revision text not null,
+          plan text not null,
+          decision text,
+          state text not null check (state in ('planned', 'refused', 'rolling_out', 'held', 'promoted', 'rolled_back', 'failed', 'superseded')),
+          because text not null,
+          percent double precision not null default 0,
+          steps_percent jsonb not null,
+          rules jsonb,
+          previous text references release (id),
+          started_by text not null,
+          created_at timestamptz(3) not null,
+          ended_at timestamptz(3)
+        )`.execute(db);
+      await sql`create index release_of_service on release (service, environment, created_at desc)`.execute(db);
+      await sql`create index release_promoted on release (service, environment, ended_at desc) where state = 'promoted'`.execute(db);
+      await sql`create unique index release_under_way on release (service, environment) where state in ('rolling_out', 'held')`.execute(db);
+      await sql`
+        create table release_round (
+          release text not null references release (id),
+          number integer not null,
+          at timestamptz(3) not null,
+          body jsonb not null,
+          primary key (release, number)
+        )`.execute(db);
+      await sql`
+        create table release_quarantine (
+          service text not null,
+          artifact_digest text not null,
+          release text not null references release (id),
+          because text not null,
+          created_at timestamptz(3) not null,
+          primary key (service, artifact_digest)
+        )`.execute(db);
+    },
+  },
+};
