@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { parse } from "yaml";
 import { afterAll, expect, test } from "vitest";
 import { bytesOf } from "../kernel/file-tree.ts";
