@@ -14,8 +14,6 @@ declare module "../kernel/sql.ts" {
 const BEAT_SECONDS = 0.5;
 /** Dead is who has let go of its lock (its connection is gone) and has not beaten for so long: a restart of the database takes everyone's lock for a moment. */
 const SILENT_SECONDS = 2;
-/** Dead is also who still holds its lock and has not beaten for so long: stopped, or cut off. Taking over from the living is safe, but wastes work. */
-const STUCK_SECONDS = 30;
 
 export interface Liveness {
   close(): Promise<void>;
@@ -26,6 +24,8 @@ export interface LivenessParts {
   db: Db;
   executorId: string;
   log: Log;
+  /** Dead is also who still holds its lock and has not beaten for so long: stopped, or cut off. Taking over from the living is safe, but wastes work. */
+  stuckSeconds: number;
   /** Something was said about a run. */
   onNotice: (channel: "cairn_runs" | "cairn_run_wakes", run: string) => void;
   /** The connection was lost for a while: notices may have been missed. */
@@ -81,7 +81,7 @@ export async function live(parts: LivenessParts): Promise<Liveness> {
       const living = sql`
         select from workflow_executor living where living.id = executor_id and (
           beat > now() - make_interval(secs => ${SILENT_SECONDS})
-          or (beat > now() - make_interval(secs => ${STUCK_SECONDS}) and exists (
+          or (beat > now() - make_interval(secs => ${parts.stuckSeconds}) and exists (
             select from pg_locks where locktype = 'advisory' and classid = 7146004 and objid = living.lock_key and objsubid = 2
               and database = (select oid from pg_database where datname = current_database()))))`;
       const { rows } = await sql<{ executor_id: string }>`

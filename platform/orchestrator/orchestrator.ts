@@ -33,6 +33,8 @@ export interface OrchestratorParts<Parts> {
   retrySeconds?: number;
   /** How long close() lets steps finish before it aborts their signal. Default 10. */
   graceSeconds?: number;
+  /** When a process that still holds its connection, but gives no sign of life, counts as dead. Default 30. */
+  stuckSeconds?: number;
 }
 
 /**
@@ -120,6 +122,7 @@ export async function startOrchestrator<Parts>(options: OrchestratorParts<Parts>
     db,
     executorId,
     log,
+    stuckSeconds: options.stuckSeconds ?? 30,
     onNotice(channel, id) {
       wakes.wake(id);
       if (channel === "cairn_run_wakes")
