@@ -1,13 +1,13 @@
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseAllDocuments, LineCounter } from "yaml";
+import { checkDocuments, parseDocuments, REPOSITORY_KINDS } from "../catalog/descriptor.ts";
 import { isFault } from "../kernel/faults.ts";
 import type { Contract } from "./contract.ts";
 import { parseContract, parseYaml } from "./contract-file.ts";
 import { contractMissing, descriptorInvalid } from "./faults.ts";
 
 /** Checks one descriptor's text beyond being YAML; throws a Fault that says what is wrong. */
-export type DescriptorCheck = (text: string, path: string) => void;
+export type DescriptorCheck = (text: string, path: string) => void | Promise<void>;
 
 /** By path in the repository. */
 export type DescriptorChecks = Readonly<Record<string, DescriptorCheck>>;
@@ -45,25 +45,22 @@ export async function readDescriptors(folder: string, checks: DescriptorChecks =
     await attempt(async () => {
       const text = await textOf(folder, path);
       if (text === undefined) return void found.missing.push(path);
-      if (path === "catalog-info.yaml") checkEntities(text, path);
+      if (path === "catalog-info.yaml") await checkEntities(text, path);
       else parseYaml(text, path);
-      checks[path]?.(text, path);
+      await checks[path]?.(text, path);
     });
   return found;
 }
 
-/** Every document of catalog-info.yaml is an entity with a kind and a name. */
-export function checkEntities(text: string, path: string): void {
-  const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
-  if (!Array.isArray(documents) || documents.length === 0) throw descriptorInvalid(path, 1, "it is empty");
-  for (const document of documents) {
-    const error = document.errors[0];
-    if (error) throw descriptorInvalid(path, lines.linePos(error.pos[0]).line, error.message);
-    const line = document.contents?.range ? lines.linePos(document.contents.range[0]).line : undefined;
-    for (const field of [["apiVersion"], ["kind"], ["metadata", "name"]])
-      if (typeof document.getIn(field) !== "string") throw descriptorInvalid(path, line, `${field.join(".")} is missing`);
-  }
+/** Entities as the catalog takes them from a repository. Throws `ci.descriptor_invalid` with all that is wrong. */
+async function checkEntities(text: string, path: string): Promise<void> {
+  const { documents, findings } = parseDocuments(text, path);
+  if (findings.length === 0)
+    findings.push(
+      ...(await checkDocuments(documents, REPOSITORY_KINDS)).findings.map((one) => ({ ...one, where: `${path}, ${one.where}` })),
+    );
+  if (documents.length === 0 && findings.length === 0) throw descriptorInvalid(path, 1, "it is empty");
+  if (findings.length > 0) throw descriptorInvalid(path, undefined, findings.map((one) => `${one.where}: ${one.message}`).join("; "));
 }
 
 async function textOf(folder: string, path: string): Promise<string | undefined> {

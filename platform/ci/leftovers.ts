@@ -1,4 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { MARK } from "./environment.ts";
 
 /**
@@ -7,8 +8,9 @@ import { MARK } from "./environment.ts";
  */
 export async function killLeftovers(mark: string, spare: readonly number[] = [process.pid]): Promise<number> {
   const killed = new Set<number>();
-  // A process may fork while we look: until a look finds nothing new.
-  for (let look = 0; look < 20; look++) {
+  // A process may fork while we look, and one that is killed takes a moment to go: until a look finds nothing.
+  for (let look = 0; look < 200; look++) {
+    if (look > 0) await setTimeout(10);
     const found = (await marked(mark)).filter((pid) => !spare.includes(pid));
     if (found.length === 0) break;
     for (const pid of found) {

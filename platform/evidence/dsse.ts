@@ -15,7 +15,7 @@ export const keyIdOf = (key: KeyObject): string =>
     .update((key.type === "private" ? createPublicKey(key) : key).export({ type: "spki", format: "der" }))
     .digest("hex");
 
-/** Signs bytes with an Ed25519 (or other node:crypto one-shot) private key. */
+/** Signs bytes with an Ed25519 private key. */
 export const signEnvelope = (payloadType: string, body: Uint8Array, privateKey: KeyObject): Envelope => ({
   payloadType,
   payload: Buffer.from(body).toString("base64"),
@@ -32,11 +32,17 @@ export function openEnvelope<K extends { publicKey: KeyObject }>(
   const signed = pae(envelope.payloadType, body);
   for (const signature of envelope.signatures) {
     const sig = fromBase64(signature.sig);
-    const key = sig && keys.find((one) => verifyBytes(null, signed, one.publicKey, sig));
+    const key = sig && keys.find((one) => isSignedBy(one.publicKey, signed, sig));
     if (key) return { body, key };
   }
   return undefined;
 }
+
+/** Ed25519, or ECDSA with SHA-256 in either of the encodings that signers use. */
+const isSignedBy = (publicKey: KeyObject, signed: Buffer, sig: Buffer): boolean =>
+  publicKey.asymmetricKeyType === "ec"
+    ? verifyBytes("sha256", signed, { key: publicKey, dsaEncoding: sig.length === 64 ? "ieee-p1363" : "der" }, sig)
+    : verifyBytes(null, signed, publicKey, sig);
 
 /** Standard or URL-safe base64, as DSSE allows; undefined for anything else, so that one text has one meaning. */
 function fromBase64(text: string): Buffer | undefined {

@@ -1,0 +1,230 @@
+import { spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { list } from "tar";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { fileSigner, signerOf } from "../../evidence/signer.ts";
+import { PROVENANCE } from "../../evidence/statement.ts";
+import { evidenceFor, file, find as findEvidence } from "../../evidence/store.ts";
+import { localForge } from "../../forge/local/forge.ts";
+import { silentLog } from "../../kernel/log.ts";
+import { events } from "../../ledger/store.ts";
+import { testClock } from "../../testing/clock.ts";
+import { database } from "../../testing/database.ts";
+import { MARK } from "../environment.ts";
+import { aProject, treeOf } from "../fixture.ts";
+import { readLog } from "../log-file.ts";
+import { find } from "../store.ts";
+import { localCi, type LocalCiParts } from "./runner.ts";
+import { LOCAL_BUILDER } from "./statements.ts";
+
+const PERSON = { ref: "user:default/ada", name: "Ada" };
+
+/** A runner over a real forge whose repository `orders` holds the project. */
+async function harness(project: Record<string, string>, overrides: Partial<LocalCiParts> = {}) {
+  const home = await mkdtemp(join(tmpdir(), "cairn-ci-test-"));
+  onTestFinished(() => rm(home, { recursive: true, force: true }));
+  const db = await database();
+  const clock = testClock();
+  const forge = await localForge({ db, clock, folder: join(home, "forge"), publicUrl: "http://127.0.0.1:1" });
+  const { commit } = await forge.createRepository({
+    name: "orders",
+    owner: "group:default/team-a",
+    files: treeOf(project),
+    message: "Begin",
+    author: PERSON,
+    at: clock.now(),
+  });
+  const signer = await fileSigner(join(home, "keys"));
+  const keys = [{ publicKey: signer.publicKey, keyId: signer.keyId, builder: LOCAL_BUILDER }];
+  const parts: LocalCiParts = {
+    db,
+    clock,
+    log: silentLog,
+    forge,
+    signer,
+    fileEvidence: (filing, within) => file(db, clock, keys, filing, within),
+    folder: join(home, "ci"),
+    artifacts: join(home, "artifacts"),
+    npmCache: join(home, "npm-cache"),
+    env: { PATH: process.env.PATH, HOME: home, SECRET_TOKEN: "leak-me" },
+    ...overrides,
+  };
+  const order = (id: string, purpose: "change" | "merge" = "merge") => ({ id, repository: "orders", commit, purpose });
+  return { home, db, clock, parts, commit, order, ci: localCi(parts) };
+}
+
+const artifactsIn = (home: string) => readdir(join(home, "artifacts")).catch(() => []);
+
+async function logOf(folder: string, id: string): Promise<string> {
+  return (await readLog(folder, id, 0, true)).text;
+}
+
+test("run() builds a merge: artifact kept by digest, three signed statements, ledger, log, and nothing left", async () => {
+  const { home, db, ci, order, commit, parts } = await harness(
+    aProject({ build: "mkdir -p dist; cp serve.sh dist; env | sort; cat ~/.npmrc" }),
+  );
+  await writeFile(
+    join(home, ".npmrc"),
+    "registry=http://registry.example/\n//registry.example/:_authToken=leak-me\n@team:registry=http://team.example/\n",
+  );
+  const run = await ci.run(order("run-1"));
+  expect(run).toMatchObject({ state: "passed", because: null, repository: "orders", commit, tests: { total: 2, failed: 0 } });
+  expect(run.stages.map((stage) => [stage.name, stage.state])).toEqual([
+    ["checkout", "passed"],
+    ["descriptor", "passed"],
+    ["build", "passed"],
+    ["test", "passed"],
+    ["sbom", "skipped"],
+    ["package", "passed"],
+    ["attest", "passed"],
+  ]);
+  const [kept] = await artifactsIn(home);
+  expect(`sha256:${kept?.replace(".tar.gz", "")}`).toBe(run.artifact?.digest);
+  const paths: string[] = [];
+  await list({ file: join(home, "artifacts", kept ?? ""), onReadEntry: (entry) => paths.push(entry.path) });
+  expect(paths).toEqual(["dist/", "dist/serve.sh"]);
+
+  const evidence = await evidenceFor(db, run.artifact?.digest ?? "");
+  expect(evidence.map((one) => [one.kind, one.result]).toSorted()).toEqual([
+    ["provenance", "passed"],
+    ["sbom", "unknown"],
+    ["test-result", "passed"],
+  ]);
+  expect(evidence.map((one) => one.digest).toSorted()).toEqual(run.evidence.toSorted());
+  const provenance = await findEvidence(db, evidence.find((one) => one.kind === "provenance")?.digest ?? "");
+  expect(JSON.parse(Buffer.from(provenance.envelope.payload, "base64").toString())).toMatchObject({
+    predicateType: PROVENANCE,
+    predicate: {
+      buildDefinition: { internalParameters: { isolated: false }, resolvedDependencies: [{ digest: { gitCommit: commit } }] },
+      runDetails: { builder: { id: LOCAL_BUILDER } },
+    },
+  });
+  expect((await events(db, { about: "repository:orders" })).map((line) => line.type).filter((type) => !type.startsWith("forge."))).toEqual([
+    "ci.run_started",
+    "ci.run_ended",
+    "evidence.admitted",
+  ]);
+
+  const log = await logOf(parts.folder, "run-1");
+  expect(log).toContain("registry=http://registry.example/\n@team:registry=http://team.example/\n");
+  expect(log).not.toContain("leak-me");
+  expect(await readdir(join(parts.folder, "work"))).toEqual([]);
+});
+
+test("run() with the same id gives the run that ended, builds once, and refuses the id for another commit", async () => {
+  const { db, ci, order } = await harness(aProject());
+  const [one, two] = await Promise.all([ci.run(order("run-1")), ci.run(order("run-1"))]);
+  expect(two).toEqual(one);
+  expect(await ci.run(order("run-1"))).toEqual(one);
+  expect((await events(db, { types: ["ci.run_started"] })).length).toBe(1);
+  await expect(ci.run({ ...order("run-1"), purpose: "change" })).rejects.toMatchObject({ code: "ci.order_conflicts" });
+  await expect(ci.run(order("../run"))).rejects.toMatchObject({ code: "ci.order_invalid" });
+});
+
+test("run() for a change tests and packs, and keeps neither artifact nor evidence", async () => {
+  const { home, db, ci, order } = await harness(aProject());
+  const run = await ci.run(order("run-1", "change"));
+  expect(run).toMatchObject({ state: "passed", evidence: [], artifact: { digest: expect.stringMatching(/^sha256:/) } });
+  expect(await artifactsIn(home)).toEqual([]);
+  expect(await evidenceFor(db, run.artifact?.digest ?? "")).toEqual([]);
+});
+
+test("run() of a failing build is a result that says why; nothing is filed", async () => {
+  const { home, db, ci, order, parts } = await harness(aProject({ test: "echo it broke; exit 1" }));
+  const run = await ci.run(order("run-1"));
+  expect(run).toMatchObject({ state: "failed", because: "test failed: exit status 1: it broke", artifact: null, evidence: [] });
+  expect(run.stages.at(-1)).toMatchObject({ name: "attest", state: "skipped" });
+  expect(await artifactsIn(home)).toEqual([]);
+  expect(await events(db, { types: ["ci.run_ended"] })).toMatchObject([{ data: { state: "failed", because: run.because } }]);
+  expect(await logOf(parts.folder, "run-1")).toContain("it broke");
+});
+
+test("run() of a commit that is not there fails at the checkout", async () => {
+  const { ci, order } = await harness(aProject());
+  const run = await ci.run({ ...order("run-1"), commit: "0".repeat(40) });
+  expect(run).toMatchObject({ state: "failed", because: expect.stringMatching(/^checkout failed: /) });
+});
+
+test("run() whose build kills its own process is failed, not passed", async () => {
+  const { ci, order } = await harness(aProject({ build: "kill -9 $PPID" }));
+  expect(await ci.run(order("run-1"))).toMatchObject({ state: "failed", because: "the build's process ended before the build (SIGKILL)" });
+});
+
+test("run() whose evidence is refused is failed", async () => {
+  const { db, ci, order } = await harness(aProject(), { signer: signerOf(generateKeyPairSync("ed25519").privateKey) });
+  expect(await ci.run(order("run-1"))).toMatchObject({
+    state: "failed",
+    because: expect.stringContaining("not signed by a trusted builder"),
+    evidence: [],
+  });
+  expect(await events(db, { types: ["evidence.refused"] })).toHaveLength(1);
+});
+
+test("run() cut off by a signal is no result; the same order starts anew, without what was left", async () => {
+  const { ci, order, parts, db } = await harness(
+    aProject({ build: "mkdir -p dist; cp serve.sh dist; test -e $HOME/../../../go || { echo started; sleep 1000; }" }),
+  );
+  const stop = new AbortController();
+  const cut = ci.run(order("run-1"), stop.signal);
+  const following = expect(cut).rejects.toMatchObject({ code: "ci.interrupted" });
+  await vi.waitFor(async () => expect(await logOf(parts.folder, "run-1")).toContain("started"), { timeout: 20_000 });
+  expect((await find(db, "run-1")).stages.find((stage) => stage.name === "build")?.state).toBe("running");
+  stop.abort();
+  await following;
+  expect(await readdir(join(parts.folder, "work"))).toEqual([]);
+
+  // What a crash leaves: a work folder and a process of the run.
+  await mkdir(join(parts.folder, "work", "run-1", "source"), { recursive: true });
+  await writeFile(join(parts.folder, "work", "run-1", "source", "leftover"), "");
+  await writeFile(join(parts.folder, "go"), "");
+  const leftover = spawn("sleep", ["1000"], { env: { PATH: process.env.PATH, [MARK]: "run-1" }, stdio: "ignore" });
+  const ended = new Promise((resolve) => leftover.once("exit", (_code, signal) => resolve(signal)));
+  expect(await ci.run(order("run-1"))).toMatchObject({ state: "passed" });
+  expect(await ended).toBe("SIGKILL");
+  expect((await events(db, { types: ["ci.run_started"] })).map((line) => line.data.attempt)).toEqual([1, 2]);
+});
+
+test("run() lets two builds run at a time, the others wait", async () => {
+  const project = aProject({ build: 'mkdir -p dist; cp serve.sh dist; while [ ! -e "$HOME/../../../go" ]; do sleep 0.05; done' });
+  const { ci, order, parts, db } = await harness(project);
+  const runs = ["a", "b", "c"].map((id) => ci.run(order(id)));
+  await vi.waitFor(
+    async () => {
+      const running = await db.selectFrom("ci_run").select("id").where("state", "=", "running").execute();
+      expect(running).toHaveLength(2);
+      for (const { id } of running) expect((await find(db, id)).stages.find((stage) => stage.name === "build")?.state).toBe("running");
+    },
+    { timeout: 20_000 },
+  );
+  expect(await db.selectFrom("ci_run").select("state").where("state", "=", "queued").execute()).toHaveLength(1);
+  await writeFile(join(parts.folder, "go"), "");
+  const ended = await Promise.all(runs);
+  expect(ended.map((run) => run.state)).toEqual(["passed", "passed", "passed"]);
+  expect(new Set(ended.map((run) => run.artifact?.digest)).size).toBe(1);
+  expect((await stat(join(parts.artifacts, (await readdir(parts.artifacts))[0] ?? ""))).size).toBe(ended[0]?.artifact?.sizeBytes);
+});
+
+test("readLog() gives whole characters only, and says when nothing will follow", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "cairn-log-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await mkdir(join(folder, "logs"));
+  const text = `${"ü€😀\n".repeat(50_000)}end`;
+  await writeFile(join(folder, "logs", "a.log"), text);
+  let read = "";
+  let parts = 0;
+  for (let part = await readLog(folder, "a", 0, true); ; part = await readLog(folder, "a", part.next, true)) {
+    read += part.text;
+    parts++;
+    if (part.done) break;
+  }
+  expect(read).toBe(text);
+  expect(parts).toBeGreaterThan(1);
+  await writeFile(join(folder, "logs", "b.log"), Buffer.from("ok €").subarray(0, 5));
+  expect(await readLog(folder, "b", 0, false)).toEqual({ text: "ok ", next: 3, done: false });
+  expect(await readLog(folder, "b", 10, false)).toEqual({ text: "", next: 10, done: false });
+  expect(await readLog(folder, "none", 0, false)).toEqual({ text: "", next: 0, done: false });
+  expect(await readFile(join(folder, "logs", "b.log"))).toHaveLength(5);
+});
