@@ -37,7 +37,7 @@ export async function queryEntities(
 ): Promise<{ entities: Entity[]; before: string[] | undefined; after: string[] | undefined }> {
   const back = query.at?.back ?? false;
   const keys = [
-    ...query.order.map(({ field, order }) => ({ expression: sortValue(field), order })),
+    ...query.order.map(({ field, order }) => ({ expression: sortValue(field, order), order })),
     { expression: sql<string>`entity.ref`, order: "asc" as const },
   ];
   let select = db
@@ -174,13 +174,13 @@ function pathValue(field: string): Expression<unknown> {
   return sql`entity.entity #> ${path}::text[]`;
 }
 
-/** Text to order by. Entities without the field come after all others: no text sorts after U+FFFF. */
-function sortValue(field: string): Expression<string> {
+/** Text to order by, whatever its case. Entities without the field come after all others either way: no text sorts after U+FFFF, none before the empty one. */
+function sortValue(field: string, order: "asc" | "desc"): Expression<string> {
   if (!/^[\w./-]{1,200}$/.test(field)) throw queryInvalid(`${field} is no field to order by`);
   const columns: Record<string, string> = { kind: "kind", "metadata.name": "name", "metadata.namespace": "namespace" };
   const column = columns[field];
   if (column) return sql<string>`${sql.ref(`entity.${column}`)}`;
-  return sql<string>`coalesce(lower(${pathValue(field)} #>> '{}'), ${"\uffff"}) collate "C"`;
+  return sql<string>`coalesce(lower(${pathValue(field)} #>> '{}'), ${order === "asc" ? "\uffff" : ""}) collate "C"`;
 }
 
 /** After (or before) the row with these sort values, in an order of several keys that need not run the same way. */

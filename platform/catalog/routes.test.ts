@@ -344,7 +344,7 @@ test("Backstage's own client reads entities, pages, references, names and facets
     { filter: { kind: "component" }, order: { field: "metadata.title", order: "desc" }, limit: 2 },
     options,
   );
-  expect(named(ordered.items)).toEqual(["carts", "mail"]);
+  expect(named(ordered.items)).toEqual(["orders", "carts"]);
 
   const orders = await client.getEntityByRef("component:default/orders", options);
   expect(orders).toMatchObject({
