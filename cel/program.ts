@@ -112,7 +112,7 @@ export class Program {
     const issues: Issue[] = [];
     const refuse = (node: Expr, message: string): void => void issues.push({ ...placeOf(this.source, node.at), message });
     const variableType = (name: string) => this.#variableType.get(name);
-    const compiler = new Compiler(this.#checked, { observe, optimize: this.#optimize, refuse, variableType });
+    const compiler = new Compiler(this.#checked, { observe, optimize: this.#optimize, strictPresence: !this.#optimize, refuse, variableType });
     const run = compiler.run(this.ast.root);
     if (issues.length > 0) throw new CompileError(issues);
     return { run, slots: compiler.slots.size };

@@ -99,7 +99,11 @@ export class Substitution {
 
 const isNullable = ({ kind }: Type): boolean => kind === "opaque" || kind === "struct" || kind === "duration" || kind === "timestamp";
 
-export const mostGeneral = (a: Type, b: Type): Type => (isLessSpecific(a, b) ? a : b);
+/** Of two types that agree, the one that holds both: beside null the type that may be null. */
+export function mostGeneral(a: Type, b: Type): Type {
+  if (b.kind === "null" && isNullable(a)) return a;
+  return isLessSpecific(a, b) ? a : b;
+}
 
 function isLessSpecific(a: Type, b: Type): boolean {
   if (isDyn(a) || a.kind === "param") return true;

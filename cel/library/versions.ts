@@ -1,5 +1,5 @@
 import { mergeFunctions, overloadsOf, type Functions, type Overload } from "../check/functions.ts";
-import { MacroTable, bindingMacros, existsOneMacro, optionalMacros, standardMacros, twoVariableMacros, type Macro } from "../syntax/macros.ts";
+import { MacroTable, bindingMacros, blockMacros, existsOneMacro, optionalMacros, standardMacros, twoVariableMacros, type Macro } from "../syntax/macros.ts";
 import { authorizerFunctions, authorizerSelectors } from "./authorizer.ts";
 import { cidrFunctions } from "./cidr.ts";
 import { clockFunctions, encoderFunctions } from "./encoders.ts";
@@ -62,7 +62,7 @@ const libraries: readonly Library[] = [
   { name: "math", since: "never", functions: mathFunctions, macros: mathMacros },
   { name: "encoders", since: "never", functions: encoderFunctions },
   { name: "clock", since: "never", functions: clockFunctions },
-  { name: "bindings", since: "never", macros: bindingMacros },
+  { name: "bindings", since: "never", macros: { ...bindingMacros, ...blockMacros } },
 ];
 
 export const oldestVersion = 23;

@@ -25,6 +25,8 @@ interface Step {
   optional: boolean;
   /** Asks only whether the key is there: has(). */
   test: boolean;
+  /** What has no fields at all is an error even where a field may be missing. */
+  strict: boolean;
   node: number;
 }
 
@@ -34,13 +36,13 @@ export function planAttribute(compiler: Compiler, node: Expr): Attribute | undef
   if (reference?.kind === "variable" || reference?.kind === "local" || reference?.kind === "undeclared") {
     if (node.kind !== "call") return variable(compiler, node, reference);
   }
-  if (node.kind === "select") return withStep(compiler, node.operand, { key: { value: node.field }, optional: false, test: node.test, node: node.id });
+  if (node.kind === "select") return withStep(compiler, node.operand, { key: { value: node.field }, optional: false, test: node.test, strict: compiler.options.strictPresence, node: node.id });
   if (node.kind !== "call" || node.target !== undefined) return undefined;
   switch (node.name) {
     case "_[_]":
     case "_[?_]":
     case "_?._":
-      return withStep(compiler, node.args[0]!, { key: indexKey(compiler, node.args[1]!), optional: node.name !== "_[_]", test: false, node: node.id });
+      return withStep(compiler, node.args[0]!, { key: indexKey(compiler, node.args[1]!), optional: node.name !== "_[_]", test: false, strict: compiler.options.strictPresence, node: node.id });
     case "_?_:_":
       return conditional(compiler, node.args as [Expr, Expr, Expr]);
     default:
@@ -149,7 +151,7 @@ function walk({ base, steps }: Attribute): Eval {
 
 /** The commonest chain by far, unrolled. */
 function oneField(base: Eval, field: string, node: number): Eval {
-  const steps: Step[] = [{ key: { value: field }, optional: false, test: false, node }];
+  const steps: Step[] = [{ key: { value: field }, optional: false, test: false, strict: false, node }];
   return (frame) => {
     const operand = base(frame);
     if (operand instanceof CelObject && (operand instanceof Optional || isAbnormal(operand))) return take(frame, operand, steps, 0);
@@ -174,7 +176,7 @@ function take(frame: Frame, start: Value, steps: readonly Step[], from: number, 
     optional ||= step.optional;
     const key = "value" in step.key ? step.key.value : step.key.run(frame);
     if (isAbnormal(key)) return key;
-    let found = lookUp(value, key, step.node, optional || step.test);
+    let found = lookUp(value, key, step.node, (optional || step.test) && !(step.strict && !hasFields(value)));
     if (found === undefined && optional && !step.test) return steps.at(-1)!.test ? false : none;
     if (++frame.cost > frame.budget) overBudget(step.node);
     if (visit && found !== undefined) found = visit(step, key, found);
@@ -223,12 +225,15 @@ function readField(value: Value, field: string, node: number): Value {
   return lookUp(value, field, node, false)!;
 }
 
+const hasFields = (value: Value): boolean =>
+  typeof value === "object" && value !== null && !(value instanceof Uint8Array) && (!(value instanceof CelObject) || value.kind === "map");
+
 /** What is under a key or index; undefined if it is not there and may be missing, else an error that says so. */
 function lookUp(container: Value, key: Value, node: number, mayMiss: boolean): Value | undefined {
   if (Array.isArray(container)) return element(container, key, node, mayMiss);
-  const isMap = typeof container === "object" && container !== null && !(container instanceof Uint8Array) && (!(container instanceof CelObject) || container.kind === "map");
+  const isMap = hasFields(container);
   if (isMap) {
-    const found = typeof key === "string" ? getField(container, key) : getEntry(container, key);
+    const found = typeof key === "string" ? getField(container as object, key) : getEntry(container as object, key);
     if (found !== undefined) return located(found, node);
   }
   if (mayMiss) return undefined;

@@ -21,6 +21,8 @@ export interface CompileOptions {
   observe: boolean;
   /** Computes conversions of constants beforehand, as Kubernetes does; their errors are reported by `refuse`. */
   optimize: boolean;
+  /** has(x.a) and x.?a on something that has no fields: an error, or, as in Kubernetes, just absent. */
+  strictPresence: boolean;
   refuse: (node: Expr, message: string) => void;
   /** What a host variable is declared as. */
   variableType: (name: string) => Type | undefined;

@@ -71,6 +71,27 @@ export const bindingMacros: Record<string, Macro> = {
     isNamed(target, "cel") ? bind(tree, at, simpleName(args[0]!), args[1]!, args[2]!) : undefined,
 };
 
+/** cel-go's cel.block: what optimizers write. Each value is made once, and may use those before it. */
+export const blockMacros: Record<string, Macro> = {
+  ".block/2": (tree, { at, target, args: [values, result] }) => {
+    if (!isNamed(target, "cel")) return undefined;
+    if (values!.kind !== "list") throw new SyntaxFault(values!.at, "cel.block() takes a list of values, and an expression");
+    return values!.elements.reduceRight<Expr>((inner, value, i) => bind(tree, at, `@index${i}`, value, inner), result!);
+  },
+  ".index/1": (tree, { at, target, args: [index] }) => (isNamed(target, "cel") ? tree.ident(at, `@index${numbersOf([index!])}`) : undefined),
+  ".iterVar/2": (tree, { at, target, args }) => (isNamed(target, "cel") ? tree.ident(at, `@it:${numbersOf(args)}`) : undefined),
+  ".accuVar/2": (tree, { at, target, args }) => (isNamed(target, "cel") ? tree.ident(at, `@ac:${numbersOf(args)}`) : undefined),
+};
+
+function numbersOf(args: readonly Expr[]): string {
+  return args
+    .map((arg) => {
+      if (arg.kind === "literal" && typeof arg.value === "number" && arg.value >= 0) return arg.value;
+      throw new SyntaxFault(arg.at, "a literal number is needed");
+    })
+    .join(":");
+}
+
 const isNamed = (node: Expr | undefined, name: string): boolean => node?.kind === "ident" && node.name === name;
 
 function simpleName(node: Expr): string {
