@@ -72,6 +72,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Runs of workflows, newest first */
+        get: operations["listRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A run with its steps: what is done, what it does, what it waits for */
+        get: operations["getRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/redeem": {
         parameters: {
             query?: never;
@@ -690,6 +724,193 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ci-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** CI runs, newest first */
+        get: operations["listCiRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ci-runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A CI run with its stages as they are now */
+        get: operations["getCiRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ci-runs/{id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a CI run said, from a byte on: follow it by asking again from `next` until `done` */
+        get: operations["getCiRunLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was proven about an artifact */
+        get: operations["listEvidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evidence/{digest}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One piece of evidence with its signed envelope */
+        get: operations["getEvidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules in force */
+        get: operations["listPolicies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A decision: each rule's answer, and the facts it was given */
+        get: operations["getDecision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{name}/environments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a service runs, and which revisions */
+        get: operations["listServiceEnvironments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{name}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last lines of a service in an environment, oldest first */
+        get: operations["listServiceLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/releases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Releases, newest first */
+        get: operations["listReleases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/releases/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A release: its rounds, the evidence so far, and what would end it */
+        get: operations["getRelease"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/live": {
         parameters: {
             query?: never;
@@ -779,7 +1000,220 @@ export interface paths {
 }
 export type webhooks = Record<string, never>;
 export interface components {
-    schemas: never;
+    schemas: {
+        CheckInput: {
+            name: string;
+            /** @enum {string} */
+            state: "pending" | "running" | "passed" | "warned" | "failed" | "unknown";
+            summary: string;
+            /** @default [] */
+            details: string[];
+            /** @default null */
+            link: string | null;
+            updatedAt: unknown;
+        };
+        ChangeRequestInput: {
+            repository: string;
+            number: number;
+            title: string;
+            description: string;
+            author: string;
+            branch: string;
+            head: string;
+            base: string;
+            /** @enum {string} */
+            state: "open" | "merged" | "closed";
+            mergeable: boolean;
+            conflicts: string[];
+            approvals: {
+                by: string;
+                commit: string;
+                at: unknown;
+            }[];
+            checks: components["schemas"]["CheckInput"][];
+            warnings: string[];
+            mergeCommit: string | null;
+            createdAt: unknown;
+            mergedAt: unknown | null;
+        };
+        RepositoryInput: {
+            name: string;
+            owner: string;
+            cloneUrl: string;
+            defaultBranch: string;
+            head: string;
+            openChanges: number;
+            createdAt: unknown;
+        };
+        ChangeReviewInput: {
+            repository: string;
+            number: number;
+            title: string;
+            description: string;
+            author: string;
+            branch: string;
+            head: string;
+            base: string;
+            /** @enum {string} */
+            state: "open" | "merged" | "closed";
+            mergeable: boolean;
+            conflicts: string[];
+            approvals: {
+                by: string;
+                commit: string;
+                at: unknown;
+            }[];
+            checks: components["schemas"]["CheckInput"][];
+            warnings: string[];
+            mergeCommit: string | null;
+            createdAt: unknown;
+            mergedAt: unknown | null;
+            /** @enum {string} */
+            tier: "tier-1" | "tier-2" | "tier-3";
+            codeOwners: {
+                owners: string[];
+                files: string[];
+                fileCount: number;
+                approvedBy: string[];
+            }[];
+            merge: {
+                allowed: boolean;
+                code: string;
+                because: string;
+                next: string;
+                warnings: string[];
+            };
+        };
+        DiffFileInput: {
+            path: string;
+            previousPath: string | null;
+            /** @enum {string} */
+            status: "added" | "modified" | "deleted" | "renamed" | "copied" | "type_changed";
+            binary: boolean;
+            additions: number | null;
+            deletions: number | null;
+            patch: string | null;
+            truncated: boolean;
+        };
+        DiffInput: {
+            base: string;
+            head: string;
+            additions: number;
+            deletions: number;
+            fileCount: number;
+            files: components["schemas"]["DiffFileInput"][];
+            truncated: boolean;
+        };
+        Check: {
+            name: string;
+            /** @enum {string} */
+            state: "pending" | "running" | "passed" | "warned" | "failed" | "unknown";
+            summary: string;
+            /** @default [] */
+            details: string[];
+            /** @default null */
+            link: string | null;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        ChangeRequest: {
+            repository: string;
+            number: number;
+            title: string;
+            description: string;
+            author: string;
+            branch: string;
+            head: string;
+            base: string;
+            /** @enum {string} */
+            state: "open" | "merged" | "closed";
+            mergeable: boolean;
+            conflicts: string[];
+            approvals: {
+                by: string;
+                commit: string;
+                /** Format: date-time */
+                at: string;
+            }[];
+            checks: components["schemas"]["Check"][];
+            warnings: string[];
+            mergeCommit: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            mergedAt: string | null;
+        };
+        Repository: {
+            name: string;
+            owner: string;
+            cloneUrl: string;
+            defaultBranch: string;
+            head: string;
+            openChanges: number;
+            /** Format: date-time */
+            createdAt: string;
+        };
+        ChangeReview: {
+            repository: string;
+            number: number;
+            title: string;
+            description: string;
+            author: string;
+            branch: string;
+            head: string;
+            base: string;
+            /** @enum {string} */
+            state: "open" | "merged" | "closed";
+            mergeable: boolean;
+            conflicts: string[];
+            approvals: {
+                by: string;
+                commit: string;
+                /** Format: date-time */
+                at: string;
+            }[];
+            checks: components["schemas"]["Check"][];
+            warnings: string[];
+            mergeCommit: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            mergedAt: string | null;
+            /** @enum {string} */
+            tier: "tier-1" | "tier-2" | "tier-3";
+            codeOwners: {
+                owners: string[];
+                files: string[];
+                fileCount: number;
+                approvedBy: string[];
+            }[];
+            merge: {
+                allowed: boolean;
+                code: string;
+                because: string;
+                next: string;
+                warnings: string[];
+            };
+        };
+        DiffFile: {
+            path: string;
+            previousPath: string | null;
+            /** @enum {string} */
+            status: "added" | "modified" | "deleted" | "renamed" | "copied" | "type_changed";
+            binary: boolean;
+            additions: number | null;
+            deletions: number | null;
+            patch: string | null;
+            truncated: boolean;
+        };
+        Diff: {
+            base: string;
+            head: string;
+            additions: number;
+            deletions: number;
+            fileCount: number;
+            files: components["schemas"]["DiffFile"][];
+            truncated: boolean;
+        };
+    };
     responses: never;
     parameters: never;
     requestBodies: never;
@@ -910,6 +1344,115 @@ export interface operations {
                     "application/json": {
                         digest: string;
                         document: unknown;
+                    };
+                };
+            };
+        };
+    };
+    listRuns: {
+        parameters: {
+            query?: {
+                about?: string;
+                state?: "running" | "waiting" | "success" | "failed" | "rolling_back" | "rolled_back";
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        runs: {
+                            id: string;
+                            workflow: string;
+                            about: string;
+                            startedBy: string;
+                            parent: string | null;
+                            /** @enum {string} */
+                            state: "running" | "waiting" | "success" | "failed" | "rolling_back" | "rolled_back";
+                            currentStep: string | null;
+                            error: {
+                                code: string;
+                                message: string;
+                                next: string;
+                            } | null;
+                            cancelled: {
+                                because: string;
+                                by: string;
+                            } | null;
+                            output: unknown;
+                            /** Format: date-time */
+                            createdAt: string;
+                            /** Format: date-time */
+                            updatedAt: string;
+                            endedAt: string | null;
+                        }[];
+                    };
+                };
+            };
+        };
+    };
+    getRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        workflow: string;
+                        about: string;
+                        startedBy: string;
+                        parent: string | null;
+                        /** @enum {string} */
+                        state: "running" | "waiting" | "success" | "failed" | "rolling_back" | "rolled_back";
+                        currentStep: string | null;
+                        error: {
+                            code: string;
+                            message: string;
+                            next: string;
+                        } | null;
+                        cancelled: {
+                            because: string;
+                            by: string;
+                        } | null;
+                        output: unknown;
+                        /** Format: date-time */
+                        createdAt: string;
+                        /** Format: date-time */
+                        updatedAt: string;
+                        endedAt: string | null;
+                        steps: {
+                            name: string;
+                            position: number;
+                            /** @enum {string} */
+                            state: "pending" | "running" | "waiting" | "success" | "failed" | "rolled_back";
+                            detail: string;
+                            waitsFor: string | null;
+                            attempts: number;
+                            rounds: number;
+                            childRun: string | null;
+                            startedAt: string | null;
+                            endedAt: string | null;
+                        }[];
                     };
                 };
             };
@@ -2237,16 +2780,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        repositories: {
-                            name: string;
-                            owner: string;
-                            cloneUrl: string;
-                            defaultBranch: string;
-                            head: string;
-                            openChanges: number;
-                            /** Format: date-time */
-                            createdAt: string;
-                        }[];
+                        repositories: components["schemas"]["Repository"][];
                     };
                 };
             };
@@ -2269,16 +2803,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        name: string;
-                        owner: string;
-                        cloneUrl: string;
-                        defaultBranch: string;
-                        head: string;
-                        openChanges: number;
-                        /** Format: date-time */
-                        createdAt: string;
-                    };
+                    "application/json": components["schemas"]["Repository"];
                 };
             };
         };
@@ -2365,43 +2890,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        changes: {
-                            repository: string;
-                            number: number;
-                            title: string;
-                            description: string;
-                            author: string;
-                            branch: string;
-                            head: string;
-                            base: string;
-                            /** @enum {string} */
-                            state: "open" | "merged" | "closed";
-                            mergeable: boolean;
-                            conflicts: string[];
-                            approvals: {
-                                by: string;
-                                commit: string;
-                                /** Format: date-time */
-                                at: string;
-                            }[];
-                            checks: {
-                                name: string;
-                                /** @enum {string} */
-                                state: "pending" | "running" | "passed" | "warned" | "failed" | "unknown";
-                                summary: string;
-                                /** @default [] */
-                                details: string[];
-                                /** @default null */
-                                link: string | null;
-                                /** Format: date-time */
-                                updatedAt: string;
-                            }[];
-                            warnings: string[];
-                            mergeCommit: string | null;
-                            /** Format: date-time */
-                            createdAt: string;
-                            mergedAt: string | null;
-                        }[];
+                        changes: components["schemas"]["ChangeRequest"][];
                     };
                 };
             };
@@ -2432,43 +2921,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        repository: string;
-                        number: number;
-                        title: string;
-                        description: string;
-                        author: string;
-                        branch: string;
-                        head: string;
-                        base: string;
-                        /** @enum {string} */
-                        state: "open" | "merged" | "closed";
-                        mergeable: boolean;
-                        conflicts: string[];
-                        approvals: {
-                            by: string;
-                            commit: string;
-                            /** Format: date-time */
-                            at: string;
-                        }[];
-                        checks: {
-                            name: string;
-                            /** @enum {string} */
-                            state: "pending" | "running" | "passed" | "warned" | "failed" | "unknown";
-                            summary: string;
-                            /** @default [] */
-                            details: string[];
-                            /** @default null */
-                            link: string | null;
-                            /** Format: date-time */
-                            updatedAt: string;
-                        }[];
-                        warnings: string[];
-                        mergeCommit: string | null;
-                        /** Format: date-time */
-                        createdAt: string;
-                        mergedAt: string | null;
-                    };
+                    "application/json": components["schemas"]["ChangeRequest"];
                 };
             };
         };
@@ -2491,58 +2944,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        repository: string;
-                        number: number;
-                        title: string;
-                        description: string;
-                        author: string;
-                        branch: string;
-                        head: string;
-                        base: string;
-                        /** @enum {string} */
-                        state: "open" | "merged" | "closed";
-                        mergeable: boolean;
-                        conflicts: string[];
-                        approvals: {
-                            by: string;
-                            commit: string;
-                            /** Format: date-time */
-                            at: string;
-                        }[];
-                        checks: {
-                            name: string;
-                            /** @enum {string} */
-                            state: "pending" | "running" | "passed" | "warned" | "failed" | "unknown";
-                            summary: string;
-                            /** @default [] */
-                            details: string[];
-                            /** @default null */
-                            link: string | null;
-                            /** Format: date-time */
-                            updatedAt: string;
-                        }[];
-                        warnings: string[];
-                        mergeCommit: string | null;
-                        /** Format: date-time */
-                        createdAt: string;
-                        mergedAt: string | null;
-                        /** @enum {string} */
-                        tier: "tier-1" | "tier-2" | "tier-3";
-                        codeOwners: {
-                            owners: string[];
-                            files: string[];
-                            fileCount: number;
-                            approvedBy: string[];
-                        }[];
-                        merge: {
-                            allowed: boolean;
-                            code: string;
-                            because: string;
-                            next: string;
-                            warnings: string[];
-                        };
-                    };
+                    "application/json": components["schemas"]["ChangeReview"];
                 };
             };
         };
@@ -2565,25 +2967,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        base: string;
-                        head: string;
-                        additions: number;
-                        deletions: number;
-                        fileCount: number;
-                        files: {
-                            path: string;
-                            previousPath: string | null;
-                            /** @enum {string} */
-                            status: "added" | "modified" | "deleted" | "renamed" | "copied" | "type_changed";
-                            binary: boolean;
-                            additions: number | null;
-                            deletions: number | null;
-                            patch: string | null;
-                            truncated: boolean;
-                        }[];
-                        truncated: boolean;
-                    };
+                    "application/json": components["schemas"]["Diff"];
                 };
             };
         };
@@ -2612,58 +2996,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        repository: string;
-                        number: number;
-                        title: string;
-                        description: string;
-                        author: string;
-                        branch: string;
-                        head: string;
-                        base: string;
-                        /** @enum {string} */
-                        state: "open" | "merged" | "closed";
-                        mergeable: boolean;
-                        conflicts: string[];
-                        approvals: {
-                            by: string;
-                            commit: string;
-                            /** Format: date-time */
-                            at: string;
-                        }[];
-                        checks: {
-                            name: string;
-                            /** @enum {string} */
-                            state: "pending" | "running" | "passed" | "warned" | "failed" | "unknown";
-                            summary: string;
-                            /** @default [] */
-                            details: string[];
-                            /** @default null */
-                            link: string | null;
-                            /** Format: date-time */
-                            updatedAt: string;
-                        }[];
-                        warnings: string[];
-                        mergeCommit: string | null;
-                        /** Format: date-time */
-                        createdAt: string;
-                        mergedAt: string | null;
-                        /** @enum {string} */
-                        tier: "tier-1" | "tier-2" | "tier-3";
-                        codeOwners: {
-                            owners: string[];
-                            files: string[];
-                            fileCount: number;
-                            approvedBy: string[];
-                        }[];
-                        merge: {
-                            allowed: boolean;
-                            code: string;
-                            because: string;
-                            next: string;
-                            warnings: string[];
-                        };
-                    };
+                    "application/json": components["schemas"]["ChangeReview"];
                 };
             };
         };
@@ -2692,43 +3025,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        repository: string;
-                        number: number;
-                        title: string;
-                        description: string;
-                        author: string;
-                        branch: string;
-                        head: string;
-                        base: string;
-                        /** @enum {string} */
-                        state: "open" | "merged" | "closed";
-                        mergeable: boolean;
-                        conflicts: string[];
-                        approvals: {
-                            by: string;
-                            commit: string;
-                            /** Format: date-time */
-                            at: string;
-                        }[];
-                        checks: {
-                            name: string;
-                            /** @enum {string} */
-                            state: "pending" | "running" | "passed" | "warned" | "failed" | "unknown";
-                            summary: string;
-                            /** @default [] */
-                            details: string[];
-                            /** @default null */
-                            link: string | null;
-                            /** Format: date-time */
-                            updatedAt: string;
-                        }[];
-                        warnings: string[];
-                        mergeCommit: string | null;
-                        /** Format: date-time */
-                        createdAt: string;
-                        mergedAt: string | null;
-                    };
+                    "application/json": components["schemas"]["ChangeRequest"];
                 };
             };
         };
@@ -2751,42 +3048,644 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["ChangeRequest"];
+                };
+            };
+        };
+    };
+    listCiRuns: {
+        parameters: {
+            query?: {
+                repository?: string;
+                commit?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": {
-                        repository: string;
-                        number: number;
-                        title: string;
-                        description: string;
-                        author: string;
-                        branch: string;
-                        head: string;
-                        base: string;
-                        /** @enum {string} */
-                        state: "open" | "merged" | "closed";
-                        mergeable: boolean;
-                        conflicts: string[];
-                        approvals: {
-                            by: string;
+                        runs: {
+                            id: string;
+                            repository: string;
                             commit: string;
-                            /** Format: date-time */
-                            at: string;
-                        }[];
-                        checks: {
-                            name: string;
                             /** @enum {string} */
-                            state: "pending" | "running" | "passed" | "warned" | "failed" | "unknown";
-                            summary: string;
-                            /** @default [] */
-                            details: string[];
-                            /** @default null */
-                            link: string | null;
+                            purpose: "change" | "merge";
+                            /** @enum {string} */
+                            state: "queued" | "running" | "passed" | "failed";
+                            because: string | null;
+                            stages: {
+                                /** @enum {string} */
+                                name: "checkout" | "descriptor" | "build" | "test" | "sbom" | "package" | "attest";
+                                /** @enum {string} */
+                                state: "pending" | "running" | "passed" | "failed" | "skipped";
+                                /** @default null */
+                                command: string | null;
+                                /** @default null */
+                                seconds: number | null;
+                                /** @default null */
+                                detail: string | null;
+                            }[];
+                            tests: {
+                                total: number;
+                                failed: number;
+                                skipped: number;
+                                /** @default [] */
+                                suites: string[];
+                            } | null;
+                            artifact: {
+                                digest: string;
+                                sizeBytes: number;
+                            } | null;
+                            evidence: string[];
                             /** Format: date-time */
-                            updatedAt: string;
+                            createdAt: string;
+                            endedAt: string | null;
                         }[];
-                        warnings: string[];
-                        mergeCommit: string | null;
+                    };
+                };
+            };
+        };
+    };
+    getCiRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        repository: string;
+                        commit: string;
+                        /** @enum {string} */
+                        purpose: "change" | "merge";
+                        /** @enum {string} */
+                        state: "queued" | "running" | "passed" | "failed";
+                        because: string | null;
+                        stages: {
+                            /** @enum {string} */
+                            name: "checkout" | "descriptor" | "build" | "test" | "sbom" | "package" | "attest";
+                            /** @enum {string} */
+                            state: "pending" | "running" | "passed" | "failed" | "skipped";
+                            /** @default null */
+                            command: string | null;
+                            /** @default null */
+                            seconds: number | null;
+                            /** @default null */
+                            detail: string | null;
+                        }[];
+                        tests: {
+                            total: number;
+                            failed: number;
+                            skipped: number;
+                            /** @default [] */
+                            suites: string[];
+                        } | null;
+                        artifact: {
+                            digest: string;
+                            sizeBytes: number;
+                        } | null;
+                        evidence: string[];
                         /** Format: date-time */
                         createdAt: string;
-                        mergedAt: string | null;
+                        endedAt: string | null;
+                    };
+                };
+            };
+        };
+    };
+    getCiRunLog: {
+        parameters: {
+            query?: {
+                from?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        text: string;
+                        next: number;
+                        done: boolean;
+                    };
+                };
+            };
+        };
+    };
+    listEvidence: {
+        parameters: {
+            query: {
+                artifact: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        artifact: {
+                            digest: string;
+                            sizeBytes: number;
+                            repository: string;
+                            commit: string;
+                            ciRun: string;
+                            /** Format: date-time */
+                            createdAt: string;
+                        } | null;
+                        evidence: {
+                            digest: string;
+                            /** @enum {string} */
+                            kind: "provenance" | "test-result" | "sbom" | "scan";
+                            artifactDigest: string;
+                            signedBy: string;
+                            builder: string;
+                            isolated: boolean;
+                            repository: string;
+                            commit: string;
+                            /** @enum {string} */
+                            result: "passed" | "failed" | "warned" | "unknown";
+                            summary: {
+                                [key: string]: unknown;
+                            };
+                            /** Format: date-time */
+                            observedAt: string;
+                            revokedBecause: string | null;
+                        }[];
+                    };
+                };
+            };
+        };
+    };
+    getEvidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        evidence: {
+                            digest: string;
+                            /** @enum {string} */
+                            kind: "provenance" | "test-result" | "sbom" | "scan";
+                            artifactDigest: string;
+                            signedBy: string;
+                            builder: string;
+                            isolated: boolean;
+                            repository: string;
+                            commit: string;
+                            /** @enum {string} */
+                            result: "passed" | "failed" | "warned" | "unknown";
+                            summary: {
+                                [key: string]: unknown;
+                            };
+                            /** Format: date-time */
+                            observedAt: string;
+                            revokedBecause: string | null;
+                        };
+                        envelope: {
+                            payloadType: string;
+                            payload: string;
+                            signatures: {
+                                keyid: string;
+                                sig: string;
+                            }[];
+                        };
+                    };
+                };
+            };
+        };
+    };
+    listPolicies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        bundle: string;
+                        rules: {
+                            name: string;
+                            description: string;
+                            points: ("change" | "plan" | "release")[];
+                            actions: {
+                                [key: string]: "deny" | "warn" | "audit";
+                            };
+                            unknown: {
+                                [key: string]: "deny" | "warn" | "audit";
+                            };
+                            fix: string;
+                            expressions: string[];
+                        }[];
+                    };
+                };
+            };
+        };
+    };
+    getDecision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        /** @enum {string} */
+                        point: "change" | "plan" | "release";
+                        about: string;
+                        /** @enum {string} */
+                        outcome: "allow" | "warn" | "deny";
+                        results: {
+                            rule: string;
+                            /** @enum {string} */
+                            outcome: "passed" | "warned" | "denied" | "unknown" | "not_evaluable";
+                            message: string;
+                            fix: string;
+                        }[];
+                        subject: string;
+                        bundle: string;
+                        evaluator: string;
+                        /** Format: date-time */
+                        decidedAt: string;
+                        facts: {
+                            /** @enum {string} */
+                            point: "change" | "plan" | "release";
+                            environment: {
+                                name: string;
+                                production: boolean;
+                            } | null;
+                            service: {
+                                name: string;
+                                tier: string;
+                                lifecycle: string;
+                                owner: string;
+                                ownerExists: boolean;
+                                repository: string | null;
+                            };
+                            change: {
+                                number: number;
+                                author: string;
+                                approvedBy: string[];
+                            } | null;
+                            commit: string | null;
+                            artifact: {
+                                digest: string;
+                            } | null;
+                            evidence: {
+                                provenance: {
+                                    repository: string;
+                                    commit: string;
+                                    builder: string;
+                                    isolated: boolean;
+                                    ageSeconds: number;
+                                    revoked: boolean;
+                                } | null;
+                                tests: {
+                                    result: string;
+                                    total: number;
+                                    failed: number;
+                                    ageSeconds: number;
+                                    revoked: boolean;
+                                } | null;
+                                sbom: {
+                                    components: number | null;
+                                    revoked: boolean;
+                                } | null;
+                                scan: {
+                                    result: string;
+                                    critical: number;
+                                    ageSeconds: number;
+                                    revoked: boolean;
+                                } | null;
+                            } | null;
+                            workload: {
+                                [key: string]: unknown;
+                            } | null;
+                            manifests: {
+                                [key: string]: unknown;
+                            }[];
+                            slo: {
+                                present: boolean;
+                                edited: boolean;
+                            };
+                            runbook: {
+                                present: boolean;
+                                edited: boolean;
+                            };
+                            infrastructure: {
+                                creates: number;
+                                updates: number;
+                                deletes: number;
+                            } | null;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    listServiceEnvironments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        environment: string;
+                        url: string;
+                        revisions: {
+                            id: string;
+                            artifactDigest: string;
+                            weightPercent: number;
+                            /** @enum {string} */
+                            health: "starting" | "healthy" | "unhealthy" | "stopped";
+                            restarts: number;
+                            /** Format: date-time */
+                            startedAt: string;
+                            memoryBytes: number | null;
+                            requests: number;
+                            errors: number;
+                        }[];
+                    }[];
+                };
+            };
+        };
+    };
+    listServiceLogs: {
+        parameters: {
+            query: {
+                environment: string;
+                revision?: string;
+                limit?: number;
+                after?: unknown;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: date-time */
+                        at: string;
+                        revision: string;
+                        /** @enum {string} */
+                        stream: "out" | "err" | "agent";
+                        line: string;
+                    }[];
+                };
+            };
+        };
+    };
+    listReleases: {
+        parameters: {
+            query?: {
+                service?: string;
+                environment?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        releases: {
+                            id: string;
+                            service: string;
+                            environment: string;
+                            commit: string;
+                            artifactDigest: string;
+                            revision: string;
+                            plan: string;
+                            decision: string | null;
+                            /** @enum {string} */
+                            state: "planned" | "refused" | "rolling_out" | "held" | "promoted" | "rolled_back" | "failed" | "superseded";
+                            because: string;
+                            percent: number;
+                            stepsPercent: number[];
+                            previous: string | null;
+                            startedBy: string;
+                            /** Format: date-time */
+                            createdAt: string;
+                            endedAt: string | null;
+                        }[];
+                    };
+                };
+            };
+        };
+    };
+    getRelease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        service: string;
+                        environment: string;
+                        commit: string;
+                        artifactDigest: string;
+                        revision: string;
+                        plan: string;
+                        decision: string | null;
+                        /** @enum {string} */
+                        state: "planned" | "refused" | "rolling_out" | "held" | "promoted" | "rolled_back" | "failed" | "superseded";
+                        because: string;
+                        percent: number;
+                        stepsPercent: number[];
+                        previous: string | null;
+                        startedBy: string;
+                        /** Format: date-time */
+                        createdAt: string;
+                        endedAt: string | null;
+                        rounds: {
+                            number: number;
+                            /** Format: date-time */
+                            at: string;
+                            percent: number;
+                            canary: {
+                                revision: string;
+                                artifactDigest: string;
+                                requests: number;
+                                errors: number;
+                                slow: number;
+                            };
+                            baseline: {
+                                revision: string;
+                                artifactDigest: string;
+                                requests: number;
+                                errors: number;
+                                slow: number;
+                            } | null;
+                            tests: {
+                                /** @enum {string} */
+                                metric: "errors" | "slow";
+                                /** @enum {string} */
+                                process: "worse" | "not_worse";
+                                logE: number;
+                                threshold: number;
+                                decided: boolean;
+                                requestsNeeded: number | null;
+                            }[];
+                            verdict: {
+                                /** @enum {string} */
+                                kind: "worse";
+                                because: string;
+                            } | {
+                                /** @enum {string} */
+                                kind: "not_worse";
+                            } | {
+                                /** @enum {string} */
+                                kind: "unknown";
+                                because: string;
+                            } | {
+                                /** @enum {string} */
+                                kind: "no_baseline";
+                                because: string;
+                            };
+                            move: string;
+                            /** Format: date-time */
+                            stepEndsAt: string;
+                        }[];
+                        tests: {
+                            /** @enum {string} */
+                            metric: "errors" | "slow";
+                            /** @enum {string} */
+                            process: "worse" | "not_worse";
+                            logE: number;
+                            threshold: number;
+                            decided: boolean;
+                            requestsNeeded: number | null;
+                        }[];
+                        rules: {
+                            /** @enum {string} */
+                            judgedBy: "canary" | "first" | "smoke";
+                            stepsPercent: number[];
+                            deadlineSeconds: number;
+                            /** @enum {string} */
+                            unknownAtDeadline: "roll_back" | "hold" | "promote";
+                            watchSeconds: number;
+                            canary: {
+                                tolerance: number;
+                                margin: number;
+                                stake: number;
+                                alpha: number;
+                                ceiling: {
+                                    errorShare: number;
+                                    requests: number;
+                                };
+                            };
+                            health: {
+                                unhealthySeconds: number;
+                                maxRestarts: number;
+                            };
+                            slowSeconds: number | null;
+                        } | null;
+                        endsWhen: string[];
                     };
                 };
             };

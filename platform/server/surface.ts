@@ -1,5 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { catalogRoutes, serviceRoutes, type CatalogParts } from "../catalog/routes.ts";
+import { ciRoutes } from "../ci/routes.ts";
+import { evidenceRoutes } from "../evidence/routes.ts";
 import { forgeRoutes } from "../forge/routes.ts";
 import type { LocalForge, MergeGround } from "../forge/local/forge.ts";
 import { smartHttp } from "../forge/local/smart-http.ts";
@@ -11,7 +13,13 @@ import type { Clock } from "../kernel/clock.ts";
 import { silentLog, type Log } from "../kernel/log.ts";
 import type { Db } from "../kernel/sql.ts";
 import { ledgerRoutes } from "../ledger/routes.ts";
+import { orchestratorRoutes } from "../orchestrator/routes.ts";
 import { planRoutes, type Planner } from "../plans/routes.ts";
+import type { Bundle } from "../policy/bundle.ts";
+import { policyRoutes } from "../policy/routes.ts";
+import { releasesRoutes } from "../releases/routes.ts";
+import type { Runtime } from "../runtime/contract.ts";
+import { runtimeRoutes } from "../runtime/routes.ts";
 import { buildApp } from "./app.ts";
 import { liveRoutes, type Live } from "./live.ts";
 import { portalPage } from "./portal.ts";
@@ -25,6 +33,10 @@ export interface SurfaceParts {
   forge: LocalForge;
   mergeGround: MergeGround;
   planner: Planner;
+  runtime: Runtime;
+  policies: Bundle;
+  /** Where CI keeps its logs. */
+  ciFolder: string;
   live: Live;
   /** Folder of the golden paths. */
   goldenPaths: string;
@@ -47,11 +59,17 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
     access: identityAccess(parts.identity),
     api: [
       ledgerRoutes({ db }),
+      orchestratorRoutes({ db }),
       identityRoutes(parts.identity),
       planRoutes({ db, planner: parts.planner }),
       catalogRoutes(catalog),
       goldenPathRoutes({ library: parts.goldenPaths }),
       forgeRoutes({ forge, ...mergeGround }),
+      ciRoutes({ db, folder: parts.ciFolder }),
+      evidenceRoutes({ db }),
+      policyRoutes({ db, bundle: parts.policies }),
+      runtimeRoutes({ runtime: parts.runtime }),
+      releasesRoutes({ db }),
       liveRoutes({ live: parts.live }),
     ],
     root: [serviceRoutes(catalog), smartHttp({ forge, authenticate: (request) => callerOf(request)?.principal })],
@@ -70,6 +88,9 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     forge: none,
     mergeGround: none,
     planner: none,
+    runtime: none,
+    policies: none,
+    ciFolder: "",
     live: none,
     goldenPaths: "",
     ready: none,

@@ -1,0 +1,162 @@
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startAgent } from "@cairn/agent/client.ts";
+import type { Tier } from "../catalog/model.ts";
+import { directory, serviceView } from "../catalog/views.ts";
+import { localCi } from "../ci/local/runner.ts";
+import { LOCAL_BUILDER } from "../ci/local/statements.ts";
+import { fileSigner } from "../evidence/signer.ts";
+import { file } from "../evidence/store.ts";
+import { localForge } from "../forge/local/forge.ts";
+import { startTicks, type ServerRecord } from "../host.ts";
+import { ensureAdministrator } from "../identity/store.ts";
+import { localInfra } from "../infra/local/infra.ts";
+import { loadPrices } from "../infra/prices.ts";
+import { systemClock } from "../kernel/clock.ts";
+import { places, readConfig } from "../kernel/config.ts";
+import { isFault } from "../kernel/faults.ts";
+import { createLog } from "../kernel/log.ts";
+import { migrate, openDatabase, type Db } from "../kernel/sql.ts";
+import { startOrchestrator } from "../orchestrator/orchestrator.ts";
+import { loadPolicies } from "../policy/bundle.ts";
+import { loadEnvironments } from "../releases/environments.ts";
+import { localRuntime } from "../runtime/local/runtime.ts";
+import { openSecretStore } from "../secrets/local/store.ts";
+import type { Parts } from "../workflows/parts.ts";
+import { servicePlanner } from "../workflows/plan-service.ts";
+import { allWorkflows, startWhatFollows } from "../workflows/start.ts";
+import { embeddedDatabase } from "./database.ts";
+import { startFollowing } from "./follow.ts";
+import { listenLive } from "./live.ts";
+import { allMigrations } from "./migrations.ts";
+import { holderOf, portTaken } from "./port.ts";
+import { surface } from "./surface.ts";
+
+// The server: builds the real parts, in the order of the path, and listens on this machine.
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const clock = systemClock;
+const config = readConfig(process.env);
+const log = createLog("cairn");
+const at = places(config.home);
+const url = `http://127.0.0.1:${config.port}`;
+const library = (name: string) => join(root, "library", name);
+
+try {
+  await start();
+} catch (error) {
+  log.fatal({ err: error }, isFault(error) ? `${error.message} ${error.next}` : "the server could not start");
+  process.exit(1);
+}
+
+async function start(): Promise<void> {
+  await mkdir(config.home, { recursive: true, mode: 0o700 });
+  const agent = await startAgent(config.home, { postgres: config.databaseUrl === undefined });
+  const superuserUrl = config.databaseUrl ?? (await agent.postgres()).url;
+  const databaseUrl = config.databaseUrl ?? (await embeddedDatabase(superuserUrl));
+  const db = openDatabase(databaseUrl, { maxConnections: 20, onError: (error) => log.warn({ err: error.message }, "a database connection was lost") });
+  await migrate(db, allMigrations);
+  await ensureAdministrator(db, clock);
+
+  const secrets = await openSecretStore(config.home);
+  const signer = await fileSigner(at.keys);
+  const keys = [{ publicKey: signer.publicKey, keyId: signer.keyId, builder: LOCAL_BUILDER }];
+  const forge = await localForge({ db, clock, folder: at.forge, publicUrl: url });
+  const policies = await loadPolicies(library("policies"));
+  const parts: Parts = {
+    db,
+    clock,
+    log,
+    forge,
+    ci: localCi({
+      db,
+      clock,
+      log,
+      forge,
+      signer,
+      fileEvidence: (filing, within) => file(db, clock, keys, filing, within),
+      folder: at.ci,
+      artifacts: at.artifacts,
+      npmCache: at.npmCache,
+      env: process.env,
+    }),
+    infra: localInfra({ db, clock, adminUrl: superuserUrl, secrets, prices: await loadPrices(library("prices/local.yaml")) }),
+    runtime: localRuntime(agent, clock),
+    policies,
+    environments: await loadEnvironments(library("environments")),
+    goldenPaths: library("golden-paths"),
+    publicUrl: url,
+  };
+  const live = listenLive(databaseUrl, log);
+  const orchestrator = await startOrchestrator({ databaseUrl, db, clock, log, workflows: allWorkflows, parts });
+  await forge.reconcile();
+  const following = startFollowing({ db, log, live, follow: (event) => startWhatFollows(parts, orchestrator, event) });
+
+  const portalFolder = join(root, "portal", "dist");
+  const app = await surface({
+    db,
+    clock,
+    log,
+    identity: { db, clock, directory: directory(db), adminToken: config.adminToken },
+    forge,
+    mergeGround: { tierOf: (repository) => tierOf(db, repository), directory: directory(db) },
+    planner: servicePlanner(parts, orchestrator),
+    runtime: parts.runtime,
+    policies,
+    ciFolder: at.ci,
+    live,
+    goldenPaths: parts.goldenPaths,
+    ready: () => readiness(),
+    portalFolder: (await stat(join(portalFolder, "index.html")).catch(() => undefined)) ? portalFolder : undefined,
+  });
+
+  async function readiness() {
+    const asked = async (ask: () => Promise<unknown>) => ask().then(() => "ok", (error: unknown) => (isFault(error) ? error.message : "does not answer"));
+    const answers = {
+      database: await asked(() => db.selectFrom("ledger_cursor").select("seq").limit(1).execute()),
+      agent: await asked(() => agent.targets()),
+    };
+    return { ready: Object.values(answers).every((answer) => answer === "ok"), parts: answers };
+  }
+
+  try {
+    await app.listen({ host: "127.0.0.1", port: config.port });
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === "EADDRINUSE" ? portTaken(config.port, await holderOf(config.port)) : error;
+  }
+  await writeRecord();
+  log.info({ url }, "ready");
+
+  let stopping = false;
+  const stop = async () => {
+    if (stopping) return;
+    stopping = true;
+    await app.close();
+    await following.close();
+    await orchestrator.close();
+    await live.close();
+    await db.destroy();
+    await rm(join(config.home, "server.json"), { force: true });
+    process.exit(0);
+  };
+  process.on("SIGTERM", () => void stop());
+  process.on("SIGINT", () => void stop());
+}
+
+/** Says where this server is, for whoever looks from this machine; whole or not at all. */
+async function writeRecord(): Promise<void> {
+  const record: ServerRecord = { pid: process.pid, startTicks: await startTicks(process.pid), url, startedAt: clock.now().toISOString() };
+  const path = join(config.home, "server.json");
+  await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+/** The tier of what a repository holds; where the catalog does not know it, the strictest. */
+async function tierOf(db: Db, repository: string): Promise<Tier> {
+  try {
+    return (await serviceView(db, repository)).tier;
+  } catch (error) {
+    if (isFault(error) && error.kind === "not_found") return "tier-1";
+    throw error;
+  }
+}
