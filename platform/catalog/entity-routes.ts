@@ -2,6 +2,7 @@ import { stringifyEntityRef } from "@backstage/catalog-model";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { Db } from "../kernel/sql.ts";
+import { checkDocuments, ORGANISATION_KINDS, REPOSITORY_KINDS } from "./descriptor.ts";
 import { countEntities, entitiesByRefs, entityByUid, facetsOf, queryEntities, type EntityQuery, type Order } from "./entities.ts";
 import { entityNotFound, queryInvalid } from "./faults.ts";
 import { picked } from "./fields.ts";
@@ -243,6 +244,27 @@ export const entityRoutes =
       async (request) => {
         await request.can("read");
         return entityByUid(db, request.params.uid);
+      },
+    );
+
+    app.post(
+      "/catalog/validate-entity",
+      {
+        schema: {
+          operationId: "validateEntity",
+          tags,
+          summary: "Whether an entity is one that the catalog takes; 400 names what is wrong",
+          body: z.object({ entity: z.unknown(), location: z.string().optional() }),
+          response: { 200: z.object({}), 400: z.object({ errors: z.array(z.object({ name: z.string(), message: z.string() })) }) },
+        },
+      },
+      async (request, reply) => {
+        await request.can("read");
+        const { findings } = await checkDocuments([request.body.entity], [...REPOSITORY_KINDS, ...ORGANISATION_KINDS]);
+        if (findings.length === 0) return reply.code(200).send({});
+        return reply
+          .code(400)
+          .send({ errors: findings.map(({ where, message }) => ({ name: "InputError", message: `${where}: ${message}` })) });
       },
     );
 

@@ -83,7 +83,11 @@ test("every route of the catalog refuses a stranger, and a browser gets the port
     url: "/services/orders",
     headers: { accept: "text/html,application/xhtml+xml,*/*;q=0.8" },
   });
-  expect([page.statusCode, page.body]).toEqual([200, "<portal>"]);
+  expect([page.statusCode, page.body, page.headers.vary]).toEqual([200, "<portal>", "accept"]);
+  expect((await app.inject({ method: "GET", url: "/services?lifecycle=&tier=none", headers: { accept: "text/html" } })).body).toBe(
+    "<portal>",
+  );
+  expect((await app.inject({ method: "GET", url: "/api/catalog/services/orders", headers: { accept: "text/html" } })).statusCode).toBe(401);
   expect((await app.inject({ method: "GET", url: "/services/orders", headers: { accept: "*/*" } })).statusCode).toBe(401);
 });
 
@@ -298,6 +302,30 @@ const component = (name: string, spec: object = {}, metadata: object = {}) => ({
   kind: "Component",
   metadata: { name, ...metadata },
   spec: { type: "service", owner: "team-a", lifecycle: "production", ...spec },
+});
+
+test("POST /catalog/validate-entity names what is wrong with an entity, to Backstage's client too", async () => {
+  const { app } = await platform();
+  const client = new CatalogClient({
+    discoveryApi: { getBaseUrl: async (id) => `http://cairn.test/api/${id}` },
+    fetchApi: {
+      fetch: async (url, options) => {
+        const answer = await app.inject({
+          method: "POST",
+          url: String(url).replace("http://cairn.test", ""),
+          payload: String(options?.body),
+          headers: options?.headers as Record<string, string>,
+        });
+        return new Response(answer.body, { status: answer.statusCode });
+      },
+    },
+  });
+  const options = { token: BOOTSTRAP };
+  expect(await client.validateEntity(component("orders-") as never, "url:http://x", options)).toMatchObject({
+    valid: false,
+    errors: [{ message: expect.stringContaining("metadata.name") }],
+  });
+  expect(await client.validateEntity(component("orders") as never, "url:http://x", options)).toEqual({ valid: true });
 });
 
 test("Backstage's own client reads entities, pages, references, names and facets", async () => {

@@ -30,7 +30,7 @@ export interface CatalogParts {
   clock: Clock;
   /** The address of a repository that the platform keeps, for services whose descriptor lies there. */
   repositoryUrl: (repository: string) => string;
-  /** Answers with the portal's page where a browser asks for a service. */
+  /** Answers with the portal's page where a browser goes to a service, or to the list of them. */
   portalPage?: (reply: FastifyReply) => FastifyReply | Promise<FastifyReply>;
 }
 
@@ -51,7 +51,8 @@ export const catalogRoutes =
   async (app) => {
     const { db, clock } = parts;
     app.addHook("onRequest", refuseNul);
-    await app.register(serviceRoutes(parts, "InCatalog"), { prefix: "/catalog" });
+    const { portalPage: _page, ...withoutPage } = parts;
+    await app.register(serviceRoutes(withoutPage, "InCatalog"), { prefix: "/catalog" });
     await app.register(entityRoutes(parts));
 
     app.get(
@@ -167,8 +168,16 @@ export const catalogRoutes =
 export const serviceRoutes =
   (parts: CatalogParts, suffix = ""): FastifyPluginAsyncZod =>
   async (app) => {
-    const { db, clock, repositoryUrl } = parts;
+    const { db, clock, repositoryUrl, portalPage } = parts;
     app.addHook("onRequest", refuseNul);
+    // The page is the portal's, the same for everybody; what it shows it asks for with a session of its own. So it comes before every other question.
+    const pageForBrowsers = portalPage && {
+      config: { open: true as const },
+      onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
+        reply.header("vary", "accept");
+        if (wantsPage(request)) return portalPage(reply);
+      },
+    };
 
     app.post(
       "/services",
@@ -192,6 +201,7 @@ export const serviceRoutes =
     app.get(
       "/services",
       {
+        ...pageForBrowsers,
         schema: {
           operationId: `listServices${suffix}`,
           tags,
@@ -221,7 +231,7 @@ export const serviceRoutes =
     app.get(
       "/services/:name",
       {
-        config: { open: true },
+        ...pageForBrowsers,
         schema: {
           operationId: `getService${suffix}`,
           tags,
@@ -230,10 +240,7 @@ export const serviceRoutes =
           response: { 200: Service },
         },
       },
-      async (request, reply) => {
-        // The page is the portal's, the same for everybody; what it shows it asks for with a session of its own.
-        reply.header("vary", "accept");
-        if (parts.portalPage && wantsPage(request)) return parts.portalPage(reply) as never;
+      async (request) => {
         await request.can("read");
         return service(db, request.params.name, repositoryUrl);
       },
