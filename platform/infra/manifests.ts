@@ -13,7 +13,11 @@ export interface RenderTarget {
   owner: string;
 }
 
-type EnvValue = { value: string } | { valueFrom: { secretKeyRef: { name: string; key: string } } };
+interface EnvEntry {
+  name: string;
+  value?: string;
+  valueFrom?: { secretKeyRef: { name: string; key: string } };
+}
 
 /**
  * The Kubernetes objects of an intent in one environment: Namespace, ResourceQuota, Deployment, and a Service where ports are declared. Secrets stand in them as
@@ -32,10 +36,7 @@ export function renderManifests(intent: Intent, target: RenderTarget): Manifest[
     targetPort: one.targetPort ?? one.port,
   }));
   const [first] = ports;
-  const variables = Object.entries(container.variables).map(([name, text]) => ({
-    name,
-    ...resolve(intent, `containers.${containerName}.variables.${name}`, text),
-  }));
+  const variables = environmentOf(intent, containerName, container.variables);
   const told = first && !("PORT" in container.variables) ? [{ name: "PORT", value: String(first.targetPort) }] : [];
 
   return [
@@ -97,28 +98,42 @@ export function renderManifests(intent: Intent, target: RenderTarget): Manifest[
   ];
 }
 
-/** A value without secrets as it is; exactly one output of a resource as a reference to its secret. A text around a secret can't be a reference, and is refused. */
-function resolve(intent: Intent, path: string, text: string): EnvValue {
-  const parts = partsOf(text);
-  const [only] = parts;
-  if (parts.length === 1 && only && "placeholder" in only && only.placeholder[0] === "resources") {
-    const [, name = "", key = "", ...rest] = only.placeholder;
-    const outputs = outputsOf(intent, name);
-    if (rest.length > 0 || !outputs.includes(key)) throw unknown(intent, path, only.placeholder);
-    return { valueFrom: { secretKeyRef: { name, key } } };
-  }
-  return { value: parts.map((part) => ("text" in part ? part.text : plain(intent, path, part.placeholder))).join("") };
+/**
+ * The variables as Kubernetes takes them. Exactly one output of a resource becomes a reference to its secret; for a text around outputs each of them is a variable of
+ * its own before it, which the text names as `$(...)`: so no value of a secret ever stands in an object.
+ */
+function environmentOf(intent: Intent, container: string, variables: Readonly<Record<string, string>>): EnvEntry[] {
+  const parts = new Map<string, EnvEntry>();
+  const entries = Object.entries(variables).map(([name, text]): EnvEntry => {
+    const path = `containers.${container}.variables.${name}`;
+    const found = partsOf(text);
+    const [only] = found;
+    if (found.length === 1 && only && "placeholder" in only && only.placeholder[0] === "resources")
+      return { name, valueFrom: secretOf(intent, path, only.placeholder) };
+    const value = found.map((part) => {
+      if ("text" in part) return literal(part.text);
+      if (part.placeholder[0] !== "resources") return literal(metadataOf(intent, path, part.placeholder));
+      const valueFrom = secretOf(intent, path, part.placeholder);
+      const helper = part.placeholder.join("_").replaceAll("-", "_").toUpperCase();
+      if (helper in variables) throw intentInvalid(path, `needs the name ${helper} for a part of it: call that variable something else`);
+      parts.set(helper, { name: helper, valueFrom });
+      return `$(${helper})`;
+    });
+    return { name, value: value.join("") };
+  });
+  return [...parts.values(), ...entries];
 }
 
-function plain(intent: Intent, path: string, placeholder: string[]): string {
-  if (placeholder[0] === "resources") {
-    const [, name = "", key = ""] = placeholder;
-    if (!outputsOf(intent, name).includes(key)) throw unknown(intent, path, placeholder);
-    throw intentInvalid(
-      path,
-      `\${${placeholder.join(".")}} is secret, so it stands alone: take \${resources.${name}.uri}, or a variable of its own for each part`,
-    );
-  }
+/** Kubernetes reads `$(NAME)` in a value as a variable; Score does not. */
+const literal = (text: string): string => text.replaceAll("$(", () => "$$(");
+
+function secretOf(intent: Intent, path: string, placeholder: string[]): NonNullable<EnvEntry["valueFrom"]> {
+  const [, name = "", key = "", ...rest] = placeholder;
+  if (rest.length > 0 || !outputsOf(intent, name).includes(key)) throw unknown(intent, path, placeholder);
+  return { secretKeyRef: { name, key } };
+}
+
+function metadataOf(intent: Intent, path: string, placeholder: string[]): string {
   let value: unknown = placeholder[0] === "metadata" ? intent.metadata : undefined;
   for (const key of placeholder.slice(1))
     value = typeof value === "object" && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;

@@ -60,11 +60,6 @@ test.each([
   ],
   ["what is none of the metadata", variables("${metadata.__proto__}"), "infra.placeholder_unknown"],
   ["another root", variables("${env.HOME}"), "infra.placeholder_unknown"],
-  [
-    "text around a secret",
-    { ...variables("postgres://${resources.db.password}@x"), resources: { db: { type: "postgres" } } },
-    "infra.intent_invalid",
-  ],
   ["another name than the service's", { metadata: { name: "invoices" } }, "infra.intent_invalid"],
   ["no port", { service: undefined }, "infra.intent_invalid"],
 ])("planInfra() refuses %s", (_what, overrides, code) => {
@@ -123,7 +118,15 @@ test("renderManifests() gives the namespace's labels and quota, probes, and secr
   const intent = parseScore(
     score({
       containers: {
-        main: { image: ".", variables: { DATABASE_URL: "${resources.db.uri}", NAME: "${metadata.name}-$${x}" }, readinessProbe: probe },
+        main: {
+          image: ".",
+          variables: {
+            DATABASE_URL: "${resources.db.uri}",
+            NAME: "${metadata.name}-$${x} $(y)",
+            DSN: "postgres://${resources.db.username}:${resources.db.password}@x",
+          },
+          readinessProbe: probe,
+        },
       },
       resources: { db: { type: "postgres" } },
     }),
@@ -145,8 +148,11 @@ test("renderManifests() gives the namespace's labels and quota, probes, and secr
             {
               env: [
                 { name: "PORT", value: "8080" },
+                { name: "RESOURCES_DB_USERNAME", valueFrom: { secretKeyRef: { name: "db", key: "username" } } },
+                { name: "RESOURCES_DB_PASSWORD", valueFrom: { secretKeyRef: { name: "db", key: "password" } } },
                 { name: "DATABASE_URL", valueFrom: { secretKeyRef: { name: "db", key: "uri" } } },
-                { name: "NAME", value: "orders-${x}" },
+                { name: "NAME", value: "orders-${x} $$(y)" },
+                { name: "DSN", value: "postgres://$(RESOURCES_DB_USERNAME):$(RESOURCES_DB_PASSWORD)@x" },
               ],
               readinessProbe: probe,
             },
