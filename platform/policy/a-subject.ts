@@ -11,17 +11,35 @@ export function aSubject(overrides: Overrides = {}): PolicySubject {
   const subject: PolicySubject = {
     point: "release",
     environment: { name: "production", production: true },
-    service: { name: "orders", tier: "tier-3", lifecycle: "production", owner: "group:default/shop", ownerExists: true, repository: "orders" },
+    service: {
+      name: "orders",
+      tier: "tier-3",
+      lifecycle: "production",
+      owner: "group:default/shop",
+      ownerExists: true,
+      repository: "orders",
+    },
     change: { number: 7, author: "user:default/ada", approvedBy: [] },
     commit,
     artifact: { digest: `sha256:${"c".repeat(64)}` },
     evidence: {
-      provenance: { repository: "orders", commit, builder: "https://cairn.dev/builders/local", isolated: false, ageSeconds: 60, revoked: false },
+      provenance: {
+        repository: "orders",
+        commit,
+        builder: "https://cairn.dev/builders/local",
+        isolated: false,
+        ageSeconds: 60,
+        revoked: false,
+      },
       tests: { result: "passed", total: 12, failed: 0, ageSeconds: 60, revoked: false },
       sbom: { components: 40, revoked: false },
       scan: null,
     },
-    workload: { apiVersion: "score.dev/v1b1", metadata: { name: "orders" }, containers: { main: { image: ".", resources, readinessProbe } } },
+    workload: {
+      apiVersion: "score.dev/v1b1",
+      metadata: { name: "orders" },
+      containers: { main: { image: ".", resources, readinessProbe } },
+    },
     manifests: [
       {
         apiVersion: "apps/v1",

@@ -32,7 +32,10 @@ export const PolicyDocument = z.strictObject({
   spec: z.strictObject({
     /** Only Fail: a rule that can't be evaluated is not a pass. */
     failurePolicy: z.literal("Fail").default("Fail"),
-    matchConditions: z.array(z.strictObject({ name: z.string(), expression })).max(64).default([]),
+    matchConditions: z
+      .array(z.strictObject({ name: z.string(), expression }))
+      .max(64)
+      .default([]),
     variables: z.array(z.strictObject({ name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), expression })).default([]),
     validations: z
       .array(
@@ -124,7 +127,10 @@ function ruleOf({ metadata: { name, annotations }, spec }: PolicyDocument): Rule
     fix: annotations["cairn.dev/fix"].trim(),
     unknownWhen: unknownWhen === undefined ? undefined : program("cairn.dev/unknown-when", unknownWhen),
     matchConditions: spec.matchConditions.map((condition) => program(`matchCondition ${condition.name}`, condition.expression)),
-    variables: spec.variables.map((variable) => ({ name: variable.name, program: program(`variable ${variable.name}`, variable.expression) })),
+    variables: spec.variables.map((variable) => ({
+      name: variable.name,
+      program: program(`variable ${variable.name}`, variable.expression),
+    })),
     validations: spec.validations.map((validation, n) => ({
       program: program(`validation ${n + 1}`, validation.expression),
       message: validation.message,

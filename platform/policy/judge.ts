@@ -28,7 +28,8 @@ export function judge(subject: PolicySubject, bundle: Bundle, now: Date): Judgem
 }
 
 /** The judgement of kept documents, as it was when they were kept. */
-export const replay = (subject: unknown, bundle: unknown, now: Date): Judgement => judge(PolicySubject.parse(subject), bundleOf(bundle), now);
+export const replay = (subject: unknown, bundle: unknown, now: Date): Judgement =>
+  judge(PolicySubject.parse(subject), bundleOf(bundle), now);
 
 interface Answer {
   result: RuleResult;
@@ -41,14 +42,19 @@ function ask(rule: Rule, subject: PolicySubject, object: CelValue): Answer | und
     result: { rule: rule.name, outcome, message, fix: outcome === "passed" ? "" : rule.fix },
     follows,
   });
+  const broken: string[] = [];
   const failed = (error: unknown) =>
-    answer("not_evaluable", `The rule could not be evaluated: ${firstLine(messageOf(error))}`, actionAt(rule.unknown, subject));
+    answer(
+      "not_evaluable",
+      `The rule could not be evaluated: ${broken[0] ?? firstLine(messageOf(error))}`,
+      actionAt(rule.unknown, subject),
+    );
   try {
     const conditions = rule.matchConditions.map((condition) => attempt(() => boolean(condition, { object })));
     if (conditions.some((condition) => condition.value === false)) return undefined;
-    const broken = conditions.find((condition) => condition.error !== undefined);
-    if (broken) return failed(broken.error);
-    const bindings = { object, variables: variablesOf(rule, object) };
+    const erred = conditions.find((condition) => condition.error !== undefined);
+    if (erred) return failed(erred.error);
+    const bindings = { object, variables: variablesOf(rule, object, broken) };
     const missing = rule.unknownWhen ? text(rule.unknownWhen, bindings) : "";
     if (missing !== "") return answer("unknown", missing, actionAt(rule.unknown, subject));
     const refusals = rule.validations.filter((validation) => !boolean(validation.program, bindings));
@@ -64,16 +70,22 @@ function ask(rule: Rule, subject: PolicySubject, object: CelValue): Answer | und
 /** The most particular action for where the subject is going. */
 export function actionAt(actions: Actions, { service, environment }: Pick<PolicySubject, "service" | "environment">): Action {
   const place = environment?.production ? "production" : environment?.name;
-  const keys = [...(place === undefined ? [] : [`${service.tier}/${place}`]), service.tier, ...(place === undefined ? [] : [place]), "default"];
+  const keys = [
+    ...(place === undefined ? [] : [`${service.tier}/${place}`]),
+    service.tier,
+    ...(place === undefined ? [] : [place]),
+    "default",
+  ];
   return keys.map((key) => (Object.hasOwn(actions, key) ? actions[key] : undefined)).find((action) => action !== undefined) ?? "deny";
 }
 
 /** Variables in order. One that fails is left out, so that the failure surfaces where it is used, and may be absorbed there by || and &&. */
-function variablesOf(rule: Rule, object: CelValue): Map<string, CelValue> {
+function variablesOf(rule: Rule, object: CelValue, broken: string[]): Map<string, CelValue> {
   const variables = new Map<string, CelValue>();
   for (const { name, program } of rule.variables) {
-    const { value } = attempt(() => evaluate(program, { object, variables }));
-    if (value !== undefined) variables.set(name, value as CelValue);
+    const { value, error } = attempt(() => evaluate(program, { object, variables }));
+    if (error === undefined) variables.set(name, value as CelValue);
+    else broken.push(`${name}: ${firstLine(messageOf(error))}`);
   }
   return variables;
 }

@@ -29,7 +29,9 @@ const bundle = await loadPolicies(folder);
 test("the library has the rules of the path, and each has a folder of its own with cases", async () => {
   const folders = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name);
   expect(bundle.rules.map(({ name }) => name)).toEqual(folders.sort());
-  expect(folders).toEqual(expect.arrayContaining(["owner-exists", "tests-passed", "provenance-verified", "health-check-set", "resources-set", "slo-and-runbook"]));
+  expect(folders).toEqual(
+    expect.arrayContaining(["owner-exists", "tests-passed", "provenance-verified", "health-check-set", "resources-set", "slo-and-runbook"]),
+  );
 });
 
 for (const policy of bundle.document.policies) {

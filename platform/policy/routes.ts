@@ -10,23 +10,25 @@ import { find } from "./store.ts";
 
 const ActionsAnswer = z.record(z.string(), z.enum(["deny", "warn", "audit"]));
 
-export const PolicyRule = z.object({
-  name: z.string(),
-  description: z.string(),
-  points: z.array(Point),
-  /** What a refusal means, by tier and environment; `default` elsewhere. */
-  actions: ActionsAnswer,
-  /** What not knowing means. */
-  unknown: ActionsAnswer,
-  fix: z.string(),
-  expressions: z.array(z.string()),
-});
+export const PolicyRule = z
+  .object({
+    name: z.string(),
+    description: z.string(),
+    points: z.array(Point),
+    /** What a refusal means, by tier and environment; `default` elsewhere. */
+    actions: ActionsAnswer,
+    /** What not knowing means. */
+    unknown: ActionsAnswer,
+    fix: z.string(),
+    expressions: z.array(z.string()),
+  })
+  .meta({ id: "PolicyRule" });
 
 /** The rules in force, under their digest. */
-export const PolicyBundle = z.object({ bundle: z.string(), rules: z.array(PolicyRule) });
+export const PolicyBundle = z.object({ bundle: z.string(), rules: z.array(PolicyRule) }).meta({ id: "PolicyBundle" });
 
 /** A decision with the facts that it was made on. */
-export const DecisionDetail = z.object({ ...Decision.shape, facts: PolicySubject });
+export const DecisionDetail = z.object({ ...Decision.shape, facts: PolicySubject }).meta({ id: "DecisionDetail" });
 
 export const policyRoutes =
   ({ db, bundle }: { db: Db; bundle: Bundle }): FastifyPluginAsyncZod =>

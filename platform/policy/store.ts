@@ -28,7 +28,14 @@ declare module "../kernel/sql.ts" {
  * Keeps a judgement with the documents that it is a pure function of. Its id is that of its content, so the same judgement twice is one decision
  * and one line in the ledger.
  */
-export async function keep(tx: Tx, clock: Clock, actor: Actor, subject: PolicySubject, bundle: Bundle, judgement: Judgement): Promise<Decision> {
+export async function keep(
+  tx: Tx,
+  clock: Clock,
+  actor: Actor,
+  subject: PolicySubject,
+  bundle: Bundle,
+  judgement: Judgement,
+): Promise<Decision> {
   const decision: Decision = { id: `dec_${digestOf(judgement).slice("sha256:".length, "sha256:".length + 26)}`, ...judgement };
   await keepDocument(tx, subject, "application/vnd.cairn.policy-subject+json");
   await keepDocument(tx, bundle.document, "application/vnd.cairn.policy-bundle+json");

@@ -56,7 +56,11 @@ export const CanaryState = z.object({
 export type CanaryState = z.infer<typeof CanaryState>;
 
 export const noCounts: Counts = { requests: 0, errors: 0, slow: 0 };
-export const add = (a: Counts, b: Counts): Counts => ({ requests: a.requests + b.requests, errors: a.errors + b.errors, slow: a.slow + b.slow });
+export const add = (a: Counts, b: Counts): Counts => ({
+  requests: a.requests + b.requests,
+  errors: a.errors + b.errors,
+  slow: a.slow + b.slow,
+});
 
 /** Nothing seen yet. */
 export const beginCanary = (metrics: readonly Metric[]): CanaryState => ({
@@ -135,9 +139,7 @@ function gainOf(test: Test, past: CanaryState["past"], canary: Counts, baseline:
   }
   const rb = nearestOfNull(d, qc, canary.requests, qb, baseline.requests);
   const rc = rb + d;
-  return (
-    likelihoodGain(canary[test.metric], canary.requests, qc, rc) + likelihoodGain(baseline[test.metric], baseline.requests, qb, rb)
-  );
+  return likelihoodGain(canary[test.metric], canary.requests, qc, rc) + likelihoodGain(baseline[test.metric], baseline.requests, qb, rb);
 }
 
 const likelihoodGain = (y: number, n: number, q: number, r: number): number => y * Math.log(q / r) + (n - y) * Math.log((1 - q) / (1 - r));

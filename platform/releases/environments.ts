@@ -91,7 +91,11 @@ export async function loadEnvironments(folder: string): Promise<Environments> {
 /** One environment by its name. Throws `releases.environment_unknown`. */
 export function environmentNamed({ environments }: Environments, name: string): EnvironmentDefinition {
   const found = environments.find((environment) => environment.name === name);
-  if (!found) throw environmentUnknown(name, environments.map((environment) => environment.name));
+  if (!found)
+    throw environmentUnknown(
+      name,
+      environments.map((environment) => environment.name),
+    );
   return found;
 }
 

@@ -3,10 +3,20 @@ import { LATENCY_BOUNDS_SECONDS } from "../runtime/contract.ts";
 import type { Release, ReleaseState } from "./model.ts";
 
 export const environmentsBroken = (file: string, where: string, because: string) =>
-  new Fault("invalid", "releases.environments_broken", `${file}: ${where}: ${because}`, "Correct the file; library/environments/README.md describes it.");
+  new Fault(
+    "invalid",
+    "releases.environments_broken",
+    `${file}: ${where}: ${because}`,
+    "Correct the file; library/environments/README.md describes it.",
+  );
 
 export const environmentUnknown = (name: string, known: readonly string[]) =>
-  new Fault("not_found", "releases.environment_unknown", `There is no environment ${name}`, `Use one of ${known.join(", ")}, or add it to environments.yaml.`);
+  new Fault(
+    "not_found",
+    "releases.environment_unknown",
+    `There is no environment ${name}`,
+    `Use one of ${known.join(", ")}, or add it to environments.yaml.`,
+  );
 
 export const thresholdNotMeasured = (seconds: number) =>
   new Fault(

@@ -49,7 +49,8 @@ export function nextMove(position: Position, verdict: Verdict, now: Date): Move 
   const deadline = stepEndsAt(position);
   if (now < deadline) return { kind: "wait", until: deadline.toISOString(), because: verdict.because };
   const late = `${verdict.because}, and the step's ${position.deadlineSeconds} s are over`;
-  if (position.judgedBy !== "canary" || !position.healthy || position.unknownAtDeadline === "roll_back") return { kind: "rollBack", because: `unknown: ${late}` };
+  if (position.judgedBy !== "canary" || !position.healthy || position.unknownAtDeadline === "roll_back")
+    return { kind: "rollBack", because: `unknown: ${late}` };
   if (position.unknownAtDeadline === "hold") return { kind: "hold", because: `unknown: ${late}` };
   return forward(position, `unknown, accepted by rule: ${late}`);
 }

@@ -12,13 +12,15 @@ const ArmRef = z.object({ revision: z.string(), artifactDigest: z.string() });
 export type ArmRef = z.infer<typeof ArmRef>;
 
 /** The rules that a release is judged by, fixed when it begins and kept with it. */
-export const RolloutRules = z.object({
-  ...Position.pick({ judgedBy: true, stepsPercent: true, deadlineSeconds: true, unknownAtDeadline: true, watchSeconds: true }).shape,
-  canary: CanaryRules,
-  health: HealthRules,
-  /** A request slower than this is slow. Null where no SLO says: then errors alone are judged. */
-  slowSeconds: z.number().nullable(),
-});
+export const RolloutRules = z
+  .object({
+    ...Position.pick({ judgedBy: true, stepsPercent: true, deadlineSeconds: true, unknownAtDeadline: true, watchSeconds: true }).shape,
+    canary: CanaryRules,
+    health: HealthRules,
+    /** A request slower than this is slow. Null where no SLO says: then errors alone are judged. */
+    slowSeconds: z.number().nullable(),
+  })
+  .meta({ id: "RolloutRules" });
 export type RolloutRules = z.infer<typeof RolloutRules>;
 
 /** A rollout between two rounds: all that the next round needs beside new readings. Plain JSON, so that a workflow's checkpoint can hold it. */
@@ -89,7 +91,9 @@ export function startRollout(
     ...arms,
     rounds: 0,
     analysis: beginCanary(rules.slowSeconds === null ? ["errors"] : ["errors", "slow"]),
-    seen: Object.fromEntries(readings.map((reading) => [reading.revision, { epoch: reading.epoch, counts: countsOf(reading, rules.slowSeconds) }])),
+    seen: Object.fromEntries(
+      readings.map((reading) => [reading.revision, { epoch: reading.epoch, counts: countsOf(reading, rules.slowSeconds) }]),
+    ),
     totals: { canary: noCounts, baseline: noCounts },
     unhealthySince: null,
     restartsBefore: canary?.restarts ?? 0,

@@ -7,20 +7,22 @@ import { RolloutRules } from "./rollout.ts";
 import { find, releases, rounds, rulesOf } from "./store.ts";
 import { whatEndsIt } from "./what-ends-it.ts";
 
-export const ReleaseList = z.object({ releases: z.array(Release) });
+export const ReleaseList = z.object({ releases: z.array(Release) }).meta({ id: "ReleaseList" });
 
 /** A release with everything that it was and is judged by. */
-export const ReleaseDetail = z.object({
-  ...Release.shape,
-  /** The last 500 that said anything new, oldest first. */
-  rounds: z.array(Round),
-  /** Evidence so far. */
-  tests: z.array(TestProgress),
-  /** What it is judged by; null until it began. */
-  rules: RolloutRules.nullable(),
-  /** What would end its present step, one sentence each. */
-  endsWhen: z.array(z.string()),
-});
+export const ReleaseDetail = z
+  .object({
+    ...Release.shape,
+    /** The last 500 that said anything new, oldest first. */
+    rounds: z.array(Round),
+    /** Evidence so far. */
+    tests: z.array(TestProgress),
+    /** What it is judged by; null until it began. */
+    rules: RolloutRules.nullable(),
+    /** What would end its present step, one sentence each. */
+    endsWhen: z.array(z.string()),
+  })
+  .meta({ id: "ReleaseDetail" });
 
 export const releasesRoutes =
   ({ db }: { db: Db }): FastifyPluginAsyncZod =>

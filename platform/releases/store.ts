@@ -49,9 +49,18 @@ const LEGAL: Record<ReleaseState, readonly ReleaseState[]> = {
   superseded: [],
 };
 
-const EVENTS = { refused: "refused", promoted: "promoted", rolled_back: "rolled_back", failed: "failed", superseded: "superseded" } as const;
+const EVENTS = {
+  refused: "refused",
+  promoted: "promoted",
+  rolled_back: "rolled_back",
+  failed: "failed",
+  superseded: "superseded",
+} as const;
 
-export type PlannedRelease = Pick<Release, "service" | "environment" | "commit" | "artifactDigest" | "revision" | "plan" | "stepsPercent"> & {
+export type PlannedRelease = Pick<
+  Release,
+  "service" | "environment" | "commit" | "artifactDigest" | "revision" | "plan" | "stepsPercent"
+> & {
   /** From the workflow that plans it, so that doing it twice plans one release. */
   id?: string;
   decision?: string | null;
@@ -85,8 +94,13 @@ export async function planRelease(tx: Tx, clock: Clock, actor: Actor, planned: P
 }
 
 /** Ends a planned release that a decision denied. */
-export const refuseRelease = (tx: Tx, clock: Clock, actor: Actor, id: string, refused: { decision: string; because: string }): Promise<Release> =>
-  transition(tx, clock, actor, id, "refused", refused);
+export const refuseRelease = (
+  tx: Tx,
+  clock: Clock,
+  actor: Actor,
+  id: string,
+  refused: { decision: string; because: string },
+): Promise<Release> => transition(tx, clock, actor, id, "refused", refused);
 
 /**
  * Begins to roll out a planned release under the rules that it will be judged by. The database lets one release at a time through per service and environment.
@@ -155,7 +169,11 @@ export async function noteRound(tx: Tx, clock: Clock, actor: Actor, id: string, 
     .returningAll()
     .executeTakeFirstOrThrow();
   const moved = releaseOf(row);
-  await note(tx, clock, actor, move.kind === "shift" ? "shifted" : "held", moved, { round: round.number, fromPercent: release.percent, toPercent: moved.percent });
+  await note(tx, clock, actor, move.kind === "shift" ? "shifted" : "held", moved, {
+    round: round.number,
+    fromPercent: release.percent,
+    toPercent: moved.percent,
+  });
   return moved;
 }
 
@@ -207,7 +225,11 @@ export async function underWay(db: Sql, service: string, environment: string): P
 }
 
 /** Whether an artifact of a service was rolled back as worse, and by which release. */
-export async function quarantined(db: Sql, service: string, artifactDigest: string): Promise<{ release: string; because: string } | undefined> {
+export async function quarantined(
+  db: Sql,
+  service: string,
+  artifactDigest: string,
+): Promise<{ release: string; because: string } | undefined> {
   return db
     .selectFrom("release_quarantine")
     .select(["release", "because"])
@@ -218,7 +240,12 @@ export async function quarantined(db: Sql, service: string, artifactDigest: stri
 
 /** Newest first. */
 export async function releases(db: Sql, filter: { service?: string; environment?: string; limit?: number } = {}): Promise<Release[]> {
-  let query = db.selectFrom("release").selectAll().orderBy("created_at", "desc").orderBy("id", "desc").limit(filter.limit ?? 50);
+  let query = db
+    .selectFrom("release")
+    .selectAll()
+    .orderBy("created_at", "desc")
+    .orderBy("id", "desc")
+    .limit(filter.limit ?? 50);
   if (filter.service !== undefined) query = query.where("service", "=", filter.service);
   if (filter.environment !== undefined) query = query.where("environment", "=", filter.environment);
   return (await query.execute()).map(releaseOf);
@@ -239,7 +266,13 @@ export async function rulesOf(db: Sql, id: string): Promise<RolloutRules | null>
 
 /** The last rounds of a release, oldest first. */
 export async function rounds(db: Sql, id: string, limit = 500): Promise<Round[]> {
-  const rows = await db.selectFrom("release_round").select("body").where("release", "=", id).orderBy("number", "desc").limit(limit).execute();
+  const rows = await db
+    .selectFrom("release_round")
+    .select("body")
+    .where("release", "=", id)
+    .orderBy("number", "desc")
+    .limit(limit)
+    .execute();
   return rows.reverse().map(({ body }) => Round.parse(body));
 }
 
@@ -259,7 +292,13 @@ async function transition(
   if (!LEGAL[release.state].includes(to)) throw illegalTransition(release, to);
   const row = await tx
     .updateTable("release")
-    .set({ ...set, state: to, ended_at: clock.now(), ...(to === "promoted" && { percent: 100 }), ...(to === "rolled_back" && { percent: 0 }) })
+    .set({
+      ...set,
+      state: to,
+      ended_at: clock.now(),
+      ...(to === "promoted" && { percent: 100 }),
+      ...(to === "rolled_back" && { percent: 0 }),
+    })
     .where("id", "=", id)
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -286,7 +325,8 @@ const note = (tx: Tx, clock: Clock, actor: Actor, what: string, release: Release
 
 /** Whether a round says anything that the one before it did not. */
 function differs(before: Round, now: Round): boolean {
-  const facts = (round: Round) => JSON.stringify([round.percent, round.canary, round.baseline, round.verdict.kind, round.move.split(":")[0]]);
+  const facts = (round: Round) =>
+    JSON.stringify([round.percent, round.canary, round.baseline, round.verdict.kind, round.move.split(":")[0]]);
   return facts(before) !== facts(now);
 }
 

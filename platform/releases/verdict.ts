@@ -9,7 +9,8 @@ export function verdictOf(rollout: Rollout, observed: Observed, now: Date): Verd
   if (observed.readings === null) return { kind: "unknown", because: "the runtime could not be observed" };
   if (!rollout.healthy) return { kind: "unknown", because: "the new revision is not healthy" };
   if (rollout.judgedBy === "canary") return canaryVerdict(rollout);
-  if (rollout.judgedBy === "first") return { kind: "no_baseline", because: `no baseline: nothing served before; healthy, ${failures(rollout)}` };
+  if (rollout.judgedBy === "first")
+    return { kind: "no_baseline", because: `no baseline: nothing served before; healthy, ${failures(rollout)}` };
   if (!observed.smoke) return { kind: "unknown", because: "the smoke test has not run" };
   return { kind: "no_baseline", because: `healthy, and the smoke test passed: ${observed.smoke.detail}` };
 }
@@ -35,7 +36,8 @@ function whatIsWorse(rollout: Rollout, { smoke }: Observed, now: Date): string |
   const decided = rollout.judgedBy === "canary" && analysis.tests.find((test) => test.process === "worse" && test.decided);
   if (decided) return `${compared(rollout, decided.metric)}: worse by more than ${percent(rules.canary.tolerance)}`;
   const unhealthySeconds = unhealthySince === null ? 0 : (now.getTime() - new Date(unhealthySince).getTime()) / 1000;
-  if (unhealthySeconds >= rules.health.unhealthySeconds) return `the new revision has not been healthy for ${Math.round(unhealthySeconds)} s`;
+  if (unhealthySeconds >= rules.health.unhealthySeconds)
+    return `the new revision has not been healthy for ${Math.round(unhealthySeconds)} s`;
   const restarts = rollout.restarts - rollout.restartsBefore;
   if (restarts > rules.health.maxRestarts) return `the new revision was restarted ${restarts} times`;
   if (rollout.judgedBy === "smoke" && smoke && !smoke.passed) return `the smoke test failed: ${smoke.detail}`;

@@ -19,9 +19,14 @@ export function whatEndsIt(release: Release, rules: RolloutRules | null, last: R
       `Rolled back at ${deadline} if that is still not known`,
     ];
   const open = last.tests.filter((test) => test.process === "not_worse" && !test.decided);
-  const more = open.map(({ metric, requestsNeeded }) => `${metric}: ${requestsNeeded === null ? "not gaining yet" : `about ${requestsNeeded} more canary requests`}`);
+  const more = open.map(
+    ({ metric, requestsNeeded }) =>
+      `${metric}: ${requestsNeeded === null ? "not gaining yet" : `about ${requestsNeeded} more canary requests`}`,
+  );
   const what = rules.slowSeconds === null ? "errors" : `errors and slow requests (over ${rules.slowSeconds} s)`;
-  const late = { roll_back: "rolled back", hold: "held for the owner", promote: "passed as unknown, accepted by rule" }[rules.unknownAtDeadline];
+  const late = { roll_back: "rolled back", hold: "held for the owner", promote: "passed as unknown, accepted by rule" }[
+    rules.unknownAtDeadline
+  ];
   return [
     `Passes the step when ${what} are shown to be less than ${share(canary.margin)} above the stable revision's${more.length ? ` (${more.join("; ")})` : ""}`,
     `Rolled back when either is shown to be more than ${share(canary.tolerance)} above`,
