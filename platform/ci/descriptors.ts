@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { checkDocuments, parseDocuments, REPOSITORY_KINDS } from "../catalog/descriptor.ts";
 import { isFault } from "../kernel/faults.ts";
 import type { Contract } from "./contract.ts";
-import { parseContract, parseYaml } from "./contract-file.ts";
+import { parseContract } from "./contract-file.ts";
 import { contractMissing, descriptorInvalid } from "./faults.ts";
 
 /** Checks one descriptor's text beyond being YAML; throws a Fault that says what is wrong. */
@@ -46,10 +46,17 @@ export async function readDescriptors(folder: string, checks: DescriptorChecks =
       const text = await textOf(folder, path);
       if (text === undefined) return void found.missing.push(path);
       if (path === "catalog-info.yaml") await checkEntities(text, path);
-      else parseYaml(text, path);
+      else checkYaml(text, path);
       await checks[path]?.(text, path);
     });
   return found;
+}
+
+/** YAML, of one document or several (SLOs come in one file). Throws `ci.descriptor_invalid` with the first line that is wrong. */
+function checkYaml(text: string, path: string): void {
+  const { documents, findings } = parseDocuments(text, path);
+  if (findings[0]) throw descriptorInvalid(findings[0].where, undefined, findings[0].message);
+  if (documents.length === 0) throw descriptorInvalid(path, 1, "it is empty");
 }
 
 /** Entities as the catalog takes them from a repository. Throws `ci.descriptor_invalid` with all that is wrong. */

@@ -29,7 +29,7 @@ export function readJunit(text: string, path: string): Totals {
   const waiting: Node[] = nodes(suites).toReversed();
   for (let suite = waiting.pop(); suite !== undefined; suite = waiting.pop()) {
     const cases = nodes(suite.testcase);
-    if (cases.length > 0 && totals.suites.length < NAMED) totals.suites.push(nameOf(suite));
+    if (cases.length > 0 && suite["@name"] !== undefined && totals.suites.length < NAMED) totals.suites.push(nameOf(suite));
     for (const testcase of cases) {
       totals.total++;
       if (testcase.failure !== undefined || testcase.error !== undefined) {

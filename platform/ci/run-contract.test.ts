@@ -234,6 +234,12 @@ describe("cairnCheck() names everything that is wrong, with the line", () => {
     expect(problems).toEqual([expect.stringContaining(problem)]);
   });
 
+  test("takes several documents where a file may hold them", async () => {
+    const { problems, missing } = await cairnCheck(await write({ ...aProject(), "slo.yaml": "kind: SLO\n---\nkind: SLO\n" }));
+    expect(problems).toEqual([]);
+    expect(missing).toEqual(["catalog-info.yaml", "score.yaml"]);
+  });
+
   test("all files at once", async () => {
     const folder = await write({ "catalog-info.yaml": "kind: Component\n", "score.yaml": "apiVersion: score.dev/v1b1\n" });
     await symlink("/etc/hostname", join(folder, "slo.yaml"));

@@ -7,11 +7,19 @@ if (folder === undefined || out === undefined) {
   console.error("usage: node build.ts FOLDER OUT");
   process.exit(2);
 }
+// Without the runner nobody wants the result: a build that was left alone ends.
+const alone = new AbortController();
+const runner = process.ppid;
+setInterval(() => {
+  if (process.ppid !== runner) alone.abort();
+}, 500).unref();
+process.stdout.on("error", () => alone.abort());
 try {
   const result = await cairnCi({
     folder,
     out,
     asRunner: true,
+    signal: alone.signal,
     onEvent: (event) => void process.stdout.write(`${JSON.stringify(event)}\n`),
   });
   process.exitCode = result.state === "passed" ? 0 : 1;
