@@ -25,7 +25,7 @@ export function ciCommands(program: Command): void {
     .argument("[folder]", "the checkout", ".")
     .action(async (folder: string, _options, command: Command) => {
       const result = await cairnCheck(resolve(folder));
-      tell(command, result, ({ problems }) => (problems.length === 0 ? `${status("passed")}  everything holds` : problems.map((problem) => `${status("failed")}  ${problem.file}: ${problem.message}`).join("\n")));
+      tell(command, result, ({ problems }) => (problems.length === 0 ? `${status("passed")}  everything holds` : problems.map((problem) => `${status("failed")}  ${problem}`).join("\n")));
       if (result.problems.length > 0) process.exitCode = 1;
     });
 }

@@ -75,7 +75,7 @@ export function createCommands(program: Command): void {
           found.runs,
           [
             { title: "RUN", value: (row) => row.id },
-            { title: "WHAT", value: (row) => row.name },
+            { title: "WHAT", value: (row) => row.workflow },
             { title: "STATE", value: (row) => status(row.state) },
             { title: "ABOUT", value: (row) => row.about },
           ],
@@ -137,7 +137,7 @@ export async function watchRun(here: Session, id: string, loud: boolean): Promis
 
 const runText = (run: Run): string =>
   [
-    `${bold(run.name)}  ${status(run.state)}`,
+    `${bold(run.workflow)}  ${status(run.state)}`,
     ...run.steps.map((step) => `  ${status(step.state)}  ${step.name}${step.detail ? dim(`  ${step.detail}`) : ""}`),
     ...(run.error ? [`${run.error.message}\n  ${run.error.next}\n  (${run.error.code})`] : []),
   ].join("\n");
@@ -196,7 +196,7 @@ async function answers(here: Session, path: GoldenPath, given: string[], interac
 }
 
 async function ask(here: Session, parameter: GoldenPath["parameters"][number]): Promise<string> {
-  const teams = parameter.name === "owner_team" ? (await answer(here.api.GET("/api/catalog/groups"))).groups.map((group) => group.name) : [];
+  const teams = parameter.name === "owner_team" ? (await answer(here.api.GET("/api/catalog/groups"))).map((group) => group.name) : [];
   const choices = parameter.choices ?? (teams.length > 0 ? teams : undefined);
   const message = `${parameter.name.replaceAll("_", " ")}: ${parameter.description}`;
   const pattern = parameter.pattern;

@@ -15,20 +15,20 @@ export function organisationCommands(program: Command): void {
       const { api } = await session(process.env);
       const files = (await stat(path)).isDirectory() ? (await readdir(path)).filter((name) => /\.ya?ml$/.test(name)).map((name) => join(path, name)) : [path];
       const texts = await Promise.all(files.sort().map((file) => readFile(file, "utf8")));
-      tell(command, await answer(api.POST("/api/organisation", { body: { yaml: texts.join("\n---\n") } })), (loaded) => `Loaded ${loaded.groups.length} teams and ${loaded.users.length} people.`);
+      tell(command, await answer(api.POST("/api/organisation", { body: texts.join("\n---\n") as never, bodySerializer: String, headers: { "content-type": "application/yaml" } })), (loaded) => `Loaded: ${loaded.created.length} new, ${loaded.updated.length} changed, ${loaded.unchanged.length} as they were.`);
     });
   org
     .command("teams")
     .description("the teams")
     .action(async (_options, command: Command) => {
       const { api } = await session(process.env);
-      tell(command, await answer(api.GET("/api/catalog/groups")), ({ groups }) =>
+      tell(command, await answer(api.GET("/api/catalog/groups")), (groups) =>
         table(
           groups,
           [
             { title: "TEAM", value: (row) => row.name },
-            { title: "NAME", value: (row) => row.displayName },
-            { title: "MEMBERS", value: (row) => row.members.join(", ") },
+            { title: "NAME", value: (row) => row.title },
+            { title: "MEMBERS", value: (row) => row.members.map((member) => member.displayName).join(", ") },
           ],
           "No team. Make one: cairn org create-team NAME",
         ),
@@ -38,10 +38,10 @@ export function organisationCommands(program: Command): void {
     .command("create-team <name>")
     .description("a team that can own services")
     .option("--shown-as <name>")
-    .option("--member <user...>", "", [])
+    .option("--member <user...>", "its members; without it you alone", [])
     .action(async (name: string, options: { shownAs?: string; member: string[] }, command: Command) => {
       const { api } = await session(process.env);
-      const body = { name, displayName: options.shownAs ?? name, members: options.member };
+      const body = { name, ...(options.shownAs && { title: options.shownAs }), ...(options.member.length > 0 && { members: options.member }) };
       tell(command, await answer(api.POST("/api/catalog/groups", { body })), () => `Made ${name}.`);
     });
 }

@@ -14,9 +14,9 @@ export function serviceCommands(program: Command): void {
     .action(async (options: { team?: string; lifecycle?: string; search?: string }, command: Command) => {
       const { api } = await session(process.env);
       const query = { limit: 100, ...(options.team && { team: options.team }), ...(options.lifecycle && { lifecycle: options.lifecycle as "production" }), ...(options.search && { text: options.search }) };
-      tell(command, await answer(api.GET("/api/catalog/service-views", { params: { query } })), ({ services }) =>
+      tell(command, await answer(api.GET("/api/catalog/service-views", { params: { query } })), ({ items }) =>
         table(
-          services,
+          items,
           [
             { title: "SERVICE", value: (row) => row.name },
             { title: "OWNER", value: (row) => `${row.owner}${row.ownerExists ? "" : " (unowned)"}` },
@@ -35,9 +35,9 @@ export function serviceCommands(program: Command): void {
     .action(async (name: string, _options, command: Command) => {
       const { api } = await session(process.env);
       const params = { path: { name } };
-      const service = await answer(api.GET("/api/catalog/service-views/{name}", { params }));
-      const { environments } = await answer(api.GET("/api/services/{name}/environments", { params }));
-      tell(command, { ...service, environments }, (view) =>
+      const { service, ...more } = await answer(api.GET("/api/catalog/service-views/{name}", { params }));
+      const environments = await answer(api.GET("/api/services/{name}/environments", { params }));
+      tell(command, { ...service, ...more, environments }, (view) =>
         [
           bold(view.name),
           facts([
@@ -76,7 +76,7 @@ export function serviceCommands(program: Command): void {
       let after: string | undefined;
       do {
         const query = { environment: options.environment, limit: Number(options.lines), ...(after && { after }) };
-        const { lines } = await answer(api.GET("/api/services/{name}/logs", { params: { path: { name }, query } }));
+        const lines = await answer(api.GET("/api/services/{name}/logs", { params: { path: { name }, query } }));
         for (const line of lines) console.log(wantsJson(command) ? JSON.stringify(line) : `${line.at} ${line.revision} ${line.line}`);
         after = lines.at(-1)?.at ?? after;
         if (options.follow) await new Promise((wake) => setTimeout(wake, 1000));
