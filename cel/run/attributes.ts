@@ -139,9 +139,11 @@ function walk({ base, steps }: Attribute): Eval {
   const nodes = steps.map(({ node }) => node);
   return (frame) => {
     let value = base(frame);
-    if (value instanceof Optional) return take(frame, value, steps, 0);
     for (let i = 0; i < fields.length; i++) {
-      if (value instanceof CelObject && isAbnormal(value)) return value;
+      if (value instanceof CelObject) {
+        if (isAbnormal(value)) return value;
+        if (value instanceof Optional) return take(frame, value, steps, i);
+      }
       value = readField(value, fields[i]!, nodes[i]!);
       if (++frame.cost > frame.budget) overBudget(nodes[i]!);
     }
@@ -165,13 +167,13 @@ function oneField(base: Eval, field: string, node: number): Eval {
 function take(frame: Frame, start: Value, steps: readonly Step[], from: number, visit?: (step: Step, key: Value, value: Value) => Value): Value {
   let value = start;
   let optional = false;
-  if (value instanceof Optional && from < steps.length) {
-    optional = true;
-    if (value.value === undefined) return steps.at(-1)!.test ? false : value;
-    value = value.value;
-  }
   for (let i = from; i < steps.length; i++) {
     const step = steps[i]!;
+    if (value instanceof Optional) {
+      optional = true;
+      if (value.value === undefined) return steps.at(-1)!.test ? false : value;
+      value = value.value;
+    }
     if (isAbnormal(value)) return value;
     optional ||= step.optional;
     const key = "value" in step.key ? step.key.value : step.key.run(frame);

@@ -13,6 +13,8 @@ export interface ParseOptions {
   optionals: boolean;
   /** a.`b-c` */
   quotedIdentifiers: boolean;
+  /** How deep it may nest; by default `maxDepth`. */
+  depth?: number;
 }
 
 /** Limits on input, those of Kubernetes: code points of an expression, and how deep it may nest. */
@@ -43,7 +45,8 @@ export const reserved = new Set(
 const relations = new Set(["<", "<=", ">=", ">", "==", "!=", "in"]);
 
 class Parser {
-  readonly tree = new TreeBuilder(maxDepth);
+  readonly tree: TreeBuilder;
+  readonly #depth: number;
   readonly #tokens: Token[];
   readonly #options: ParseOptions;
   #next = 0;
@@ -52,10 +55,12 @@ class Parser {
   constructor(source: string, options: ParseOptions) {
     this.#tokens = tokenize(source);
     this.#options = options;
+    this.#depth = options.depth ?? maxDepth;
+    this.tree = new TreeBuilder(this.#depth);
   }
 
   expression(): Expr {
-    if (++this.#nesting > maxDepth) throw new SyntaxFault(this.#peek.at, `the expression nests deeper than ${maxDepth} levels`);
+    if (++this.#nesting > this.#depth) throw new SyntaxFault(this.#peek.at, `the expression nests deeper than ${this.#depth} levels`);
     const condition = this.#or();
     let whole = condition;
     const question = this.#accept("?");
@@ -314,7 +319,11 @@ const constants = ownTable<Value>({ true: true, false: false, null: null });
 const notAField = new Set(["true", "false", "null", "in"]);
 
 function numberValue(kind: string, sign: "" | "-", text: string, at: number): Value {
-  if (kind === "double") return new Double(Number(sign + text));
+  if (kind === "double") {
+    const value = Number(sign + text);
+    if (!Number.isFinite(value)) throw new SyntaxFault(at, "this number does not fit a double", 'infinity is written double("Infinity")');
+    return new Double(value);
+  }
   const magnitude = BigInt(text);
   if (kind === "uint") {
     if (magnitude > maxUint) throw new SyntaxFault(at, "this number does not fit a uint (64 bits)");

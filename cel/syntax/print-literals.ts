@@ -18,8 +18,6 @@ export function formatBytesLiteral(bytes: Uint8Array): string {
 
 /** Always with a point or an exponent, so that it stays a double. */
 export function formatDoubleLiteral(value: number): string {
-  if (value === Infinity) return "1e999";
-  if (value === -Infinity) return "-1e999";
   const text = Object.is(value, -0) ? "-0" : String(value);
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
