@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { run } from "../../kernel/processes.ts";
 import { events } from "../../ledger/store.ts";
 import { testDatabase, type TestDatabase } from "../../testing/database.ts";
-import { at, author, git, someFiles } from "../contract-suite.ts";
-import { people, startForge, type Harness } from "./fixture.ts";
+import { git } from "../contract-suite.ts";
+import { startForge, type Harness } from "./fixture.ts";
 
 let database: TestDatabase;
 let harness: Harness;
@@ -16,55 +16,61 @@ beforeAll(async () => {
   database = await testDatabase();
   harness = await startForge(database.db);
   shims = await mkdtemp(join(tmpdir(), "cairn-shims-"));
+  // A `git` that does its work and then kills its parent with -9, the first time that it is told to write just that.
+  const real = (await run("sh", ["-c", "command -v git"], { env: process.env })).stdout.toString().trim();
+  const shim = `#!/bin/sh
+${real} "$@"
+status=$?
+case " $* " in *" init "*|*" fast-import "*|*" update-ref "*|*" hash-object "*) ;; *) exit $status ;; esac
+told=$(echo "$*" | sed -E 's/-[0-9a-f]{8}[.]git/.git/')
+grep -qxF -e "$told" "${shims}/killed" && exit $status
+echo "$told" >>"${shims}/killed"
+kill -9 $PPID
+`;
+  await writeFile(join(shims, "killed"), "");
+  await writeFile(join(shims, "git"), shim, { mode: 0o755 });
 });
 afterAll(async () => {
   await harness.stop();
   await rm(shims, { recursive: true, force: true });
 });
 
-/** A `git` that kills its parent with -9 before or after the command whose arguments hold `word`. */
-async function killingGit(word: string, when: "before" | "after"): Promise<NodeJS.ProcessEnv> {
-  const real = (await run("sh", ["-c", "command -v git"], { env: process.env })).stdout.toString().trim();
-  const kill = `case " $* " in *" ${word} "*) kill -9 $PPID ;; esac`;
-  const script = when === "before" ? `${kill}\nexec ${real} "$@"` : `${real} "$@"; status=$?\n${kill}\nexit $status`;
-  await writeFile(join(shims, "git"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  return { ...process.env, PATH: `${shims}${delimiter}${process.env.PATH}` };
-}
+const script = fileURLToPath(new URL("./whole-path.fixture.ts", import.meta.url));
+const walk = (name: string, path: string | undefined) =>
+  run(process.execPath, [script, database.url, harness.folder, name], { env: { ...process.env, PATH: path } });
 
-test.each([
-  ["hash-object", "before"],
-  ["hash-object", "after"],
-  ["update-ref", "before"],
-  ["update-ref", "after"],
-] as const)("a merge whose process is killed with -9 at git %s, %s it, is finished by the next call, once", async (word, when) => {
-  const name = `${word}-${when}`;
-  const { forge, ground } = harness;
-  const { commit: first } = await forge.createRepository({
-    name,
-    owner: "group:default/team-a",
-    files: someFiles(),
-    message: "Begin",
-    author,
-    at,
-  });
-  const { commit: head } = await forge.createBranch({
-    repository: name,
-    branch: "better",
-    files: someFiles({ "a.txt": "a" }),
-    message: "Change",
-    author,
-    at,
-  });
-  await forge.openChange({ repository: name, branch: "better", title: "Better", description: "", author: author.ref });
-  await forge.setCheck(name, head, { name: "ci", state: "passed", summary: "", details: [], link: null });
+test("killed with -9 after each write of git, the way from nothing to the first merge is gone once", { timeout: 180_000 }, async () => {
+  const { forge } = harness;
+  let ended = await walk("orders", `${shims}${delimiter}${process.env.PATH}`);
+  for (; ended.signal === "SIGKILL";) ended = await walk("orders", `${shims}${delimiter}${process.env.PATH}`);
+  expect(ended).toMatchObject({ code: 0 });
+  const writes = (await readFile(join(shims, "killed"), "utf8")).trim().replaceAll(/^--git-dir=\S+ /gm, "");
+  expect(writes.split("\n").map((told) => told.split(" ", 2).join(" "))).toEqual([
+    "init --quiet",
+    "fast-import --quiet",
+    "update-ref -d",
+    "update-ref refs/heads/main",
+    "fast-import --quiet",
+    "update-ref -d",
+    "update-ref refs/heads/first",
+    "update-ref refs/changes/1/head",
+    "hash-object -t",
+    "update-ref refs/heads/main",
+  ]);
 
-  const script = fileURLToPath(new URL("./merge-and-die.fixture.ts", import.meta.url));
-  const died = await run(process.execPath, [script, database.url, harness.folder, name, head], { env: await killingGit(word, when) });
-  expect(died).toMatchObject({ signal: "SIGKILL" });
+  expect(await forge.change("orders", 1)).toMatchObject({ state: "merged", mergeCommit: await forge.head("orders") });
+  expect((await git(forge.git.pathOf("orders"), "log", "--format=%s", "main")).out).toBe("First (#1)\nBegin\n");
+  expect((await events(database.db)).map(({ type }) => type)).toEqual([
+    "forge.repository_created",
+    "forge.change_opened",
+    "forge.check_reported",
+    "forge.change_merged",
+  ]);
+  expect(await git(forge.git.pathOf("orders"), "fsck", "--strict", "--full")).toMatchObject({ code: 0 });
+  await forge.reconcile();
+  expect(await readdir(forge.git.aside)).toEqual([]);
 
-  await Promise.all([forge.reconcile(), forge.merge({ repository: name, number: 1, head, merger: people.ada, ...ground })]);
-  const main = await forge.head(name);
-  expect(await forge.change(name, 1)).toMatchObject({ state: "merged", mergeCommit: main });
-  expect((await git(forge.git.pathOf(name), "log", "-1", "--format=%P", "main")).out.trim()).toBe(first);
-  expect((await events(database.db, { about: `repository:${name}` })).filter(({ type }) => type === "forge.change_merged")).toHaveLength(1);
+  // Without a crash the same calls make the same commits.
+  expect(await walk("undisturbed", process.env.PATH)).toMatchObject({ code: 0 });
+  expect(await forge.head("undisturbed", "first")).toBe(await forge.head("orders", "first"));
 });
