@@ -250,7 +250,7 @@ test("POST /catalog/groups refuses a taken name and members that are none; makes
   expect((await call("POST", "/api/catalog/groups", { name: "team-a", members: ["group:default/x"] })).json()).toMatchObject({
     code: "catalog.descriptor_invalid",
   });
-  const made = await call("POST", "/api/catalog/groups", { name: "team-a", title: "Team A" });
+  const made = await call("POST", "/api/catalog/groups", { name: "team-a", title: "Team A", members: [] });
   expect([made.statusCode, made.json()]).toMatchObject([
     201,
     { ref: "group:default/team-a", members: [{ ref: "user:default/administrator" }] },

@@ -126,7 +126,7 @@ export const catalogRoutes =
       async (request, reply) => {
         const { principal, body } = request;
         await request.can("organisation.change", { name: body.name });
-        const members = (body.members ?? [principal.ref]).map((member) => {
+        const members = (body.members?.length ? body.members : [principal.ref]).map((member) => {
           const ref = userRef(member);
           return { ref, displayName: ref === principal.ref && principal.kind === "person" ? principal.displayName : undefined };
         });

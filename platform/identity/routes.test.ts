@@ -204,7 +204,14 @@ describe("tokens", () => {
     const make = (token: string, payload: object) => call("POST", "/api/auth/tokens", { ...bearer(token), payload });
     const unknown = { name: "x", scopes: ["read"], person: "user:default/nobody" };
     expect((await make(BOOTSTRAP, unknown)).json()).toMatchObject({ status: 404, code: "identity.person_unknown" });
-    expect((await make(BOOTSTRAP, { name: "x", scopes: [] })).json()).toMatchObject({ status: 422 });
+    for (const wrong of [
+      { name: "x", scopes: [] },
+      { name: "\0", scopes: ["read"] },
+      { name: "x", scopes: ["read"], person: "ada" },
+      { name: "x", scopes: ["read"], expiresInDays: 0 },
+    ])
+      expect((await make(BOOTSTRAP, wrong)).statusCode).toBe(422);
+    expect((await call("DELETE", "/api/auth/tokens/%00", bearer(BOOTSTRAP))).statusCode).toBe(422);
     const ada = (await make(BOOTSTRAP, { name: "x", scopes: ["write"], person: "user:default/ada" })).json<{ token: string }>().token;
     expect((await make(ada, { name: "y", scopes: ["read"] })).json()).toMatchObject({
       code: "identity.forbidden",

@@ -23,21 +23,32 @@ import {
   type Person,
 } from "./store.ts";
 
+/** A name that people read in lists: no control characters. */
+const displayed = z
+  .string()
+  .min(1)
+  .max(100)
+  .regex(/^\P{C}*$/u, "control characters are in it");
+const personRef = z
+  .string()
+  .max(200)
+  .regex(/^user:[a-z0-9._-]+\/[a-z0-9._-]+$/, "a person's reference, such as user:default/ada");
+
 const Redeem = z.object({
   /** The secret of a sign-in link. */
   token: z.string().min(1).max(200),
   /** What for: a session for a browser, a token for a program. */
   as: z.enum(["session", "token"]).default("session"),
   /** The token's name, shown in the list of tokens. */
-  name: z.string().min(1).max(100).default("cairn login"),
+  name: displayed.default("cairn login"),
 });
 
 const TokenRequest = z.object({
-  name: z.string().min(1).max(100),
+  name: displayed,
   scopes: z.array(Scope).min(1),
   expiresInDays: z.number().int().min(1).max(365).default(90),
   /** For whom; only administrators make tokens for others. */
-  person: z.string().optional(),
+  person: personRef.optional(),
 });
 const TokenMade = z.object({ token: z.string(), info: TokenInfo });
 
@@ -162,7 +173,7 @@ export const identityRoutes =
           operationId: "revokeToken",
           tags,
           summary: "Revoke a token",
-          params: z.object({ id: z.string() }),
+          params: z.object({ id: z.string().regex(/^tok_[0-9a-z]{1,40}$/, "a token's id, such as GET /api/auth/tokens lists") }),
           response: { 204: z.null() },
         },
       },
@@ -182,7 +193,7 @@ export const identityRoutes =
           operationId: "makeSignInLink",
           tags,
           summary: "Make a one-time sign-in link for a person",
-          body: z.object({ person: z.string() }),
+          body: z.object({ person: personRef }),
           response: { 201: z.object({ token: z.string() }) },
         },
       },
