@@ -19,6 +19,7 @@ pg.types.setTypeParser(20, Number);
 export function openDatabase(url: string, options: { maxConnections?: number; onError?: (error: Error) => void } = {}): Db {
   const pool = new pg.Pool({ connectionString: url, max: options.maxConnections ?? 10, connectionTimeoutMillis: 10_000 });
   pool.on("error", (error) => options.onError?.(error)); // an idle connection lost: the next query opens another
+  pool.on("connect", (client) => client.on("error", () => {})); // one lost in use: its query fails, and without this the process would end too
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 }
 

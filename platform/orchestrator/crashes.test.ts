@@ -32,6 +32,8 @@ async function stage(told: Partial<Told>) {
     waits: false,
     rounds: 2,
     stuckSeconds: 30,
+    gate: false,
+    opens: false,
     ...told,
   };
   const lines = async (name: string) =>
@@ -165,4 +167,21 @@ test("of two processes at once one takes over the runs of the other when it dies
   unique((await bookings()).map((row) => `${row.run} ${row.what}`));
   expect(await bookings()).toHaveLength(12 * 21);
   expect(new Set((await runs(db, { limit: 100 })).map((one) => one.state))).toEqual(new Set(["success"]));
+});
+
+test("a process that was taken over while it slept neither undoes nor goes on", { timeout: 120_000 }, async () => {
+  const { db, whole, journal, effects } = await stage({ rounds: 0, stuckSeconds: 3, gate: true });
+  const stale = begin(whole);
+  const gateway = async () => (await journal()).filter(({ key }) => key === "r/gate");
+  await expect.poll(gateway, { timeout: 30_000 }).toHaveLength(1);
+  stale.child.kill("SIGSTOP");
+  const second = begin({ ...whole, opens: true });
+  expect(await second.ended).toMatchObject({ status: 0, ends: [{ output: { made: "r/make" } }] });
+  stale.child.kill("SIGCONT"); // its step throws now
+  expect(await stale.ended).toMatchObject({ status: 0, ends: [{ output: { made: "r/make" } }] });
+  const afterwards = (await journal()).filter(({ pid }) => pid === stale.child.pid).map(({ key }) => key);
+  expect(afterwards).toEqual(["r/make", "r/delegate/dig", "r/gate"]);
+  expect((await effects()).filter((key) => key.includes("undo"))).toEqual([]);
+  expect(await run(db, "r")).toMatchObject({ state: "success", error: null });
+  expect(await stepsOf(db, "r")).toMatchObject({ make: "success", gate: "success", last: "success" });
 });
