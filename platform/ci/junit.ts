@@ -7,7 +7,7 @@ export type Totals = z.infer<typeof TestTotals> & { failures: string[] };
 
 /** Suites and failed cases that are named, and bytes that are read, at most. */
 const NAMED = 50;
-export const MAX_REPORT_BYTES = 32 * 1024 * 1024;
+export const MAX_REPORT_BYTES = 16 * 1024 * 1024;
 
 /**
  * Counts the cases of a JUnit report; `failures` names those that failed. Counts come from the cases themselves, never from the sums in the attributes.

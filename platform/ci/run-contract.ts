@@ -165,7 +165,8 @@ class StageRunner {
       tell(command === null && (name === "build" || name === "sbom") ? "skipped" : "passed", detail);
       return value;
     } catch (error) {
-      if (!(error instanceof StageFailed) && !isFault(error)) throw error;
+      // Also what the system refuses, such as a file that can't be read, is the build's failure and not ours.
+      if (!(error instanceof StageFailed) && !isFault(error) && typeof (error as NodeJS.ErrnoException).syscall !== "string") throw error;
       const because = messageOf(error);
       this.result.state = "failed";
       this.result.because = `${name} failed: ${because}`;
@@ -197,7 +198,7 @@ class StageRunner {
       throw new StageFailed(
         `${ended.code === null ? `ended by ${ended.signal ?? "a signal"}` : `exit status ${ended.code}`}${saying(output.last())}`,
       );
-    if (keepOutput && ended.droppedBytes > 0) throw new StageFailed("it printed more than 32 MiB");
+    if (keepOutput && ended.droppedBytes > 0) throw new StageFailed("it printed more than 16 MiB");
     return ended.stdout.toString("utf8");
   }
 }
@@ -230,7 +231,7 @@ async function readReport(folder: string, report: string, shown: string, out: st
   const stat = await lstat(report).catch(() => undefined);
   if (!stat) throw noTestReport(shown, "was not written by the test command");
   if (!stat.isFile() || !isWithin(folder, await realpath(report))) throw noTestReport(shown, "is not a plain file of the repository");
-  if (stat.size > MAX_REPORT_BYTES) throw noTestReport(shown, "is larger than 32 MiB");
+  if (stat.size > MAX_REPORT_BYTES) throw noTestReport(shown, "is larger than 16 MiB");
   const text = await readFile(report, "utf8");
   const totals = readJunit(text, shown);
   if (totals.total === 0) throw noTestReport(shown, "holds no test");

@@ -89,6 +89,15 @@ export async function start(tx: Tx, clock: Clock, id: string): Promise<void> {
   });
 }
 
+/** Notes that an attempt was cut off: the run waits for the next one. */
+export const wait = (db: Sql, id: string) =>
+  db
+    .updateTable("ci_run")
+    .set({ state: "queued", stages: json(pendingStages()) })
+    .where("id", "=", id)
+    .where("ended_at", "is", null)
+    .execute();
+
 /** Shows how far a run has come; one that ended stays as it is. */
 export const show = (db: Sql, id: string, stages: CiRun["stages"]) =>
   db

@@ -174,6 +174,7 @@ test("run() cut off by a signal is no result; the same order starts anew, withou
   expect((await find(db, "run-1")).stages.find((stage) => stage.name === "build")?.state).toBe("running");
   stop.abort();
   await following;
+  expect(await find(db, "run-1")).toMatchObject({ state: "queued", endedAt: null });
   expect(await readdir(join(parts.folder, "work"))).toEqual([]);
 
   // What a crash leaves: a work folder and a process of the run.

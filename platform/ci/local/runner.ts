@@ -17,7 +17,7 @@ import { killLeftovers } from "../leftovers.ts";
 import { createLogFile } from "../log-file.ts";
 import { BuildEvent, FILES, type BuildResult, type CiStage } from "../run-contract.ts";
 import { readSbom } from "../sbom.ts";
-import { end, enqueue, find, pendingStages, show, start, type Order } from "../store.ts";
+import { end, enqueue, find, pendingStages, show, start, wait, type Order } from "../store.ts";
 import { statementsOf } from "./statements.ts";
 import { turns } from "./turns.ts";
 import { keepArtifact, makeWorkFolder, removeTree, type WorkFolder } from "./work-folder.ts";
@@ -90,8 +90,11 @@ async function attempt(parts: LocalCiParts, order: Order, signal?: AbortSignal):
     const progress = new Progress(parts, order.id, log.line);
     try {
       await build(parts, order, work, progress, log, signal);
-    } finally {
+    } catch (error) {
       await progress.settled();
+      await wait(db, order.id);
+      throw error;
+    } finally {
       await log.close();
     }
     return await find(db, order.id);
