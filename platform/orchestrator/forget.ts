@@ -1,18 +1,17 @@
 import { sql } from "kysely";
 import type { Db } from "../kernel/sql.ts";
-import type { Engine } from "./durable.ts";
 
 const KEEP_DAYS = 7;
 const BATCH = 500;
 
-/** Deletes the checkpoints of runs that ended long ago, which nothing else does. The runs themselves stay, as the view of what happened. */
-export async function forgetOld(db: Db, engine: Engine): Promise<void> {
+/** Deletes the checkpoints of runs that ended long ago, which nothing else does. The runs themselves stay, as the view of what happened. `forget` deletes by id. */
+export async function forgetOld(db: Db, forget: (ids: string[]) => Promise<void>): Promise<void> {
   for (;;) {
     const { rows } = await sql<{ id: string }>`
       select workflow_uuid as id from dbos.workflow_status
       where status in ('SUCCESS', 'ERROR', 'CANCELLED') and updated_at < extract(epoch from now() - make_interval(days => ${KEEP_DAYS})) * 1000
       limit ${BATCH}`.execute(db);
-    if (rows.length > 0) await engine.forget(rows.map((row) => row.id));
+    if (rows.length > 0) await forget(rows.map((row) => row.id));
     if (rows.length < BATCH) break;
   }
   await sql`

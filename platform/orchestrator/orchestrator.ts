@@ -138,7 +138,7 @@ export async function startOrchestrator<Parts>(options: OrchestratorParts<Parts>
       await beginPending();
       if (!engine || Date.now() - forgotAt < FORGET_EVERY_MS) return;
       forgotAt = Date.now();
-      await forgetOld(db, engine);
+      await forgetOld(db, engine.forget);
     },
   });
   engine = await startEngine({ databaseUrl, executorId, log, execute: executor({ byName, parts: options.parts, surroundings }) });
