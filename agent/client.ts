@@ -47,13 +47,33 @@ export async function startAgent(home: string, options: StartOptions = {}): Prom
   await mkdir(home, { recursive: true, mode: 0o700 });
   const real = await realHome(home);
   const client = clientOf(real);
-  if (await client.ping(0).then(() => true, isNotRunning)) return client;
-  const { log, compileCache } = agentPlaces(real);
+  if (await answering(client)) return client;
   await privateFolder(places(real).agent);
+  const { log } = agentPlaces(real);
   await mkdir(dirname(log), { recursive: true, mode: 0o700 });
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    const born = await spawnAgent(real, options);
+    for (;;) {
+      const { because, hasEnded } = born.end;
+      const pid = await answering(client);
+      // Another start was first: ours ends by itself, and we wait for that, lest it come up after a stop.
+      if (pid !== undefined && (pid === born.pid || hasEnded)) return client;
+      if (because !== undefined || performance.now() > deadline)
+        throw agentDidNotStart(log, [because, await born.said()].filter(Boolean).join(": "));
+      if (hasEnded) break; // the one that had the lock was just ending
+      await pause(25);
+    }
+    await pause(100);
+  }
+}
+
+/** Starts the process. `end` tells how it ended; that it found another agent is no reason to complain. */
+async function spawnAgent(home: string, options: StartOptions) {
+  const { log, compileCache } = agentPlaces(home);
   const logFile = await openLog(log);
   const from = (await logFile.stat()).size;
-  const args = [main, real, ...(options.postgres === false ? ["--no-postgres"] : [])];
+  const args = [main, home, ...(options.postgres === false ? ["--no-postgres"] : [])];
   const child = spawn(process.execPath, ["--max-semi-space-size=4", ...args], {
     detached: true,
     cwd: "/",
@@ -62,18 +82,23 @@ export async function startAgent(home: string, options: StartOptions = {}): Prom
   });
   child.unref();
   await logFile.close();
-  const end: { because?: string } = {};
-  child.once("error", (error) => (end.because = messageOf(error)));
-  child.once("exit", (code, signal) => {
-    if (code !== 75) end.because = `it ended with ${signal ?? code}`; // 75: another start was first
-  });
-  const deadline = performance.now() + 60_000;
-  while (end.because === undefined && performance.now() < deadline) {
-    if (await client.ping(0).then(() => true, isNotRunning)) return client;
-    await pause(25);
+  const end: { hasEnded: boolean; because?: string } = { hasEnded: false };
+  child.once("error", (error) => Object.assign(end, { hasEnded: true, because: messageOf(error) }));
+  child.once("exit", (code, signal) =>
+    Object.assign(end, { hasEnded: true, ...(code !== 75 && { because: `it ended with ${signal ?? code}` }) }),
+  );
+  const said = async () => (await readFile(log, "utf8").catch(() => "")).slice(from).trim().split("\n").slice(-5).join(" | ");
+  return { pid: child.pid, end, said };
+}
+
+/** The pid of the agent that answers; undefined when none runs. */
+async function answering(client: ReturnType<typeof clientOf>): Promise<number | undefined> {
+  try {
+    return (await client.ping(0)).pid;
+  } catch (error) {
+    if (error instanceof Fault && error.code === "agent.not_running") return undefined;
+    throw error;
   }
-  const said = (await readFile(log, "utf8").catch(() => "")).slice(from).trim().split("\n").slice(-5).join(" | ");
-  throw agentDidNotStart(log, [end.because, said].filter(Boolean).join(": "));
 }
 
 /** Stops the agent, its services and its PostgreSQL in order; the next start finds everything as it was. No agent is no error: gives false. */
@@ -97,22 +122,19 @@ export async function stopAgent(home: string): Promise<boolean> {
 
 const realHome = (home: string): Promise<string> => realpath(home).catch(() => home);
 
-const isNotRunning = (error: unknown): false => {
-  if (error instanceof Fault && error.code === "agent.not_running") return false;
-  throw error;
-};
-
 function clientOf(home: string) {
   const { socket, token } = agentPlaces(home);
   const call = async <T>(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<T> => {
-    const deadline = performance.now() + (options.patienceSeconds ?? 15) * 1000;
+    const startedAt = performance.now();
     for (;;) {
       try {
         const answer = await send(socket, await readFile(token, "utf8"), method, path, body, options.signal);
         return JSON.parse(answer) as T;
       } catch (error) {
         if (error instanceof Fault || options.signal?.aborted) throw error;
-        if (performance.now() > deadline) throw await whyNot(home, socket, error);
+        const seconds = (performance.now() - startedAt) / 1000;
+        // Nobody there is an answer; a connection that broke is none: it may have met an agent that was just dying.
+        if (seconds >= (isNobody(error) ? (options.patienceSeconds ?? 15) : 15)) throw await whyNot(home, socket, error);
         await pause(50);
       }
     }
@@ -143,7 +165,7 @@ function clientOf(home: string) {
       while ((await client.status()).pid === pid) await pause(25);
     },
   };
-  return { ...client, call, ping: (patienceSeconds: number) => call("GET", "/ping", undefined, { patienceSeconds }) };
+  return { ...client, call, ping: (patienceSeconds: number) => call<{ pid: number }>("GET", "/ping", undefined, { patienceSeconds }) };
 }
 
 interface CallOptions {
@@ -181,13 +203,14 @@ async function readAnswer(response: IncomingMessage): Promise<string> {
 }
 
 async function whyNot(home: string, socket: string, error: unknown): Promise<Fault> {
-  const code = (error as NodeJS.ErrnoException).code;
   const there = await access(socket).then(
     () => true,
     () => false,
   );
-  return !there || code === "ECONNREFUSED" || code === "ENOENT" ? agentNotRunning(home) : agentSilent(home, messageOf(error));
+  return !there || isNobody(error) ? agentNotRunning(home) : agentSilent(home, messageOf(error));
 }
+
+const isNobody = (error: unknown): boolean => ["ECONNREFUSED", "ENOENT"].includes((error as NodeJS.ErrnoException).code ?? "");
 
 /** Opens the agent's own log for appending; one that has grown large is put aside first. */
 async function openLog(file: string) {

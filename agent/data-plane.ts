@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import { closeSync } from "node:fs";
-import { chmod, mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "@cairn/platform/kernel/clock.ts";
 import { messageOf } from "@cairn/platform/kernel/faults.ts";
@@ -191,7 +191,10 @@ export class DataPlane {
     const instance = this.#instance(live, record);
     live.instances.set(spec.id, instance);
     live.record.revisions.push(record);
-    await this.#save();
+    await this.#save().catch(async (error) => {
+      await this.#retire(live, instance, false).catch(() => {});
+      throw error;
+    });
     instance.begin();
     await this.#healthyOrGone(live, instance);
   }
@@ -373,7 +376,6 @@ export class DataPlane {
       .filter(({ name }) => !live.instances.has(name))
       .map(({ name }) => name);
     if (gone.length <= 10) return;
-    const { stat } = await import("node:fs/promises");
     const aged = await Promise.all(gone.map(async (name) => ({ name, at: (await stat(join(folder, name))).mtimeMs })));
     aged.sort((a, b) => b.at - a.at);
     for (const { name } of aged.slice(10)) await rm(join(folder, name), { recursive: true, force: true });

@@ -2,10 +2,8 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { lockName } from "./places.ts";
 
-/**
- * Takes the lock of a home, so that one agent runs for it. Waits a little for one that is just ending. Gives undefined where another agent keeps it.
- */
-export async function takeLock(home: string, patienceSeconds = 1): Promise<Server | undefined> {
+/** Takes the lock of a home, so that one agent runs for it. Gives undefined where another keeps it for longer than `patienceSeconds`. */
+export async function takeLock(home: string, patienceSeconds: number): Promise<Server | undefined> {
   const deadline = performance.now() + patienceSeconds * 1000;
   for (;;) {
     const server = createServer((socket) => socket.destroy());

@@ -23,7 +23,8 @@ const home = realpathSync(wantedHome);
 const startedAt = systemClock.now();
 const log = createLog("agent");
 
-const lock = await takeLock(home);
+// One that a keeper restarts may meet its predecessor's last moment; one that is started anew must not outwait a stop.
+const lock = await takeLock(home, process.env.CAIRN_KEEPER_PID ? 2 : 0);
 if (!lock) process.exit(75);
 const own = agentPlaces(home);
 await privateFolder(places(home).agent);

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, integer, property } from "fast-check";
 import { expect, test } from "vitest";
 import { Split } from "./split.ts";
 
@@ -17,8 +17,8 @@ test("next() gives nothing where no arm has weight", () => {
 });
 
 test("next() gives each arm its exact share of every hundred requests", () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 99 }), fc.integer({ min: 1, max: 5 }), (percent, hundreds) => {
+  assert(
+    property(integer({ min: 1, max: 99 }), integer({ min: 1, max: 5 }), (percent, hundreds) => {
       const split = new Split([
         { arm: "canary", weightPercent: percent },
         { arm: "stable", weightPercent: 100 - percent },

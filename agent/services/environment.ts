@@ -14,6 +14,8 @@ export interface Surroundings {
   homeFolder: string;
   temporaryFolder: string;
   user: string;
+  /** Marks every process of the instance, so that none is left behind. */
+  instance: string;
 }
 
 /**
@@ -40,6 +42,7 @@ export async function environmentOf(workload: Workload, around: Surroundings, se
     CAIRN_SERVICE: around.target.service,
     CAIRN_ENVIRONMENT: around.target.environment,
     CAIRN_REVISION: around.revision,
+    CAIRN_INSTANCE: around.instance,
   };
 }
 

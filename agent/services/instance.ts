@@ -9,6 +9,7 @@ import type { Pool as UndiciPool } from "undici";
 import type { RevisionRecord, TargetRecord } from "../journal.ts";
 import { Pool } from "../light.ts";
 import type { Health, RevisionStatus } from "../model.ts";
+import { shortHash } from "../places.ts";
 import { Counters } from "../proxy/counters.ts";
 import type { Arm } from "../proxy/forward.ts";
 import type { Upgrades } from "../proxy/upgrade.ts";
@@ -112,7 +113,7 @@ export class Instance implements Arm {
     await Promise.race([this.pool.close().catch(() => {}), pause(1000)]);
     await this.pool.destroy().catch(() => {});
     await this.#running;
-    if (this.record.process) await endProcess(this.record.process, this.workload.graceSeconds);
+    if (this.record.process) await endProcess(this.record.process, this.#mark, this.workload.graceSeconds);
     this.record.process = null;
     this.#set("stopped", null);
     this.#say("stopped");
@@ -148,7 +149,10 @@ export class Instance implements Arm {
       let healthyFor = 0;
       let how: string;
       try {
-        if (this.record.process === null || !isAlive(this.record.process)) await this.#start();
+        if (!this.#lives()) {
+          await this.#clear(); // what a process left that died while nobody watched
+          await this.#start();
+        }
         const healthyAt = await this.#becomeHealthy();
         how = typeof healthyAt === "number" ? await this.#stayHealthy() : healthyAt;
         if (typeof healthyAt === "number") healthyFor = performance.now() - healthyAt;
@@ -187,6 +191,7 @@ export class Instance implements Arm {
       nodeFolder: isolation.nodeFolder,
       homeFolder: home,
       temporaryFolder: temporary,
+      instance: this.#instance,
       user: user ? `cairn-${user.uid}` : (process.env.USER ?? "cairn"),
     };
     this.#set("starting", null);
@@ -225,6 +230,7 @@ export class Instance implements Arm {
         return performance.now();
       }
       this.because = because ?? null;
+      this.logs.poll(this.#parts.clock.now());
       if (performance.now() > deadline) return `it did not become ready within ${this.workload.startSeconds} s: ${because}`;
       const overLimit = this.#overLimit();
       if (overLimit) return overLimit;
@@ -279,8 +285,8 @@ export class Instance implements Arm {
   /** Ends what is left of its process, so that nothing runs twice. */
   async #clear(): Promise<void> {
     const { process } = this.record;
-    if (process && isAlive(process)) await endProcess(process, this.workload.graceSeconds);
-    else if (process) await endRest(process);
+    if (process && isAlive(process)) await endProcess(process, this.#mark, this.workload.graceSeconds);
+    else if (process) await endRest(process, this.#mark);
     this.record.process = null;
     this.logs.poll(this.#parts.clock.now());
   }
@@ -308,6 +314,13 @@ export class Instance implements Arm {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     if (user) chownSync(folder, user.uid, user.gid);
     return folder;
+  }
+
+  get #instance(): string {
+    return shortHash(this.#folder);
+  }
+  get #mark(): string {
+    return `CAIRN_INSTANCE=${this.#instance}`;
   }
 
   #lives(): boolean {

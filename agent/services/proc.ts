@@ -61,38 +61,34 @@ function threadsOf(pid: number): string[] {
   }
 }
 
-/** Signals a process that leads a session, its group, and whatever of the session or of its descendants has left the group. */
+/** Living processes of a session or of the process group that its leader began. */
+export function sessionMembers(leader: number): number[] {
+  return pids().filter((pid) => {
+    const stat = statOf(pid);
+    return stat !== undefined && (stat.session === leader || stat.group === leader) && stat.state !== "Z" && stat.state !== "X";
+  });
+}
+
+/** Living processes whose environment holds `NAME=value`: also those that began a session of their own. Only of ours, unless we are root. */
+export function marked(mark: string): number[] {
+  return pids().filter((pid) => `\0${read(`/proc/${pid}/environ`) ?? ""}`.includes(`\0${mark}\0`) && identify(pid) !== undefined);
+}
+
+const pids = (): number[] => readdirSync("/proc").map(Number).filter(Number.isInteger);
+
+/** Signals a session's first process group as a whole and, one by one, what has left it. */
 export function signalSession(leader: number, signal: NodeJS.Signals): void {
   const members = sessionMembers(leader);
   killGroup(leader, signal);
-  for (const pid of members) {
+  signalEach(members, signal);
+}
+
+export function signalEach(processes: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of processes) {
     try {
       process.kill(pid, signal);
     } catch {
-      // it went with its group
+      // it is gone already
     }
   }
-}
-
-/** Processes of the leader's session outside its group. */
-function sessionMembers(leader: number): number[] {
-  const found: number[] = [];
-  for (const name of readdirSync("/proc")) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid)) continue;
-    const stat = statOf(pid);
-    if (stat?.session === leader && stat.group !== leader && stat.state !== "Z") found.push(pid);
-  }
-  return found;
-}
-
-/** Whether a session has a living member, its leader aside or not. */
-export function sessionLives(leader: number): boolean {
-  for (const name of readdirSync("/proc")) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid)) continue;
-    const stat = statOf(pid);
-    if (stat && (stat.session === leader || stat.group === leader) && stat.state !== "Z" && stat.state !== "X") return true;
-  }
-  return false;
 }

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { identify, isAlive, sessionLives, signalSession, type ProcessIdentity } from "./proc.ts";
+import { bootId, identify, isAlive, marked, sessionMembers, signalEach, signalSession, type ProcessIdentity } from "./proc.ts";
 
 export interface StartOrder {
   /** Run by `sh -c`. */
@@ -43,33 +43,41 @@ export async function startProcess(order: StartOrder): Promise<ProcessIdentity> 
     child.unref();
     if (child.pid === undefined) return await failed;
     const born = identify(child.pid);
-    if (!born) throw new Error("it ended at once");
-    await Promise.race([order.onBorn(born), failed]);
-    go.end("go\n");
-    return born;
+    let word = "";
+    try {
+      if (!born) throw new Error("it ended at once");
+      await Promise.race([order.onBorn(born), failed]);
+      word = "go\n";
+      return born;
+    } finally {
+      go.end(word);
+    }
   } finally {
     closeSync(out);
     closeSync(err);
   }
 }
 
-/** Ends a process with all of its session: SIGTERM, then SIGKILL after the grace. Settles when nothing of it is left. */
-export async function endProcess(process: ProcessIdentity, graceSeconds: number): Promise<void> {
+/** Ends a process with all that it started: SIGTERM to its session, then SIGKILL after the grace. Settles when nothing of it is left. */
+export async function endProcess(process: ProcessIdentity, mark: string, graceSeconds: number): Promise<void> {
   if (isAlive(process)) {
     signalSession(process.pid, "SIGTERM");
-    await until(() => !isAlive(process), graceSeconds * 1000);
+    await until(() => sessionMembers(process.pid).length === 0, graceSeconds * 1000); // the shell may be gone before what it started
   }
-  await endRest(process);
+  await endRest(process, mark);
 }
 
-/** Kills what is left of a process's session. Does nothing where its pid belongs to another process by now. */
-export async function endRest(process: ProcessIdentity): Promise<void> {
+/** Kills what is left of a process's session, and whatever bears its mark. */
+export async function endRest(process: ProcessIdentity, mark: string): Promise<void> {
+  // A session keeps its number as long as it has a member, and so long no new process gets that pid. Another process with it, or another boot: the session is gone.
   const now = identify(process.pid);
-  if (process.bootId === "" || (now && now.startTicks !== process.startTicks)) return;
-  // A session keeps its number as long as it has a member, and so long no new process gets that pid.
-  if (!sessionLives(process.pid)) return;
-  signalSession(process.pid, "SIGKILL");
-  await until(() => !sessionLives(process.pid), 5000);
+  const isOurs = process.bootId === bootId && (now === undefined || now.startTicks === process.startTicks);
+  const rest = () => [...(isOurs ? sessionMembers(process.pid) : []), ...marked(mark)];
+  await until(() => {
+    const left = rest();
+    signalEach(left, "SIGKILL");
+    return left.length === 0;
+  }, 5000);
 }
 
 async function until(condition: () => boolean, milliseconds: number): Promise<void> {

@@ -29,7 +29,11 @@ export async function runningAgent(options: { postgres?: boolean } = {}): Promis
     home,
     agent,
     async end() {
-      await stopAgent(home);
+      // A test may have killed it: its services go only with an agent.
+      if (!(await stopAgent(home))) {
+        await startAgent(home, { postgres: false });
+        await stopAgent(home);
+      }
       await rm(home, { recursive: true, force: true });
     },
   };
@@ -46,7 +50,7 @@ http.createServer((request, response) => {
   if (path === "/fail") return response.writeHead(500).end("failed");
   if (path === "/die") process.exit(7);
   if (path === "/slow") return void setTimeout(() => response.end("slow"), 300);
-  if (path === "/grow") return void setInterval(() => hold.push(Buffer.alloc(8e6, 1)), 10);
+  if (path === "/grow") return void setInterval(() => hold.push(Buffer.alloc(8e6, 1)), 50);
   response.end("answered by " + process.env.CAIRN_REVISION);
 }).listen(process.env.PORT, "127.0.0.1", () => console.log("listening"));
 process.on("SIGTERM", () => process.exit(0));

@@ -1,0 +1,68 @@
+import { appendFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readLogs, RevisionLogs } from "./logs.ts";
+
+let root: string;
+let made = 0;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "cairn-logs-"));
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+const aFolder = () => join(root, String(++made));
+const at = (second: number) => new Date(Date.UTC(2026, 2, 1, 12, 0, second));
+
+test("readLogs() gives nothing for a folder that is not there", async () => {
+  expect(await readLogs(join(root, "none"), { limit: 10 })).toEqual([]);
+});
+
+test("readLogs() gives each line the time of the poll that saw it, streams and revisions merged", async () => {
+  const folder = aFolder();
+  const [a, b] = [new RevisionLogs(join(folder, "a")), new RevisionLogs(join(folder, "b"))];
+  appendFileSync(a.file("out"), "one\n");
+  a.poll(at(1));
+  appendFileSync(b.file("err"), "two\n");
+  b.poll(at(2));
+  appendFileSync(a.file("out"), "three\nfour without end");
+  a.poll(at(3));
+  a.note(at(4), "five");
+  const lines = await readLogs(folder, { limit: 10 });
+  expect(lines.map(({ at, revision, stream, line }) => [new Date(at).getUTCSeconds(), revision, stream, line])).toEqual([
+    [1, "a", "out", "one"],
+    [2, "b", "err", "two"],
+    [3, "a", "out", "three"],
+    [3, "a", "out", "four without end"],
+    [4, "a", "agent", "five"],
+  ]);
+  expect((await readLogs(folder, { limit: 2 })).map(({ line }) => line)).toEqual(["four without end", "five"]);
+  expect((await readLogs(folder, { limit: 10, revision: "b" })).map(({ line }) => line)).toEqual(["two"]);
+  expect((await readLogs(folder, { limit: 10, after: at(3) })).map(({ line }) => line)).toEqual(["five"]);
+  expect((await readLogs(folder, { limit: 1, mask: (line) => line.replace("five", "***") }))[0]?.line).toBe("***");
+});
+
+test("poll() rotates a log that has grown large, once, and readLogs() reads over the seam", async () => {
+  const folder = aFolder();
+  const logs = new RevisionLogs(join(folder, "a"));
+  for (let n = 1; n <= 30; n++) {
+    appendFileSync(logs.file("out"), `line ${n}\n`);
+    logs.poll(at(n), 100);
+  }
+  const lines = await readLogs(folder, { limit: 15 });
+  expect(lines.map(({ line }) => line)).toEqual(Array.from({ length: 15 }, (_, n) => `line ${n + 16}`));
+  expect(lines.map(({ at: time }) => new Date(time).getUTCSeconds())).toEqual(Array.from({ length: 15 }, (_, n) => n + 16));
+});
+
+test("a new RevisionLogs over the files of another goes on where it was", async () => {
+  const folder = aFolder();
+  const file = join(folder, "a");
+  const before = new RevisionLogs(file);
+  appendFileSync(before.file("out"), "one\n");
+  before.poll(at(1));
+  const after = new RevisionLogs(file);
+  after.poll(at(5));
+  appendFileSync(after.file("out"), "two\n");
+  after.poll(at(6));
+  expect((await readLogs(folder, { limit: 10 })).map(({ at: time }) => new Date(time).getUTCSeconds())).toEqual([1, 6]);
+});
