@@ -75,17 +75,12 @@ export class Program {
 
   /** Evaluates against variables by name. Gives a value or an error, always: it does not throw, and ends within its budget. */
   evaluate(bindings: object = {}, options: EvaluateOptions = {}): Outcome {
-    const observe = options.explain === true || (options.unknowns?.length ?? 0) > 0;
+    const { budget = defaultBudget, now, unknowns } = options;
+    const observe = options.explain === true || (unknowns !== undefined && unknowns.length > 0);
     const runner = observe ? (this.#observed ??= this.#runner(true)) : this.#fast;
     const trace = options.explain ? new Map<number, Value>() : undefined;
-    const frame = new Frame({
-      budget: options.budget ?? defaultBudget,
-      slots: runner.slots,
-      bindings,
-      ...(options.now && { now: BigInt(options.now.getTime()) * 1_000_000n }),
-      ...(options.unknowns && { unknowns: options.unknowns.map(patternOf) }),
-      ...(trace && { trace }),
-    });
+    const nanos = now && BigInt(now.getTime()) * 1_000_000n;
+    const frame = new Frame(budget, runner.slots, bindings, nanos, unknowns?.map(patternOf), trace);
     const outcome = this.#outcome(runner.run, frame);
     return trace ? { ...outcome, explanation: explain(this.ast, trace) } : outcome;
   }

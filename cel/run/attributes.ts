@@ -85,7 +85,7 @@ function variable(compiler: Compiler, node: Expr, reference: { kind: string; nam
 }
 
 function located(value: Value, node: number): Value {
-  if (value instanceof CelError && value.node === 0) value.node = node;
+  if (typeof value === "object" && value instanceof CelError && value.node === 0) value.node = node;
   return value;
 }
 
@@ -133,13 +133,16 @@ function conditional(compiler: Compiler, [test, then, otherwise]: [Expr, Expr, E
 }
 
 function walk({ base, steps }: Attribute): Eval {
-  const fields = steps.map(({ key, optional, test }) => ("value" in key && typeof key.value === "string" && !optional && !test ? key.value : undefined));
+  const fields = steps.map(({ key, optional }) => ("value" in key && typeof key.value === "string" && !optional ? key.value : undefined));
   if (!fields.every((field) => field !== undefined)) return (frame) => take(frame, base(frame), steps, 0);
-  if (fields.length === 1) return oneField(base, fields[0]!, steps[0]!.node);
+  const last = steps.length - 1;
+  const tests = steps[last]!.test;
+  if (fields.length === 1 && !tests) return oneField(base, fields[0]!, steps[0]!.node);
   const nodes = steps.map(({ node }) => node);
+  const count = tests ? last : fields.length;
   return (frame) => {
     let value = base(frame);
-    for (let i = 0; i < fields.length; i++) {
+    for (let i = 0; i < count; i++) {
       if (value instanceof CelObject) {
         if (isAbnormal(value)) return value;
         if (value instanceof Optional) return take(frame, value, steps, i);
@@ -147,9 +150,15 @@ function walk({ base, steps }: Attribute): Eval {
       value = readField(value, fields[i]!, nodes[i]!);
       if (++frame.cost > frame.budget) overBudget(nodes[i]!);
     }
-    return value;
+    if (!tests) return value;
+    if (!isPlain(value)) return take(frame, value, steps, last);
+    if (++frame.cost > frame.budget) overBudget(nodes[last]!);
+    return Object.hasOwn(value, fields[last]!) && (value as Record<string, unknown>)[fields[last]!] !== undefined;
   };
 }
+
+const isPlain = (value: Value): value is object =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 /** The commonest chain by far, unrolled. */
 function oneField(base: Eval, field: string, node: number): Eval {
@@ -213,16 +222,10 @@ function observed({ base, root, steps }: Attribute): Eval {
 
 /** A field of a map, or an error. */
 function readField(value: Value, field: string, node: number): Value {
-  if (typeof value === "object" && value !== null) {
-    if (!(value instanceof CelObject)) {
-      if (Object.hasOwn(value, field) && !Array.isArray(value)) {
-        const raw = (value as Record<string, unknown>)[field];
-        if (typeof raw === "string") return raw;
-        if (raw !== undefined && !(value instanceof Map)) return adapt(raw);
-      }
-    }
-    const found = lookUp(value, field, node, false);
-    return found!;
+  if (isPlain(value) && Object.hasOwn(value, field)) {
+    const raw = (value as Record<string, unknown>)[field];
+    if (typeof raw === "string") return raw;
+    if (raw !== undefined) return located(adapt(raw), node);
   }
   return lookUp(value, field, node, false)!;
 }

@@ -41,8 +41,9 @@ export function planCall(compiler: Compiler, node: Call): Plan {
   const cost = callCost(name, overload);
   if (compiler.options.optimize && runs.length === 1 && conversions.has(name) && plans[0]!.constant) return folded(compiler, node, overloads, plans[0]!.constant.value);
   if (compiler.options.optimize && (name === "matches" || name === "find" || name === "findAll")) checkPattern(compiler, operands[1], plans[1]);
-  const test = orderings[name];
-  if (test) return { run: ordering(runs[0]!, runs[1]!, test, name, cost, node.id) };
+  if (name in orderings) return { run: ordering(runs[0]!, runs[1]!, name, cost, node.id) };
+  if (overloads.length === 1 && runs.length === 1) return { run: unary(name, overloads[0]!, runs[0]!, cost, node.id) };
+  if (overloads.length === 1 && runs.length === 2) return { run: binary(name, overloads[0]!, runs[0]!, runs[1]!, cost, node.id) };
   return { run: call(name, overloads, runs, cost, node.id) };
 }
 
@@ -83,13 +84,15 @@ const orderings = ownTable<(sign: number) => boolean>({
   "_>=_": (sign: number) => sign >= 0,
 });
 
-function ordering(left: Eval, right: Eval, test: (sign: number) => boolean, name: string, cost: CallCost, node: number): Eval {
+function ordering(left: Eval, right: Eval, name: keyof typeof orderings, cost: CallCost, node: number): Eval {
+  const test = orderings[name]!;
+  const numbers = { "_<_": 0, "_<=_": 1, "_>_": 2, "_>=_": 3 }[name];
   return (frame) => {
     const a = left(frame);
     const b = right(frame);
     if (typeof a === "number" && typeof b === "number") {
       if (++frame.cost > frame.budget) overBudget(node);
-      return test(a - b);
+      return numbers === 0 ? a < b : numbers === 1 ? a <= b : numbers === 2 ? a > b : a >= b;
     }
     let result: Value;
     if (isAbnormal(a)) result = a;
@@ -147,7 +150,7 @@ function guardOf(type: Type): (value: Value) => boolean {
     case "dyn":
     case "param":
     case "error":
-      return () => true;
+      return (value) => !isAbnormal(value);
     case "string":
       return (value) => typeof value === "string";
     case "int":
@@ -171,6 +174,37 @@ function invoke(name: string, forms: readonly Guarded[], args: readonly Value[],
   return located(noSuchOverload(name, args), node);
 }
 
+/** A call of one argument with one form: the commonest, without the loops of call(). */
+function unary(name: string, overload: Overload, operand: Eval, cost: CallCost, node: number): Eval {
+  const accepts = guardOf(overload.params[0]!);
+  const { run } = overload;
+  return (frame) => {
+    const value = operand(frame);
+    const args = [value];
+    const result = accepts(value) ? located(run(args, frame), node) : isAbnormal(value) ? value : located(noSuchOverload(name, args), node);
+    if ((frame.cost += typeof cost === "number" ? cost : cost(args, result)) > frame.budget) overBudget(node);
+    return result;
+  };
+}
+
+function binary(name: string, overload: Overload, left: Eval, right: Eval, cost: CallCost, node: number): Eval {
+  const [acceptsLeft, acceptsRight] = [guardOf(overload.params[0]!), guardOf(overload.params[1]!)];
+  const { run } = overload;
+  return (frame) => {
+    const a = left(frame);
+    const b = right(frame);
+    const args = [a, b];
+    const result = acceptsLeft(a) && acceptsRight(b) ? located(run(args, frame), node) : refused(name, args, node);
+    if ((frame.cost += typeof cost === "number" ? cost : cost(args, result)) > frame.budget) overBudget(node);
+    return result;
+  };
+}
+
+/** Why a call does not happen: an unknown argument, else the first error, else that no form takes these. */
+function refused(name: string, args: readonly Value[], node: number): Value {
+  return args.find((value) => value instanceof Unknown) ?? args.find(isAbnormal) ?? located(noSuchOverload(name, args), node);
+}
+
 function call(name: string, overloads: readonly Overload[], runs: readonly Eval[], cost: CallCost, node: number): Eval {
   const forms = overloads.map(guarded);
   return (frame) => {
@@ -190,7 +224,7 @@ function call(name: string, overloads: readonly Overload[], runs: readonly Eval[
 }
 
 function located(value: Value, node: number): Value {
-  if (value instanceof CelError && value.node === 0) value.node = node;
+  if (typeof value === "object" && value instanceof CelError && value.node === 0) value.node = node;
   return value;
 }
 

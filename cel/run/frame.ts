@@ -22,13 +22,13 @@ export class Frame implements CallContext {
   /** Values by node id, when asked for. */
   readonly trace: Map<number, Value> | undefined;
 
-  constructor(options: { budget: number; now?: bigint; slots: number; bindings: object; unknowns?: readonly UnknownPattern[]; trace?: Map<number, Value> }) {
-    this.budget = options.budget;
-    this.now = options.now;
-    this.slots = Array.from({ length: options.slots });
-    this.bindings = options.bindings;
-    this.unknowns = options.unknowns ?? [];
-    this.trace = options.trace;
+  constructor(budget: number, slots: number, bindings: object, now?: bigint, unknowns: readonly UnknownPattern[] = [], trace?: Map<number, Value>) {
+    this.budget = budget;
+    this.now = now;
+    this.slots = new Array<Value | undefined>(slots).fill(undefined);
+    this.bindings = bindings;
+    this.unknowns = unknowns;
+    this.trace = trace;
   }
 
   /** Counts elements or characters that are about to be made; ends the evaluation beyond `maxAllocation`. */

@@ -36,9 +36,14 @@ export class CelMap extends CelObject {
 
 /** The value under a string key, or undefined. Own keys only, so no prototype is ever reached. */
 export function getField(map: object, key: string): Value | undefined {
+  if (Object.getPrototypeOf(map) === Object.prototype) return ownField(map, key);
   if (map instanceof CelMap) return map.get(key);
   if (map instanceof Map) return map.has(key) ? adapt(map.get(key)) : undefined;
   if (map instanceof FieldReader) return map.field(key);
+  return ownField(map, key);
+}
+
+function ownField(map: object, key: string): Value | undefined {
   if (!Object.hasOwn(map, key)) return undefined;
   const value = (map as Record<string, unknown>)[key];
   return value === undefined ? undefined : adapt(value);
