@@ -163,7 +163,7 @@ export class DataPlane {
   async stop(): Promise<void> {
     const all = [...this.#targets.values()];
     await Promise.all(all.map((live) => (live.front ? closeFront(live.front, live.route, 5) : undefined)));
-    await Promise.all(all.flatMap((live) => [...live.instances.values()].map((instance) => instance.end({ drain: true }))));
+    await Promise.all(all.flatMap((live) => [...live.instances.values()].map((instance) => instance.end(5))));
     await this.#save();
   }
 
@@ -201,7 +201,7 @@ export class DataPlane {
 
   async #healthyOrGone(live: Live, instance: Instance): Promise<void> {
     try {
-      await instance.ready;
+      await instance.healthy();
       await this.#save(); // it was healthy: a restarted agent must not give it up
     } catch (error) {
       const lines = await this.#lastLines(live, instance.id);
@@ -216,7 +216,7 @@ export class DataPlane {
     const work = async () => {
       instance.record.leaving = true;
       await this.#save();
-      await instance.end({ drain });
+      await instance.end(drain ? DRAIN_SECONDS : 0);
       live.instances.delete(instance.id);
       live.record.revisions = live.record.revisions.filter((revision) => revision !== instance.record);
       this.#deal(live);
@@ -396,6 +396,9 @@ export class DataPlane {
     }
   }
 }
+
+/** How long requests under way keep a revision that is retired. */
+const DRAIN_SECONDS = 30;
 
 const keyOf = (target: TargetName): string => `${target.service}/${target.environment}`;
 const urlOf = (port: number): string => `http://127.0.0.1:${port}`;

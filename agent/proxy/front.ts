@@ -38,11 +38,14 @@ export function openFront(options: { route: Route; upgrades: Upgrades; port: num
 export async function closeFront(server: Server, route: Route, deadlineSeconds: number): Promise<void> {
   route.closing = true;
   const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
-  const idle = setTimeout(() => server.closeIdleConnections(), Math.min(1.5, deadlineSeconds) * 1000);
-  const again = setInterval(() => server.closeIdleConnections(), 250 + Math.min(1.5, deadlineSeconds) * 1000);
-  const all = setTimeout(() => server.closeAllConnections(), deadlineSeconds * 1000);
-  await closed;
+  const soon = Math.min(1.5, deadlineSeconds) * 1000;
+  const idle = setTimeout(() => server.closeIdleConnections(), soon);
+  const again = setInterval(() => server.closeIdleConnections(), soon + 250);
+  const deadline = new Promise<void>((resolve) => {
+    const all = setTimeout(() => (server.closeAllConnections(), resolve()), deadlineSeconds * 1000);
+    void closed.then(() => clearTimeout(all));
+  });
+  await Promise.race([closed, deadline]); // upgraded connections are not the server's any more, and hold its end up
   clearTimeout(idle);
   clearInterval(again);
-  clearTimeout(all);
 }

@@ -39,7 +39,6 @@ const LEAST_BACK_OFF = 100;
 const MOST_BACK_OFF = 30_000;
 /** A first start that fails is repeated: another process may have taken its port meanwhile. */
 const FIRST_STARTS = 3;
-const DRAIN_SECONDS = 30;
 
 /** One revision that runs: its process, started anew with back-off whenever it ends, its health, its connections. */
 export class Instance implements Arm {
@@ -103,13 +102,13 @@ export class Instance implements Arm {
   }
 
   /**
-   * Ends it: waits until no request is under way (at most 30 s, then cuts what is left), closes our connections, so that the service's own close is not
+   * Ends it: waits until no request is under way (at most `drainSeconds`, then cuts what is left), closes our connections, so that the service's own close is not
    * held up by them, then SIGTERM, and after its grace SIGKILL.
    */
-  async end(options: { drain: boolean }): Promise<void> {
+  async end(drainSeconds: number): Promise<void> {
     this.#ending = true;
     this.#wake();
-    if (options.drain) await this.#drain();
+    await this.#drain(drainSeconds);
     await Promise.race([this.pool.close().catch(() => {}), pause(1000)]);
     await this.pool.destroy().catch(() => {});
     await this.#running;
@@ -119,6 +118,16 @@ export class Instance implements Arm {
     this.#say("stopped");
     this.logs.poll(this.#parts.clock.now());
     this.#settle.givenUp(new Error("it was stopped"));
+  }
+
+  /** Waits until it is healthy, now and not only once; rejects when it isn't within its time to start. */
+  async healthy(): Promise<void> {
+    await this.ready;
+    const deadline = performance.now() + this.workload.startSeconds * 1000;
+    while (this.health !== "healthy") {
+      if (this.#ending || performance.now() > deadline) throw new Error(this.because ?? "it was stopped");
+      await pause(25);
+    }
   }
 
   status(): RevisionStatus {
@@ -298,12 +307,12 @@ export class Instance implements Arm {
     void before.close().catch(() => {});
   }
 
-  async #drain(): Promise<void> {
-    const deadline = performance.now() + DRAIN_SECONDS * 1000;
+  async #drain(seconds: number): Promise<void> {
+    const deadline = performance.now() + seconds * 1000;
     while (this.counters.inFlight > 0 && performance.now() < deadline) await pause(5);
     if (this.counters.inFlight === 0) return;
     this.counters.cut += this.counters.inFlight;
-    this.#say(`${this.counters.inFlight} requests longer than ${DRAIN_SECONDS} s were cut`);
+    this.#say(`${this.counters.inFlight} requests longer than ${seconds} s were cut`);
     this.#parts.upgrades.cut(this);
     await this.pool.destroy().catch(() => {});
   }
