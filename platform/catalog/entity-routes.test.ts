@@ -9,7 +9,8 @@ import { answerFaults } from "../server/problems.ts";
 import { testClock } from "../testing/clock.ts";
 import { database } from "../testing/database.ts";
 import { entityRoutes } from "./entity-routes.ts";
-import { ingest, loadOrganisation } from "./store.ts";
+import { loadOrganisation } from "./organisation.ts";
+import { ingest } from "./store.ts";
 
 const ACTOR = "system:test";
 

@@ -28,7 +28,7 @@ export const Service = z.object({
 });
 export type Service = z.infer<typeof Service>;
 
-export const DependencyType = z.enum(["runtime", "build", "data"]);
+const DependencyType = z.enum(["runtime", "build", "data"]);
 export const Dependency = z.object({
   source_service: z.string(),
   target_service: z.string(),
@@ -103,7 +103,7 @@ export type ServiceInput = z.infer<typeof ServiceInput>;
 export const Finding = z.object({ where: z.string(), message: z.string() });
 export type Finding = z.infer<typeof Finding>;
 
-export const GraphRelation = z.object({ source: z.string(), type: z.string(), target: z.string() });
+const GraphRelation = z.object({ source: z.string(), type: z.string(), target: z.string() });
 
 /** What a descriptor's change does to the catalog's graph. */
 export const GraphDiff = z.object({
@@ -134,7 +134,7 @@ export const ServiceSummary = z.object({
 });
 export type ServiceSummary = z.infer<typeof ServiceSummary>;
 
-export const ServiceDependency = Dependency.extend({
+const ServiceDependency = Dependency.extend({
   /** True where a descriptor says so; false where it was added by hand. */
   declared: z.boolean(),
 });
@@ -148,7 +148,7 @@ export const ServiceDetail = z.object({
 });
 export type ServiceDetail = z.infer<typeof ServiceDetail>;
 
-export const Member = z.object({ ref: z.string(), displayName: z.string() });
+const Member = z.object({ ref: z.string(), displayName: z.string() });
 
 /** A team. */
 export const GroupView = z.object({

@@ -22,7 +22,8 @@ import {
   Tier,
   type ServiceView,
 } from "./model.ts";
-import { createGroup, loadOrganisation, register } from "./store.ts";
+import { createGroup, loadOrganisation } from "./organisation.ts";
+import { register } from "./store.ts";
 import { groups, service, serviceDetail, services, serviceView, serviceViews } from "./views.ts";
 
 export interface CatalogParts {

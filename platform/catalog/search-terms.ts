@@ -38,7 +38,7 @@ export function textOf(entity: Entity): string {
 }
 
 /** The words of a text in lower case: runs of letters and digits of any script. */
-export const wordsOf = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+const wordsOf = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 
 /** A PostgreSQL text query for entities with a word that begins with each of the words; undefined where there is no word. */
 export function wordQuery(text: string): string | undefined {

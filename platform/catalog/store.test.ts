@@ -7,7 +7,8 @@ import { database } from "../testing/database.ts";
 import { addDependency, removeDependency } from "./dependencies.ts";
 import { checkDescriptor } from "./descriptor.ts";
 import { entitiesByRefs } from "./entities.ts";
-import { claimName, examine, ingest, loadOrganisation, note, register, releaseName, requireOwner, type Claim } from "./store.ts";
+import { loadOrganisation } from "./organisation.ts";
+import { claimName, examine, ingest, note, register, releaseName, requireOwner, type Claim } from "./store.ts";
 import { directory, facts, serviceDetail, serviceView } from "./views.ts";
 
 const clock = testClock();

@@ -5,8 +5,8 @@ import { canonicalJson, digestOf } from "../kernel/digest.ts";
 import type { Sql, Tx } from "../kernel/sql.ts";
 import type { Actor } from "../ledger/model.ts";
 import { keep, record } from "../ledger/store.ts";
-import { checkDocuments, ORGANISATION_KINDS, refOf, REPOSITORY_KINDS } from "./descriptor.ts";
-import { descriptorInvalid, entityNotFound, groupExists, nameHeld, ownerUnknown, serviceNameTaken, serviceNotFound } from "./faults.ts";
+import { checkDocuments, refOf, REPOSITORY_KINDS } from "./descriptor.ts";
+import { descriptorInvalid, entityNotFound, nameHeld, ownerUnknown, serviceNameTaken, serviceNotFound } from "./faults.ts";
 import {
   Lifecycle,
   ONCALL_ANNOTATION,
@@ -16,7 +16,6 @@ import {
   type Entity,
   type Finding,
   type GraphDiff,
-  type OrganisationLoaded,
   type ServiceInput,
 } from "./model.ts";
 import { graphDiff } from "./graph-diff.ts";
@@ -245,74 +244,6 @@ function mayClaim(repository: string, held: { source: Source; repository: string
 }
 
 /**
- * Loads groups and users. What is there already and the same stays untouched, so loading twice changes nothing. What is not named stays too.
- * Throws `catalog.descriptor_invalid`.
- */
-export async function loadOrganisation(tx: Tx, clock: Clock, actor: Actor, documents: readonly unknown[]): Promise<OrganisationLoaded> {
-  const { entities, findings } = await checkDocuments(documents, ORGANISATION_KINDS);
-  if (findings.length > 0 || entities.length === 0) throw descriptorInvalid("The organisation", findings);
-  const loaded: OrganisationLoaded = { created: [], updated: [], unchanged: [] };
-  for (const entity of [...entities].sort((a, b) => (refOf(a) < refOf(b) ? -1 : 1))) {
-    const ref = refOf(entity);
-    if (await insert(tx, clock, entity, { source: "organisation" })) {
-      loaded.created.push(ref);
-      continue;
-    }
-    const now = await tx.selectFrom("catalog_entity").selectAll().where("ref", "=", ref).forUpdate().executeTakeFirstOrThrow();
-    if (now.etag === etagOf(entity)) {
-      loaded.unchanged.push(ref);
-    } else {
-      await update(tx, clock, now, entity, { source: "organisation" });
-      loaded.updated.push(ref);
-    }
-  }
-  for (const about of loaded.created) await record(tx, clock, { type: "catalog.organisation_member_added", about, actor });
-  for (const about of loaded.updated) await record(tx, clock, { type: "catalog.organisation_member_changed", about, actor });
-  return loaded;
-}
-
-export interface NewGroup {
-  name: string;
-  title?: string | undefined;
-  description?: string | undefined;
-  /** References of users; who is not in the catalog yet is added. */
-  members: readonly { ref: string; displayName?: string | undefined }[];
-}
-
-/** Creates a team with its members. Throws `catalog.group_exists`. */
-export async function createGroup(tx: Tx, clock: Clock, actor: Actor, group: NewGroup): Promise<string> {
-  const entity: Entity = {
-    apiVersion: "backstage.io/v1alpha1",
-    kind: "Group",
-    metadata: {
-      name: group.name,
-      namespace: "default",
-      ...(group.title && { title: group.title }),
-      ...(group.description && { description: group.description }),
-    },
-    spec: { type: "team", children: [], members: group.members.map(({ ref }) => ref) },
-  };
-  const { findings } = await checkDocuments([entity], ORGANISATION_KINDS);
-  if (findings.length > 0) throw descriptorInvalid(`Team ${group.name}`, findings);
-  const added: string[] = [];
-  for (const { ref, displayName } of [...group.members].sort((a, b) => (a.ref < b.ref ? -1 : 1))) {
-    const [, namespace = "default", name = ""] = /^user:([^/]+)\/(.+)$/.exec(ref) ?? [];
-    const user: Entity = {
-      apiVersion: "backstage.io/v1alpha1",
-      kind: "User",
-      metadata: { name, namespace },
-      spec: { profile: { displayName: displayName ?? name }, memberOf: [] },
-    };
-    const wrong = (await checkDocuments([user], ORGANISATION_KINDS)).findings;
-    if (wrong.length > 0) throw descriptorInvalid(`Member ${ref}`, wrong);
-    if (await insert(tx, clock, user, { source: "organisation" })) added.push(ref);
-  }
-  if (!(await insert(tx, clock, entity, { source: "organisation" }))) throw groupExists(group.name);
-  for (const about of [...added, refOf(entity)]) await record(tx, clock, { type: "catalog.organisation_member_added", about, actor });
-  return refOf(entity);
-}
-
-/**
  * Notes what was observed about an entity; of each key the newest observation is kept. What says nothing new is not recorded.
  * Throws `catalog.entity_not_found`.
  */
@@ -380,7 +311,8 @@ export async function groupsAmong(db: Sql, refs: readonly string[]): Promise<Set
   return new Set(rows.map((row) => row.ref));
 }
 
-async function insert(tx: Tx, clock: Clock, entity: Entity, provenance: Provenance): Promise<boolean> {
+/** Adds an entity with its relations; false where its reference is taken: the database decides. */
+export async function insert(tx: Tx, clock: Clock, entity: Entity, provenance: Provenance): Promise<boolean> {
   const row = await tx
     .insertInto("catalog_entity")
     .values({ ...columnsOf(entity, provenance), uid: randomUUID(), created_at: clock.now(), updated_at: clock.now() })
@@ -391,7 +323,14 @@ async function insert(tx: Tx, clock: Clock, entity: Entity, provenance: Provenan
   return row !== undefined;
 }
 
-async function update(tx: Tx, clock: Clock, now: { ref: string; etag: string }, entity: Entity, provenance: Provenance): Promise<void> {
+/** Puts an entity in the place of the one of its reference, whose etag is given. */
+export async function update(
+  tx: Tx,
+  clock: Clock,
+  now: { ref: string; etag: string },
+  entity: Entity,
+  provenance: Provenance,
+): Promise<void> {
   await tx
     .updateTable("catalog_entity")
     .set({ ...columnsOf(entity, provenance), updated_at: clock.now() })
@@ -430,7 +369,7 @@ function columnsOf(entity: Entity, provenance: Provenance) {
   };
 }
 
-const etagOf = (entity: Entity): string => digestOf(entity).slice("sha256:".length, "sha256:".length + 40);
+export const etagOf = (entity: Entity): string => digestOf(entity).slice("sha256:".length, "sha256:".length + 40);
 
 async function holderOf(tx: Tx, ref: string): Promise<{ owner: string; repository: string | null }> {
   const row = await tx.selectFrom("catalog_entity").select(["owner_ref", "repository"]).where("ref", "=", ref).executeTakeFirst();

@@ -28,7 +28,7 @@ declare module "../kernel/sql.ts" {
   }
 }
 
-export const LINK_SECONDS = 15 * 60;
+const LINK_SECONDS = 15 * 60;
 /** So long after its end a link is still known, to say that it was used or came too late. */
 const LINK_KEPT_SECONDS = 86_400;
 /** A session ends after so long without a request, and after SESSION_MAX_SECONDS in any case. */
@@ -62,7 +62,7 @@ export async function ensurePerson(tx: Tx, clock: Clock, actor: Actor, person: P
     await record(tx, clock, { type: "identity.person_added", about: person.ref, actor, data: { administrator: person.administrator } });
 }
 
-export async function findPerson(db: Sql, ref: string): Promise<Person | undefined> {
+async function findPerson(db: Sql, ref: string): Promise<Person | undefined> {
   const row = await db.selectFrom("identity_person").selectAll().where("ref", "=", ref).executeTakeFirst();
   return row && { ref: row.ref, displayName: row.display_name, administrator: row.administrator };
 }
