@@ -7,7 +7,7 @@ import { descriptorInvalid } from "./faults.ts";
 export const parseContract = (text: string): Contract => parseYamlAs(Contract, text, "cairn.yaml");
 
 /** Reads a YAML document of a known shape. Throws `ci.descriptor_invalid` with the line of the first thing that is wrong. */
-export function parseYamlAs<T>(schema: z.ZodType<T>, text: string, path: string): T {
+function parseYamlAs<T>(schema: z.ZodType<T>, text: string, path: string): T {
   const { value, lineOf } = parseYaml(text, path);
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -23,7 +23,7 @@ export function parseYamlAs<T>(schema: z.ZodType<T>, text: string, path: string)
 }
 
 /** A YAML document as plain data, and where each part of it stands. Throws `ci.descriptor_invalid` for broken YAML. */
-export function parseYaml(text: string, path: string): { value: unknown; lineOf: (at: readonly PropertyKey[]) => number | undefined } {
+function parseYaml(text: string, path: string): { value: unknown; lineOf: (at: readonly PropertyKey[]) => number | undefined } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const error = document.errors[0];

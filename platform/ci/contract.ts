@@ -24,7 +24,7 @@ export const Contract = z.strictObject({
 });
 export type Contract = z.infer<typeof Contract>;
 
-export const StageState = z.enum(["pending", "running", "passed", "failed", "skipped"]);
+const StageState = z.enum(["pending", "running", "passed", "failed", "skipped"]);
 export const CiStage = z.object({
   name: z.enum(["checkout", "descriptor", "build", "test", "sbom", "package", "attest"]),
   state: StageState,

@@ -7,13 +7,13 @@ import { parseContract } from "./contract-file.ts";
 import { contractMissing, descriptorInvalid } from "./faults.ts";
 
 /** Checks one descriptor's text beyond being YAML; throws a Fault that says what is wrong. */
-export type DescriptorCheck = (text: string, path: string) => void | Promise<void>;
+type DescriptorCheck = (text: string, path: string) => void | Promise<void>;
 
 /** By path in the repository. */
 export type DescriptorChecks = Readonly<Record<string, DescriptorCheck>>;
 
 /** The files that make a repository one of the platform's. Rules judge which of them a tier needs; here they are read. */
-export const DESCRIPTORS = ["catalog-info.yaml", "score.yaml", "slo.yaml"] as const;
+const DESCRIPTORS = ["catalog-info.yaml", "score.yaml", "slo.yaml"] as const;
 
 const MAX_BYTES = 1024 * 1024;
 

@@ -2,7 +2,7 @@
  * What a build inherits of its machine's environment, by name. Everything else stays behind: it may hold tokens, and a build that depends on it is not repeatable.
  * These say where packages come from and which authorities to trust.
  */
-export const INHERITED = [
+const INHERITED = [
   "npm_config_registry", "npm_config_cafile", "npm_config_proxy", "npm_config_https_proxy", "npm_config_noproxy", "npm_config_strict_ssl", "NODE_EXTRA_CA_CERTS",
   "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
   "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
@@ -10,7 +10,7 @@ export const INHERITED = [
 ] as const; // prettier-ignore
 
 /** What a build gets of ~/.npmrc: where packages come from. Scoped registries (`@scope:registry`) come along; tokens do not. */
-export const NPMRC_KEYS = [
+const NPMRC_KEYS = [
   "registry",
   "cafile",
   "ca",

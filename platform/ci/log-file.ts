@@ -9,7 +9,7 @@ export type LogPart = z.infer<typeof LogPart>;
 
 const PART_BYTES = 256 * 1024;
 
-export const logPath = (folder: string, id: string): string => join(folder, "logs", `${id}.log`);
+const logPath = (folder: string, id: string): string => join(folder, "logs", `${id}.log`);
 
 /** Begins the log of a run anew. */
 export async function createLogFile(folder: string, id: string) {

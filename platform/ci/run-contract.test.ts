@@ -191,7 +191,10 @@ describe("a build that fails says at which stage, and the last line that was sai
 
 test("a build leaves no process behind, also none that went to a session of its own", async () => {
   const folder = await write(
-    aProject({ build: "mkdir -p dist; cp serve.sh dist; (sleep 1000 & echo $! > child.pid); setsid sleep 1000 & echo $! > daemon.pid" }),
+    aProject({
+      build:
+        "mkdir -p dist; cp serve.sh dist; (sleep 1000 & echo $! > child.pid); setsid sh -c 'echo $$ > daemon.pid; exec sleep 1000' & while [ ! -s daemon.pid ]; do sleep 0.05; done",
+    }),
   );
   const { result } = await ci(folder);
   expect(result.state).toBe("passed");

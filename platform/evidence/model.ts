@@ -8,7 +8,7 @@ export const Envelope = z.object({
 });
 export type Envelope = z.infer<typeof Envelope>;
 
-export const EvidenceKind = z.enum(["provenance", "test-result", "sbom", "scan"]);
+const EvidenceKind = z.enum(["provenance", "test-result", "sbom", "scan"]);
 
 /** Evidence that was verified on the way in, as decisions see it. */
 export const Evidence = z.object({

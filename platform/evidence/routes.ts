@@ -8,8 +8,8 @@ import { artifactOf, evidenceFor, find } from "./store.ts";
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits");
 
 /** `artifact` is null where no such artifact was filed; then there is no evidence either. */
-export const ArtifactEvidence = z.object({ artifact: Artifact.omit({ path: true }).nullable(), evidence: z.array(Evidence) });
-export const SignedEvidence = z.object({ evidence: Evidence, envelope: Envelope });
+const ArtifactEvidence = z.object({ artifact: Artifact.omit({ path: true }).nullable(), evidence: z.array(Evidence) });
+const SignedEvidence = z.object({ evidence: Evidence, envelope: Envelope });
 
 export const evidenceRoutes =
   ({ db }: { db: Db }): FastifyPluginAsyncZod =>

@@ -51,7 +51,7 @@ export function verifyEvidence(given: unknown, trust: Trust, now: Date): { evide
   return { evidence: { ...base, ...read(statement, opened.key, trust, now) }, envelope };
 }
 
-export const digestOfEnvelope = (envelope: Envelope): Digest => sha256(canonicalJson(envelope));
+const digestOfEnvelope = (envelope: Envelope): Digest => sha256(canonicalJson(envelope));
 
 type Said = Pick<Verified, "kind" | "result" | "summary" | "observedAt" | "isolated">;
 

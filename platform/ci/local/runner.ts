@@ -23,7 +23,7 @@ import { turns } from "./turns.ts";
 import { keepArtifact, makeWorkFolder, removeTree, type WorkFolder } from "./work-folder.ts";
 
 /** Where evidence goes. `within` runs in the transaction that takes it in. Throws where evidence is refused. */
-export type FileEvidence = (
+type FileEvidence = (
   filing: {
     artifact: { digest: string; sizeBytes: number; repository: string; commit: string; ciRun: string; path: string };
     envelopes: readonly unknown[];

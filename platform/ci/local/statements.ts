@@ -1,6 +1,6 @@
 import type { BuildResult } from "../run-contract.ts";
 
-export const BUILD_TYPE = "https://cairn.dev/build-types/contract/v1";
+const BUILD_TYPE = "https://cairn.dev/build-types/contract/v1";
 /** The builder that the embedded runner is. Whoever trusts its key trusts it for this name. */
 export const LOCAL_BUILDER = "https://cairn.dev/builders/local/v1";
 

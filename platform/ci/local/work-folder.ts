@@ -35,7 +35,7 @@ async function makeWritable(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true })) if (entry.isDirectory()) await makeWritable(join(folder, entry.name));
 }
 
-export const artifactPath = (artifacts: string, digest: Digest): string => join(artifacts, `${digest.slice("sha256:".length)}.tar.gz`);
+const artifactPath = (artifacts: string, digest: Digest): string => join(artifacts, `${digest.slice("sha256:".length)}.tar.gz`);
 
 /** Moves a file to its place among the artifacts, whole or not at all. One that is there with the right content stays. */
 export async function keepArtifact(artifacts: string, file: string, digest: Digest): Promise<string> {
