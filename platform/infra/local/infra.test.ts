@@ -129,6 +129,26 @@ test("apply() twice at once leaves one database, and both succeed", async () => 
   await infra.destroy(target, actor);
 });
 
+test("a role that may create roles and databases is enough to do it all", async () => {
+  const { db, secrets, target, adminUrl } = await start();
+  const name = `admin_${randomBytes(5).toString("hex")}`;
+  await using superuser = await connected(adminUrl);
+  await superuser.client.query(`create role ${name} login createdb createrole password 'secret'`);
+  const url = new URL(adminUrl);
+  url.username = name;
+  url.password = "secret";
+  const infra = localInfra({ db, clock, adminUrl: url.href, secrets, prices });
+  await infra.apply(await infra.plan({ ...target, owner: "team-a", intent: withDatabase(target.service) }), actor);
+  await using service = await connected(await secrets.reveal({ ...target, name: "db", key: "uri" }));
+  await service.client.query("create table item as select 42 as answer");
+  const removed = await infra.destroy(target, actor);
+  const kept = removed.find(({ result }) => result === "retained")?.detail;
+  expect(kept).toMatch(/^kept_/);
+  await superuser.client.query(`drop database "${kept}"`);
+  await superuser.client.query(`drop role "${kept}"`);
+  await superuser.client.query(`drop role ${name}`);
+});
+
 async function start(given: { db?: Awaited<ReturnType<typeof database>> } = {}) {
   const db = given.db ?? (await database());
   const { secrets, failAt } = memorySecrets();

@@ -50,7 +50,8 @@ export async function ensurePostgres(parts: PostgresParts, target: InfraTarget, 
     if (!rows[0]) await admin.query(`create database ${id(database)} owner ${id(role)} template template0`);
     await admin.query(`revoke connect, temporary on database ${id(database)} from public`);
     await admin.query(`comment on database ${id(database)} is ${text(mark)}`);
-    await admin.query(`revoke connect, temporary on database ${id(parts.platformDatabase)} from public`);
+    const own = await admin.query("select from pg_database where datname = $1 and pg_has_role(datdba, 'usage')", [parts.platformDatabase]);
+    if (own.rowCount === 1) await admin.query(`revoke connect, temporary on database ${id(parts.platformDatabase)} from public`);
   });
   for (const [key, value] of Object.entries(outputsOf(parts.adminUrl, { database, role, password })))
     await parts.secrets.set(at(key), value);
