@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { aReading, aRollout, baselineArm, canaryArm, SLOW_SECONDS, shippedEnvironments } from "./a-rollout.ts";
 import { Move } from "./next-move.ts";

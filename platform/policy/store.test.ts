@@ -1,0 +1,50 @@
+import { join } from "node:path";
+import Fastify from "fastify";
+import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import { expect, test } from "vitest";
+import { systemPrincipal } from "../identity/model.ts";
+import type { Digest } from "../kernel/digest.ts";
+import { transact } from "../kernel/sql.ts";
+import { events, read } from "../ledger/store.ts";
+import { answerFaults } from "../server/problems.ts";
+import { testClock } from "../testing/clock.ts";
+import { database } from "../testing/database.ts";
+import { aSubject } from "./a-subject.ts";
+import { loadPolicies } from "./bundle.ts";
+import { judge, replay } from "./judge.ts";
+import { policyRoutes } from "./routes.ts";
+import { find, keep } from "./store.ts";
+
+const clock = testClock();
+const bundle = await loadPolicies(join(import.meta.dirname, "../../library/policies"));
+
+test("keep() keeps a judgement once, with documents that replay to it, and records it", async () => {
+  const db = await database();
+  const subject = aSubject({ evidence: { tests: null } });
+  const judgement = judge(subject, bundle, clock.now());
+  const kept = await Promise.all([1, 2, 3].map(() => transact(db, (tx) => keep(tx, clock, "system:deliver", subject, bundle, judgement))));
+  const decision = await find(db, kept[0]?.id ?? "");
+  expect(new Set(kept.map(({ id }) => id)).size).toBe(1);
+  expect(decision).toEqual(kept[0]);
+  const { id: _, ...same } = decision;
+  expect(replay(await read(db, decision.subject as Digest), await read(db, decision.bundle as Digest), decision.decidedAt)).toEqual(same);
+  const lines = await events(db, { types: ["policy.decided"] });
+  expect(lines).toMatchObject([
+    { about: "component:default/orders", data: { decision: decision.id, outcome: "deny", rules: { "tests-passed": "unknown" } } },
+  ]);
+  await expect(find(db, "dec_none")).rejects.toMatchObject({ code: "policy.decision_missing" });
+});
+
+test("GET /policies and GET /decisions/{id} show rules, answers and facts", async () => {
+  const db = await database();
+  const app = Fastify().setValidatorCompiler(validatorCompiler).setSerializerCompiler(serializerCompiler);
+  answerFaults(app);
+  app.decorateRequest("principal", { getter: () => systemPrincipal("test") });
+  app.decorateRequest("can", async () => {});
+  await app.register(policyRoutes({ db, bundle }));
+  const subject = aSubject({ service: { ownerExists: false } });
+  const { id } = await transact(db, (tx) => keep(tx, clock, "system:deliver", subject, bundle, judge(subject, bundle, clock.now())));
+  expect((await app.inject("/policies")).json()).toMatchObject({ bundle: bundle.digest, rules: { length: bundle.rules.length } });
+  expect((await app.inject(`/decisions/${id}`)).json()).toMatchObject({ id, outcome: "deny", facts: { service: { name: "orders" } } });
+  expect((await app.inject("/decisions/dec_none")).json()).toMatchObject({ status: 404, code: "policy.decision_missing" });
+});
