@@ -70,12 +70,6 @@ export function parseDocuments(text: string, path = "catalog-info.yaml"): { docu
   return { documents, findings };
 }
 
-/** What is wrong with a descriptor's text, as far as the text alone shows it; nothing where it is right. */
-export async function checkDescriptor(text: string, path = "catalog-info.yaml"): Promise<Finding[]> {
-  const { documents, findings } = parseDocuments(text, path);
-  return [...findings, ...(await checkDocuments(documents, REPOSITORY_KINDS)).findings];
-}
-
 /** The entities of documents, each checked as Backstage checks it and by Cairn's own rules; `findings` names what is wrong, all of it. */
 export async function checkDocuments(
   documents: readonly unknown[],

@@ -5,7 +5,7 @@ import { events, verify } from "../ledger/store.ts";
 import { testClock } from "../testing/clock.ts";
 import { database } from "../testing/database.ts";
 import { addDependency, removeDependency } from "./dependencies.ts";
-import { checkDescriptor } from "./descriptor.ts";
+import { checkDocuments, parseDocuments, REPOSITORY_KINDS } from "./descriptor.ts";
 import { entitiesByRefs } from "./entities.ts";
 import { loadOrganisation } from "./organisation.ts";
 import { claimName, examine, ingest, note, register, releaseName, requireOwner, type Claim } from "./store.ts";
@@ -54,6 +54,10 @@ const aClaim = (overrides: Partial<Claim> = {}): Claim => ({
   ...overrides,
 });
 
+const findingsOf = async (text: string) => {
+  const { documents, findings } = parseDocuments(text);
+  return [...findings, ...(await checkDocuments(documents, REPOSITORY_KINDS)).findings];
+};
 const describe = (db: Db, documents: unknown[], repository = "orders", commit = "c1") =>
   transact(db, (tx) => ingest(tx, clock, ACTOR, { repository, commit, documents }));
 const typesAbout = async (db: Db, about: string) => (await events(db, { about })).map((event) => event.type);
@@ -101,15 +105,15 @@ test.each([
     "catalog-info.yaml",
   ],
   ["a wrong entity", "kind: Component\nmetadata: {name: x}", "Component x"],
-])("checkDescriptor() finds %s", async (_what, text, where) => {
-  const findings = await checkDescriptor(text);
+])("parseDocuments() and checkDocuments() find %s", async (_what, text, where) => {
+  const findings = await findingsOf(text);
   expect(findings[0]).toMatchObject({ where: expect.stringContaining(where) });
   expect(findings.length).toBeLessThan(10);
 });
 
-test("checkDescriptor() finds nothing in a right one, and nothing in what a server gave out", async () => {
+test("parseDocuments() and checkDocuments() find nothing in a right one, and nothing in what a server gave out", async () => {
   const given = { ...component({ metadata: { uid: "u", etag: "e" } }), relations: [], status: {} };
-  expect(await checkDescriptor(`${JSON.stringify(given)}\n---\n${JSON.stringify(resource("orders-db"))}\n`)).toEqual([]);
+  expect(await findingsOf(`${JSON.stringify(given)}\n---\n${JSON.stringify(resource("orders-db"))}\n`)).toEqual([]);
 });
 
 test("ingest() refuses one name twice, and names all that is wrong", async () => {

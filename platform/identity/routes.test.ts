@@ -273,6 +273,15 @@ describe("tokens", () => {
   });
 });
 
+test("ensureAdministrator() makes one administrator, however often and by however many it is asked", async () => {
+  const { db, clock } = await platform();
+  await Promise.all(Array.from({ length: 5 }, () => ensureAdministrator(db, clock)));
+  expect(await db.selectFrom("identity_person").select(["ref", "administrator"]).execute()).toEqual([
+    { ref: "user:default/administrator", administrator: true },
+  ]);
+  expect(await typesOf(db)).toEqual(["identity.person_added"]);
+});
+
 test("sameSecret() compares whole secrets of any length, and tokenOfHeader() reads what clients send", () => {
   expect(sameSecret("abc", "abc")).toBe(true);
   for (const other of ["", "abd", "ab", "abcd", "ABC"]) expect(sameSecret(other, "abc")).toBe(false);
