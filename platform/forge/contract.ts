@@ -18,7 +18,7 @@ export const Check = z
   .meta({ id: "Check" });
 export type Check = z.infer<typeof Check>;
 
-export const Approval = z.object({ by: z.string(), commit: z.string(), at: z.coerce.date() });
+const Approval = z.object({ by: z.string(), commit: z.string(), at: z.coerce.date() });
 
 /** A change request: a branch that wants to become part of the default branch. */
 export const ChangeRequest = z

@@ -151,12 +151,12 @@ export const gitFailed = (args: readonly string[], stderr: string) =>
 export const gitUnusable = (found: string) =>
   new Fault("unavailable", "forge.git_unusable", `git 2.38 or newer is needed; ${found}`, "Install a newer git and start again.");
 
-export const signInForGit = () =>
+export const signInForGit = (publicUrl: string) =>
   new Fault(
     "unauthenticated",
     "forge.sign_in",
-    "Git needs a Cairn token as password",
-    "`cairn login` sets git up for this host; any user name will do.",
+    "Git needs a Cairn token as password; any user name will do",
+    `Sign in with cairn login, then let git ask for it: git config --global credential.${publicUrl}.helper '!cairn git-credential'`,
   );
 
 export const gitPathMissing = (path: string) =>

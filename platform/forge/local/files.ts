@@ -8,11 +8,6 @@ const MAX_FILE_BYTES = 8 * 1024 * 1024;
 
 /** The text of a file at a commit; undefined when there is none. A file over 8 MiB is `forge.file_too_large`. */
 export async function readFileAt(git: Git, repository: string, revision: string, path: string): Promise<string | undefined> {
-  const bytes = await readBytesAt(git, repository, revision, path);
-  return bytes?.toString("utf8");
-}
-
-export async function readBytesAt(git: Git, repository: string, revision: string, path: string): Promise<Buffer | undefined> {
   const commit = await resolveCommit(git, repository, revision);
   if (path.split("/").some((part) => part === "" || part === "." || part === "..") || path.includes("\0")) return undefined;
   const object = `${commit}:${path}\0`;
@@ -20,7 +15,7 @@ export async function readBytesAt(git: Git, repository: string, revision: string
   const [id, kind, size] = answer.stdout.toString().trimEnd().split(" ");
   if (kind !== "blob") return undefined;
   if (Number(size) > MAX_FILE_BYTES) throw fileTooLarge(path, MAX_FILE_BYTES);
-  return (await git.run(repository, ["cat-file", "blob", id!])).stdout;
+  return (await git.run(repository, ["cat-file", "blob", id!])).stdout.toString("utf8");
 }
 
 /** Every file of a commit, in git's order. */

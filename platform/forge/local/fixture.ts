@@ -13,7 +13,7 @@ import { forgeRoutes } from "../routes.ts";
 import { localForge, type LocalForge, type MergeGround } from "./forge.ts";
 import { smartHttp } from "./smart-http.ts";
 
-export const person = (name: string, groups: string[] = []): Principal => ({
+const person = (name: string, groups: string[] = []): Principal => ({
   ref: `user:default/${name}`,
   kind: "person",
   displayName: name,

@@ -131,6 +131,7 @@ test("a tier-1 change needs a code owner's approval of the head: not the author'
     await git(into, "push", "--quiet", "origin", "better");
     const { head } = await harness.forge.change(name, 1);
     expect(head).not.toBe(change.head);
+    expect(await git(into, "fetch", "--quiet", "origin", "refs/changes/1/head")).toMatchObject({ code: 0 });
     await pass(name, head);
     await expect(merge(name, 1, change.head)).rejects.toMatchObject({ code: "forge.head_moved" });
     await expect(merge(name, 1, head)).rejects.toMatchObject({ code: "forge.approval_missing" });

@@ -18,7 +18,7 @@ export interface Git {
   runIn(gitDir: string | undefined, args: readonly string[], options?: GitOptions): Promise<Finished>;
 }
 
-export interface GitOptions extends Omit<RunOptions, "env"> {
+interface GitOptions extends Omit<RunOptions, "env"> {
   /** Exit statuses that are answers; default 0 alone. */
   allow?: readonly number[];
 }

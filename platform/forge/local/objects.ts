@@ -52,7 +52,7 @@ export async function writeMerge(
 }
 
 /** Name and a mail address that reaches nobody, made of the entity reference: `user:default/ada` is `ada <ada@default.user.invalid>`. */
-export function identOf({ ref, name }: Author): string {
+function identOf({ ref, name }: Author): string {
   const [, kind, namespace, id] = /^([^:]+):(?:([^/]+)\/)?(.+)$/.exec(ref) ?? [];
   const address = id ? `${id}@${namespace ?? "platform"}.${kind}.invalid` : `${ref}@platform.invalid`;
   const clean = (text: string) =>

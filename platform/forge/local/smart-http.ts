@@ -88,7 +88,7 @@ export const smartHttp =
     /** Which repository, and who asks; refuses who may not. */
     async function admit(request: FastifyRequest<Asked>, service: Service): Promise<{ repository: string; principal: Principal }> {
       const principal = await authenticate(request);
-      if (!principal) throw signInForGit();
+      if (!principal) throw signInForGit(forge.publicUrl);
       const [, name] = /^(.+)\.git$/.exec(request.params.repository) ?? [];
       if (name === undefined) throw gitPathMissing(request.url);
       const { owner } = await forge.repository(name);
