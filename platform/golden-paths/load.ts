@@ -58,8 +58,7 @@ export async function loadGoldenPath(folder: string): Promise<GoldenPath> {
 }
 
 /** The digest over paths, modes and contents. */
-export const digestOfFiles = (files: readonly TreeFile[]): Digest =>
-  digestOf(files.map((file) => [file.path, file.mode, sha256(bytesOf(file))]));
+const digestOfFiles = (files: readonly TreeFile[]): Digest => digestOf(files.map((file) => [file.path, file.mode, sha256(bytesOf(file))]));
 
 function readYaml<T>(folder: string, files: readonly TreeFile[], path: string, schema: z.ZodType<T>): T | undefined {
   const file = files.find((one) => one.path === path);

@@ -56,7 +56,7 @@ export const RenderContext = z.strictObject({
 export type RenderContext = z.infer<typeof RenderContext>;
 const RESERVED = new Set(["platform_url", "repository_url", "golden_path"]);
 
-export const Answer = z.union([z.string(), z.boolean()]);
+const Answer = z.union([z.string(), z.boolean()]);
 export const Answers = z.record(z.string(), Answer);
 export type Answers = z.infer<typeof Answers>;
 

@@ -6,7 +6,7 @@ import type { GoldenPath } from "./load.ts";
 import { RenderContext, type Answers, type Lock, type Template } from "./model.ts";
 import { withRenderer, type Limits, type Source } from "./renderer.ts";
 
-export const LOCK_PATH = "cairn.lock";
+const LOCK_PATH = "cairn.lock";
 
 export interface Rendered {
   /** The whole tree in the order of its paths, cairn.lock included. */

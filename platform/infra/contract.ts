@@ -8,7 +8,7 @@ export interface InfraTarget {
   environment: string;
 }
 
-export const ResourceAction = z.enum(["create", "update", "delete", "none"]);
+const ResourceAction = z.enum(["create", "update", "delete", "none"]);
 
 /** One thing that a plan would make, change or remove. */
 export const PlannedResource = z.object({

@@ -48,12 +48,12 @@ export function priceOf(
   return Math.round(sum * 100) / 100;
 }
 
-export const coresOf = (quantity: string): number => (quantity.endsWith("m") ? Number(quantity.slice(0, -1)) / 1000 : Number(quantity));
+const coresOf = (quantity: string): number => (quantity.endsWith("m") ? Number(quantity.slice(0, -1)) / 1000 : Number(quantity));
 
 const UNITS: Record<string, number> = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
 
 /** Bytes of a Kubernetes quantity such as 256Mi. */
-export function bytesOfQuantity(quantity: string): number {
+function bytesOfQuantity(quantity: string): number {
   const [, number = "0", unit = ""] = /^([\d.]+)([a-zA-Z]*)$/.exec(quantity) ?? [];
   return Number(number) * (UNITS[unit] ?? Number.NaN);
 }

@@ -5,18 +5,19 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { componentEntityV1alpha1Validator, resourceEntityV1alpha1Validator, type Entity } from "@backstage/catalog-model";
-import { Contract } from "@cairn/platform/ci/contract.ts";
-import { loadGoldenPath } from "@cairn/platform/golden-paths/load.ts";
-import { renderGoldenPath } from "@cairn/platform/golden-paths/render.ts";
-import { parseScore } from "@cairn/platform/infra/intent.ts";
-import { planInfra } from "@cairn/platform/infra/plan.ts";
-import { bytesOf, type TreeFile } from "@cairn/platform/kernel/file-tree.ts";
-import { run } from "@cairn/platform/kernel/processes.ts";
-import { LATENCY_BOUNDS_SECONDS } from "@cairn/platform/runtime/contract.ts";
+import { Contract } from "../ci/contract.ts";
+import { loadGoldenPath } from "./load.ts";
+import { renderGoldenPath } from "./render.ts";
+import { parseScore } from "../infra/intent.ts";
+import { planInfra } from "../infra/plan.ts";
+import { bytesOf, type TreeFile } from "../kernel/file-tree.ts";
+import { run } from "../kernel/processes.ts";
+import { LATENCY_BOUNDS_SECONDS } from "../runtime/contract.ts";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 
 const root = join(import.meta.dirname, "../..");
+const goldenPath = join(root, "library/golden-paths/http-api");
 const folders: string[] = [];
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
 
@@ -34,9 +35,27 @@ describe.each([
   test("has the files that a generated repository has", async () => {
     const paths = (await rendering).map(({ path }) => path);
     for (const path of [
-      "catalog-info.yaml", "score.yaml", "cairn.yaml", "slo.yaml", "cairn.lock", "CODEOWNERS", "README.md", "Dockerfile", ".gitignore", ".npmrc", ".github/workflows/ci.yaml", "docs/index.md", "docs/runbook.md",
-      "observability/dashboard.json", "observability/rules.yaml", "observability/alertmanager-route.yaml", "k8s/README.md", "package.json", "package-lock.json",
-    ]) expect(paths).toContain(path);
+      "catalog-info.yaml",
+      "score.yaml",
+      "cairn.yaml",
+      "slo.yaml",
+      "cairn.lock",
+      "CODEOWNERS",
+      "README.md",
+      "Dockerfile",
+      ".gitignore",
+      ".npmrc",
+      ".github/workflows/ci.yaml",
+      "docs/index.md",
+      "docs/runbook.md",
+      "observability/dashboard.json",
+      "observability/rules.yaml",
+      "observability/alertmanager-route.yaml",
+      "k8s/README.md",
+      "package.json",
+      "package-lock.json",
+    ])
+      expect(paths).toContain(path);
     for (const { path, content } of await rendering) if (!path.endsWith(".lock")) expect(content, path).toMatch(/[^\n]\n$/);
   });
 
@@ -44,7 +63,10 @@ describe.each([
     const entities = documents(await text("catalog-info.yaml")) as Entity[];
     expect(entities).toHaveLength(database ? 2 : 1);
     expect(await componentEntityV1alpha1Validator.check(entities[0] as Entity)).toBe(true);
-    expect(entities[0]).toMatchObject({ metadata: { name, labels: { "cairn.dev/tier": "tier-3" } }, spec: { owner: "group:default/team-a" } });
+    expect(entities[0]).toMatchObject({
+      metadata: { name, labels: { "cairn.dev/tier": "tier-3" } },
+      spec: { owner: "group:default/team-a" },
+    });
     if (!database) return;
     expect(await resourceEntityV1alpha1Validator.check(entities[1] as Entity)).toBe(true);
     expect(entities[0]?.spec?.dependsOn).toEqual([`resource:default/${entities[1]?.metadata.name}`]);
@@ -53,10 +75,17 @@ describe.each([
 
   test("its intent can be planned, its example patch applied, and its contract read", async () => {
     const patches = [{ path: "k8s/more-replicas.yaml", text: await text("k8s/examples/more-replicas.yaml") }];
-    const plan = planInfra(parseScore(await text("score.yaml")), [], { service: name, environment: "dev", owner: "team-a", patches }, { currency: "EUR", monthly: {} });
+    const plan = planInfra(
+      parseScore(await text("score.yaml")),
+      [],
+      { service: name, environment: "dev", owner: "team-a", patches },
+      { currency: "EUR", monthly: {} },
+    );
     expect(plan.resources.map(({ type }) => type)).toEqual(database ? ["http-service", "postgres"] : ["http-service"]);
     expect(plan.manifests.find(({ kind }) => kind === "Deployment")).toMatchObject({ spec: { replicas: 2 } });
-    expect(Contract.parse(parse(await text("cairn.yaml"))).ci.include).toEqual(database ? ["package.json", "src", "node_modules"] : ["package.json", "src"]);
+    expect(Contract.parse(parse(await text("cairn.yaml"))).ci.include).toEqual(
+      database ? ["package.json", "src", "node_modules"] : ["package.json", "src"],
+    );
     expect(await text("CODEOWNERS")).toBe("* @team-a\n");
     const workflow = parse(await text(".github/workflows/ci.yaml"));
     expect(workflow.jobs.ci.steps.at(-1)).toEqual({ run: "cairn ci" });
@@ -73,20 +102,33 @@ describe.each([
 
   test("its objectives, rules and dashboard ask only for what /metrics gives or a rule records", async () => {
     const slos = documents(await text("slo.yaml"));
-    for (const slo of slos) expect(slo).toMatchObject({ apiVersion: "openslo/v1", kind: "SLO", metadata: { annotations: { "cairn.dev/placeholder": "true" } }, spec: { service: name } });
+    for (const slo of slos)
+      expect(slo).toMatchObject({
+        apiVersion: "openslo/v1",
+        kind: "SLO",
+        metadata: { annotations: { "cairn.dev/placeholder": "true" } },
+        spec: { service: name },
+      });
     const bound = /le="([\d.]+)"/.exec(await text("slo.yaml"))?.[1];
     expect(LATENCY_BOUNDS_SECONDS).toContain(Number(bound));
     const groups = parse(await text("observability/rules.yaml")).groups as { rules: { record?: string; alert?: string; expr: string }[] }[];
     const rules = groups.flatMap((group) => group.rules);
     const recorded = new Set(rules.flatMap(({ record }) => (record ? [record] : [])));
-    const asked = [...rules.map(({ expr }) => expr), ...expressionsOf(JSON.parse(await text("observability/dashboard.json")))].flatMap((expr) => [...expr.matchAll(/[a-z_]+(?::[a-z_0-9]+)+|http_[a-z_]+(?=\{)|process_[a-z_]+/g)].map(([metric]) => metric));
+    const asked = [...rules.map(({ expr }) => expr), ...expressionsOf(JSON.parse(await text("observability/dashboard.json")))].flatMap(
+      (expr) => [...expr.matchAll(/[a-z_]+(?::[a-z_0-9]+)+|http_[a-z_]+(?=\{)|process_[a-z_]+/g)].map(([metric]) => metric),
+    );
     const given = ["_bucket", "_count"].map((end) => `http_server_request_duration_seconds${end}`);
     for (const metric of asked) expect([...recorded, ...given, "process_resident_memory_bytes"]).toContain(metric);
     expect(rules.filter(({ alert }) => alert === `${name}-availability`)).toHaveLength(2);
     // The fastest burn that an alert waits for is one that the objective can reach.
-    for (const { objectives: [objective] } of slos.map(({ spec }) => spec as { objectives: { target: number }[] })) expect(14.4 * (1 - (objective?.target ?? 1))).toBeLessThan(1);
+    for (const {
+      objectives: [objective],
+    } of slos.map(({ spec }) => spec as { objectives: { target: number }[] }))
+      expect(14.4 * (1 - (objective?.target ?? 1))).toBeLessThan(1);
     const route = parse(await text("observability/alertmanager-route.yaml"));
-    expect(route.route.routes.map((one: { receiver: string }) => one.receiver)).toEqual(route.receivers.map((one: { name: string }) => one.name));
+    expect(route.route.routes.map((one: { receiver: string }) => one.receiver)).toEqual(
+      route.receivers.map((one: { name: string }) => one.name),
+    );
   });
 });
 
@@ -107,16 +149,27 @@ test("the service starts as its contract says, answers, and stops on SIGTERM", a
   const folder = await checkout({ service_name: "orders", owner_team: "team-a", database: false });
   const port = await freePort();
   const { start } = Contract.parse(parse(await readFile(join(folder, "cairn.yaml"), "utf8")));
-  const service = spawn("sh", ["-c", `exec ${start}`], { cwd: folder, env: { PATH: process.env.PATH, PORT: String(port) }, stdio: ["ignore", "pipe", "inherit"] });
+  const service = spawn("sh", ["-c", `exec ${start}`], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, PORT: String(port) },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   try {
     const lines = service.stdout[Symbol.asyncIterator]();
-    expect(JSON.parse(String((await lines.next()).value).split("\n")[0] ?? "")).toMatchObject({ level: "info", service: "orders", message: "listening", port });
+    expect(JSON.parse(String((await lines.next()).value).split("\n")[0] ?? "")).toMatchObject({
+      level: "info",
+      service: "orders",
+      message: "listening",
+      port,
+    });
     const url = `http://127.0.0.1:${port}`;
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     const made = await fetch(`${url}/items`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"name": "one"}' });
     expect(made.status).toBe(201);
     expect(await (await fetch(`${url}/items`)).json()).toMatchObject({ items: [{ name: "one" }], next: null });
-    expect(await (await fetch(`${url}/metrics`)).text()).toContain('http_server_request_duration_seconds_count{http_request_method="POST",http_route="/items",http_response_status_code="201"} 1');
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain(
+      'http_server_request_duration_seconds_count{http_request_method="POST",http_route="/items",http_response_status_code="201"} 1',
+    );
     service.kill("SIGTERM");
     expect(await once(service, "exit")).toEqual([0, null]);
   } finally {
@@ -125,8 +178,10 @@ test("the service starts as its contract says, answers, and stops on SIGTERM", a
 });
 
 async function render(answers: Record<string, unknown>): Promise<TreeFile[]> {
-  const path = await loadGoldenPath(join(import.meta.dirname, "http-api"));
-  return (await renderGoldenPath(path, answers, { platform_url: "http://127.0.0.1:7070", repository_url: "http://127.0.0.1:7070/git/orders.git" })).files;
+  const path = await loadGoldenPath(goldenPath);
+  return (
+    await renderGoldenPath(path, answers, { platform_url: "http://127.0.0.1:7070", repository_url: "http://127.0.0.1:7070/git/orders.git" })
+  ).files;
 }
 
 async function checkout(answers: Record<string, unknown>): Promise<string> {
