@@ -15,7 +15,6 @@ import { resultNotData, workflowChanged } from "./faults.ts";
  * which is reached through the library's inside: so its version is pinned, and the tests with kill -9 hold it.
  */
 export interface Engine {
-  readonly executorId: string;
   /** Begins a run in this process. The same id twice is one run. */
   begin(id: string): Promise<void>;
   /** Hands the runs of executors that are gone to whoever is free. */
@@ -81,7 +80,6 @@ export async function startEngine(options: {
   await DBOS.launch();
   const executor = DBOSExecutor.globalInstance!;
   return {
-    executorId,
     begin: (id) => runWithTopContext({}, async () => void (await DBOS.startWorkflow(run, { workflowID: id })(id))),
     adopt: async (ids) => void (await executor.recoverPendingWorkflows(ids)),
     forget: (ids) => DBOS.deleteWorkflows(ids),

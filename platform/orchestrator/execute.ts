@@ -7,8 +7,7 @@ import { liveRun, type LiveRun, type Surroundings } from "./run.ts";
 import { changeRun, runRow, type Change } from "./store.ts";
 
 interface ExecutorParts<Parts> {
-  // oxlint-disable-next-line typescript/no-explicit-any
-  byName: ReadonlyMap<string, Workflow<any, Parts, unknown>>;
+  byName: ReadonlyMap<string, Workflow<unknown, Parts, unknown>>;
   parts: Parts;
   surroundings: Surroundings;
 }

@@ -324,6 +324,24 @@ test("close() lets a step finish; the next orchestrator goes on after it, and en
   expect(told.toSorted()).toEqual(["first of changed", "first of same", "second of same"]);
 });
 
+test("checkpoints are deleted a week after a run ended; the run stays, and stays ended", async () => {
+  const { db, url, orchestrator: first } = await started(greet);
+  for (const id of ["old", "young"]) {
+    await first.start(greet, { name: "ada" }, { id, ...of });
+    await first.result(id);
+  }
+  await first.close();
+  await sql`update dbos.workflow_status set updated_at = updated_at - 8 * 86400000::bigint where workflow_uuid = 'old'`.execute(db);
+  orchestrator = await startOrchestrator({ databaseUrl: url, db, clock: systemClock, log: silentLog, workflows: [greet], parts: null });
+  const kept = async () =>
+    (await sql<{ id: string }>`select distinct workflow_uuid as id from dbos.operation_outputs`.execute(db)).rows.map((row) => row.id);
+  await expect.poll(kept, { timeout: 10_000 }).toEqual(["young"]);
+  const before = await run(db, "old");
+  await orchestrator.start(greet, { name: "ada" }, { id: "old", ...of });
+  expect(await orchestrator.result("old")).toMatchObject({ said: "hello ada 0" });
+  expect(await run(db, "old")).toEqual(before);
+});
+
 test("cancel() is refused between commit() and the end", async () => {
   const open = Promise.withResolvers<void>();
   const promote = workflow(

@@ -18,8 +18,7 @@ import { Wakes } from "./wakes.ts";
 const FORGET_EVERY_MS = 3_600_000;
 
 /** A workflow whatever its input and output: each is handed the input that was given for it. */
-// oxlint-disable-next-line typescript/no-explicit-any
-export type AnyWorkflow<Parts> = Workflow<any, Parts, unknown>;
+export type AnyWorkflow<Parts> = Workflow<unknown, Parts, unknown>;
 
 export interface OrchestratorParts<Parts> {
   databaseUrl: string;
@@ -91,12 +90,18 @@ export async function startOrchestrator<Parts>(options: OrchestratorParts<Parts>
     if (!added) {
       const there = await runRow(tx ?? db, id);
       if (there && there.workflow !== workflow.name) throw startedOtherwise(id, there.workflow);
-    } else if (!tx) await engine?.begin(id);
+    } else if (!tx) await engine?.begin(id).catch(laterIfOutOfReach);
   }
 
   /** What was asked for in a transaction that has committed by now, or by a process that died before it began it. */
   async function beginPending(): Promise<void> {
     if (engine && phase === "running") for (const id of await unbegun(db)) await engine.begin(id);
+  }
+
+  /** The run is asked for: the next beat begins it. */
+  function laterIfOutOfReach(error: unknown): void {
+    if (!isConnectionLoss(error)) throw error;
+    log.warn({ because: messageOf(error) }, "the database is out of reach; the run begins when it is back");
   }
 
   async function resultOf(id: string, signal: AbortSignal): Promise<unknown> {

@@ -1,11 +1,9 @@
-import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { Fault } from "../kernel/faults.ts";
 import { database } from "../testing/database.ts";
 import { testClock } from "../testing/clock.ts";
 import { workflow } from "./contract.ts";
 import { toText } from "./durable.ts";
-import { forgetOld } from "./forget.ts";
 import { rehearse } from "./rehearse.ts";
 import { addRun, changeRun, run, runs } from "./store.ts";
 
@@ -79,20 +77,4 @@ test("rehearse() runs a body with real transactions, turned time and rollbacks",
     steps: expect.arrayContaining(["undo add"]),
   });
   expect(await run(db, "of one")).toMatchObject({ id: "of one" });
-});
-
-test("forgetOld() asks for the checkpoints of runs that ended a week ago, and of no others", async () => {
-  const db = await database();
-  await sql`create schema dbos`.execute(db);
-  await sql`create table dbos.workflow_status (workflow_uuid text, status text, updated_at bigint)`.execute(db);
-  const age = (days: number) => Date.now() - days * 86_400_000;
-  for (const [id, status, days] of [
-    ["old", "SUCCESS", 8],
-    ["young", "SUCCESS", 6],
-    ["long", "PENDING", 30],
-  ] as const)
-    await sql`insert into dbos.workflow_status values (${id}, ${status}, ${age(days)})`.execute(db);
-  const forgotten: string[] = [];
-  await forgetOld(db, async (ids) => void forgotten.push(...ids));
-  expect(forgotten).toEqual(["old"]);
 });

@@ -125,10 +125,8 @@ export async function beginStep(db: Sql, begin: Begin): Promise<{ attempt: numbe
 export async function endStep(db: Sql, run: string, name: string, state: StepState, detail: string | undefined, at: Date): Promise<void> {
   await sql`
     with mine as (update workflow_run set state = 'running' where id = ${run} and state = 'waiting')
-    update workflow_step set state = ${state}, detail = coalesce(${detail ?? null}, detail), waits_for = null, ended_at = ${at} where run = ${run} and name = ${name}`.execute(
-    db,
-  );
-  await notify(db, run);
+    update workflow_step set state = ${state}, detail = coalesce(${detail ?? null}, detail), waits_for = null, ended_at = ${at}
+    where run = ${run} and name = ${name} returning pg_notify('cairn_runs', ${run})`.execute(db);
 }
 
 /** Shows how far a step is, where this execution still owns the run: true then. */
