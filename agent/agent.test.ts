@@ -5,7 +5,7 @@ import { openSecretStore } from "@cairn/platform/secrets/local/store.ts";
 import { connectAgent, startAgent, stopAgent } from "./client.ts";
 import { http } from "./light.ts";
 import { agentPlaces } from "./places.ts";
-import { identify } from "./services/proc.ts";
+import { identify, marked } from "./services/proc.ts";
 import { aDeployment, anArtifact, ask, aSpec, eventually, runningAgent, temporaryHome, type RunningAgent } from "./testing/fixture.ts";
 
 const isGone = (pid: number): boolean => identify(pid) === undefined;
@@ -288,5 +288,55 @@ describe("services", () => {
     await expect(ask(url)).rejects.toThrow("ECONNREFUSED");
     await startAgent(running.home, { postgres: false });
     await eventually(async () => (await ask(url).catch(() => undefined))?.headers["x-cairn-revision"] === spec.id);
+  });
+});
+
+describe("races", () => {
+  let running: RunningAgent;
+  beforeAll(async () => {
+    running = await runningAgent();
+  });
+  afterAll(() => running?.end());
+
+  test("many targets at once get an address and a user each", async () => {
+    const targets = Array.from({ length: 12 }, (_, n) => ({ service: `many-${n}`, environment: "dev" }));
+    const urls = await Promise.all(targets.flatMap((target) => [running.agent.ensureTarget(target), running.agent.ensureTarget(target)]));
+    expect(new Set(urls.map(({ url }) => url)).size).toBe(12);
+    const { targets: kept } = JSON.parse(await readFile(agentPlaces(running.home).journal, "utf8")) as {
+      targets: { user: number | null }[];
+    };
+    if (process.getuid?.() === 0) expect(new Set(kept.map(({ user }) => user)).size).toBe(12);
+    await Promise.all(targets.map((target) => running.agent.remove(target)));
+    expect(await running.agent.targets()).toEqual([]);
+  });
+
+  test("remove() while a deployment is under way leaves no process, whichever is first", async () => {
+    const artifact = await anArtifact(running.home);
+    for (let round = 0; round < 5; round++) {
+      const target = { service: `short-${round}`, environment: "dev" };
+      const spec = aSpec({ artifact });
+      await running.agent.ensureTarget(target);
+      const deployed = running.agent.deploy(target, spec).catch((error: { code: string }) => error.code);
+      if (round > 0) await eventually(async () => (await running.agent.observe(target)).revisions.length === 1);
+      await running.agent.remove(target);
+      expect([undefined, "runtime.target_unknown", "runtime.unhealthy"]).toContain(await deployed);
+      const left = (await running.agent.targets()).filter(({ service }) => service === target.service);
+      for (const one of left) await running.agent.remove(one);
+      expect(marked(`CAIRN_REVISION=${spec.id}`)).toEqual([]);
+    }
+  });
+
+  test("PostgreSQL's socket can be reached by a service's user", async () => {
+    const { agent, home, end } = await runningAgent({ postgres: true });
+    try {
+      const folder = new URL((await agent.postgres()).url).searchParams.get("host") as string;
+      const reach = `import http from "node:http"; import net from "node:net";
+        http.createServer((q, r) => net.connect(${JSON.stringify(join(folder, ".s.PGSQL.5432"))}).on("connect", () => r.end("reached")).on("error", (e) => r.writeHead(503).end(e.code))).listen(process.env.PORT);`;
+      const target = { service: "orders", environment: "dev" };
+      await agent.deploy(target, aSpec({ artifact: await anArtifact(home, { "main.mjs": reach }) }));
+      expect((await agent.observe(target)).revisions).toMatchObject([{ health: "healthy" }]);
+    } finally {
+      await end();
+    }
   });
 });

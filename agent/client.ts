@@ -78,7 +78,11 @@ async function spawnAgent(home: string, options: StartOptions) {
     detached: true,
     cwd: "/",
     stdio: ["ignore", logFile.fd, logFile.fd],
-    env: { ...inherited("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_CACHE_HOME", "CAIRN_LOG"), NODE_COMPILE_CACHE: compileCache },
+    env: {
+      ...inherited("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_CACHE_HOME", "CAIRN_LOG"),
+      NODE_COMPILE_CACHE: compileCache,
+      MALLOC_ARENA_MAX: "2",
+    },
   });
   child.unref();
   await logFile.close();

@@ -30,6 +30,8 @@ export interface DataPlaneParts {
   keeper: Keeper;
   journalFile: string;
   logsFolder: string;
+  /** Different for each home, so that two on one machine seldom want the same port. */
+  portSeed: string;
 }
 
 /** A target as it runs: its record, its address, its instances. */
@@ -43,6 +45,8 @@ interface Live {
   /** Deployments under way. */
   deploying: Map<string, Promise<void>>;
   retiring: Map<string, Promise<void>>;
+  /** Set from the moment that it is to go. */
+  removing: Promise<void> | undefined;
 }
 
 /** Services behind stable addresses: what the journal says is what runs. */
@@ -69,7 +73,10 @@ export class DataPlane {
     }
     const instances = [...this.#targets.values()].flatMap((live) => [...live.instances.values()]);
     const dead = instances.filter((instance) => !instance.adopt());
-    await Promise.all([...this.#targets.values()].map((live) => this.#listen(live, sockets.get(live.record.port))));
+    const listening = async (live: Live) => {
+      if (!(await this.#listen(live, sockets.get(live.record.port)))) this.#listenLater(live);
+    };
+    await Promise.all([...this.#targets.values()].map(listening));
     const ports = new Set(targets.map(({ port }) => port));
     for (const [port, fd] of sockets) if (!ports.has(port)) closeSync(fd);
     for (const instance of instances) if (!dead.includes(instance)) instance.begin();
@@ -102,7 +109,7 @@ export class DataPlane {
 
   async setWeights(target: TargetName, body: unknown): Promise<void> {
     const live = this.#find(target);
-    const weights = readWeights(body, (revision) => live.instances.has(revision) && !live.deploying.has(revision));
+    const weights = readWeights(body, (revision) => live.instances.get(revision)?.record.wasHealthy === true);
     for (const revision of Object.keys(weights)) if (live.retiring.has(revision)) throw revisionLeaving(target, revision);
     live.record.weights = weights; // at once, so that nothing retires a revision in between
     await this.#save();
@@ -133,20 +140,7 @@ export class DataPlane {
 
   async remove(target: TargetName): Promise<void> {
     const live = this.#targets.get(keyOf(target));
-    if (!live) return;
-    live.record.weights = {};
-    this.#deal(live);
-    await Promise.all([...live.instances.values()].map((instance) => this.#retire(live, instance, true)));
-    await Promise.allSettled(live.deploying.values());
-    this.#targets.delete(keyOf(target));
-    await this.#save();
-    if (live.front) {
-      this.#parts.keeper.delete(live.front);
-      await this.#parts.keeper.renew();
-      await closeFront(live.front, live.route, 1);
-    }
-    await rm(this.#folderOf(live.record), { recursive: true, force: true });
-    await rm(this.#logsOf(live.record), { recursive: true, force: true });
+    if (live) await (live.removing ??= this.#remove(live));
   }
 
   /** The last lines of a target, with the values of its secrets taken out. */
@@ -185,7 +179,8 @@ export class DataPlane {
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
-    const port = await freePort(`${keyOf(live.record)}/${spec.id}`, this.#takenPorts());
+    const port = await freePort(`${this.#parts.portSeed}/${keyOf(live.record)}/${spec.id}`, this.#takenPorts());
+    if (live.removing) throw targetUnknown(live.record);
     const startedAt = this.#parts.clock.now().toISOString();
     const record: RevisionRecord = { spec, port, startedAt, restarts: 0, wasHealthy: false, leaving: false, process: null };
     const instance = this.#instance(live, record);
@@ -208,6 +203,22 @@ export class DataPlane {
       if ((live.record.weights[instance.id] ?? 0) === 0) await this.#retire(live, instance, false);
       throw unhealthy(live.record, instance.id, messageOf(error), lines);
     }
+  }
+
+  async #remove(live: Live): Promise<void> {
+    live.record.weights = {};
+    this.#deal(live);
+    await Promise.allSettled(live.deploying.values()); // those that have not started yet give up
+    await Promise.all([...live.instances.values()].map((instance) => this.#retire(live, instance, true)));
+    this.#targets.delete(keyOf(live.record));
+    await this.#save();
+    if (live.front) {
+      this.#parts.keeper.delete(live.front);
+      await this.#parts.keeper.renew();
+      await closeFront(live.front, live.route, 1);
+    }
+    await rm(this.#folderOf(live.record), { recursive: true, force: true });
+    await rm(this.#logsOf(live.record), { recursive: true, force: true });
   }
 
   #retire(live: Live, instance: Instance, drain: boolean): Promise<void> {
@@ -243,36 +254,47 @@ export class DataPlane {
   async #ensure(target: TargetName): Promise<Live> {
     const key = keyOf(target);
     const known = this.#targets.get(key);
-    if (known) return known;
+    if (known && !known.removing) return known;
+    await known?.removing;
     const opening = this.#opening.get(key) ?? this.#openTarget(target).finally(() => this.#opening.delete(key));
     this.#opening.set(key, opening);
     return opening;
   }
 
   async #openTarget(target: TargetName): Promise<Live> {
-    const port = await freePort(keyOf(target), this.#takenPorts());
-    const users = new Set([...this.#targets.values()].flatMap(({ record }) => (record.user === null ? [] : [record.user])));
-    const user = this.#parts.isolation.ownUser ? freeUser(users) : null;
-    const live = this.#live({ service: target.service, environment: target.environment, port, user, weights: {}, revisions: [] });
-    this.#targets.set(keyOf(target), live);
-    await this.#save();
-    await this.#listen(live, undefined);
-    return live;
+    const refused = new Set<number>();
+    for (;;) {
+      const port = await freePort(`${this.#parts.portSeed}/${keyOf(target)}`, this.#takenPorts().union(refused));
+      const live = this.#live({ service: target.service, environment: target.environment, port, user: null, weights: {}, revisions: [] });
+      if (!(await this.#listen(live, undefined))) {
+        refused.add(port); // somebody else was quicker
+        continue;
+      }
+      live.record.user = this.#parts.isolation.ownUser ? freeUser(this.#takenUsers()) : null;
+      this.#targets.set(keyOf(target), live);
+      await this.#save();
+      return live;
+    }
   }
 
-  /** Opens the address. A port that somebody else has is tried again, and told meanwhile: an address does not change. */
-  async #listen(live: Live, fd: number | undefined): Promise<void> {
+  /** An address does not change: a port that somebody else has is tried again, and told meanwhile. */
+  #listenLater(live: Live): void {
+    setTimeout(async () => {
+      if (this.#targets.get(keyOf(live.record)) === live && !(await this.#listen(live, undefined))) this.#listenLater(live);
+    }, 1000).unref();
+  }
+
+  async #listen(live: Live, fd: number | undefined): Promise<boolean> {
     try {
       live.front = await openFront({ route: live.route, upgrades: this.#upgrades, port: live.record.port, fd });
       live.problem = null;
       this.#parts.keeper.add(live.front);
       await this.#parts.keeper.renew();
+      return true;
     } catch (error) {
       live.problem = `port ${live.record.port} can't be opened: ${messageOf(error)}`;
       this.#parts.log.error({ err: error, service: live.record.service }, live.problem);
-      setTimeout(() => {
-        if (this.#targets.get(keyOf(live.record)) === live) void this.#listen(live, undefined);
-      }, 1000).unref();
+      return false;
     }
   }
 
@@ -285,6 +307,7 @@ export class DataPlane {
       instances: new Map(),
       deploying: new Map(),
       retiring: new Map(),
+      removing: undefined,
       route: {
         closing: false,
         name: `${record.service} in ${record.environment}`,
@@ -332,6 +355,10 @@ export class DataPlane {
 
   #takenPorts(): Set<number> {
     return new Set([...this.#targets.values()].flatMap(({ record }) => [record.port, ...record.revisions.map(({ port }) => port)]));
+  }
+
+  #takenUsers(): Set<number> {
+    return new Set([...this.#targets.values()].flatMap(({ record }) => (record.user === null ? [] : [record.user])));
   }
 
   #statusOf(live: Live): TargetStatus {

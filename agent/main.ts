@@ -41,6 +41,7 @@ const plane = new DataPlane({
   keeper,
   journalFile: own.journal,
   logsFolder: own.serviceLogs,
+  portSeed: home,
 });
 
 // Addresses first: whoever has connected meanwhile waits for us.

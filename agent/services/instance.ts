@@ -302,7 +302,7 @@ export class Instance implements Arm {
 
   async #movePort(): Promise<void> {
     const before = this.pool;
-    this.record.port = await freePort(`${this.#target.service}/${this.#target.environment}/${this.id}`, this.#parts.takenPorts());
+    this.record.port = await freePort(this.#folder, this.#parts.takenPorts());
     this.pool = poolOf(this.record.port);
     void before.close().catch(() => {});
   }
