@@ -29,7 +29,8 @@ export type HostFunction = (...args: Value[]) => unknown;
 /** What expressions may use, made once and used for many. */
 export class Environment {
   readonly #language: LanguageSet;
-  readonly #scope: Scope;
+  /** What the checker knows of it. */
+  readonly scope: Scope;
   readonly #version: number | undefined;
 
   constructor(options: EnvironmentOptions) {
@@ -39,7 +40,7 @@ export class Environment {
     const host = Object.entries(options.functions ?? {}).map(([signature, run]) => hostFunction(signature, run));
     const { functions } = this.#language;
     const known = [...functions.values()].map(({ overloads }) => overloads);
-    this.#scope = new Scope({
+    this.scope = new Scope({
       variables: new Map(Object.entries(options.variables ?? {}).map(([name, type]) => [name, typeof type === "string" ? parseType(type) : type])),
       constants: this.#language.types.length === 0 ? typeConstants : new Map([...typeConstants, ...this.#language.types.map(typeConstant)]),
       functions: host.length === 0 ? functions : mergeFunctions(...known, host),
@@ -54,7 +55,7 @@ export class Environment {
   compile(source: string): Program {
     const { macros, optionals } = this.#language;
     const ast = parse(source, { macros, optionals, quotedIdentifiers: this.#version === undefined });
-    return new Program(ast, this.#scope, this.#version !== undefined);
+    return new Program(ast, this.scope, this.#version !== undefined);
   }
 }
 

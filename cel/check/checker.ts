@@ -29,6 +29,7 @@ export interface Checked {
 export function check(ast: Ast, scope: Scope): Checked | Issue[] {
   const checker = new Checker(ast, scope);
   const type = checker.check(ast.root);
+  if (scope.homogeneous) checker.checkLiterals();
   if (checker.issues.length > 0 && !scope.lenient) return checker.issues;
   const types = checker.types;
   const final = checker.substitution;
@@ -49,7 +50,10 @@ class Checker {
   readonly substitution = new Substitution();
   readonly #ast: Ast;
   readonly #scope: Scope;
+  readonly #literals: (List | MapLiteral)[] = [];
   #locals: Map<string, Type>[] = [];
+  /** Within how many calls of format() we are: its arguments may have any types. */
+  #mixing = 0;
 
   constructor(ast: Ast, scope: Scope) {
     this.#ast = ast;
@@ -145,7 +149,9 @@ class Checker {
 
   #call(node: Call): Type {
     if (node.name === "_?._") return this.#optionalSelect(node);
+    if (node.name === "format") this.#mixing++;
     for (const arg of node.args) this.check(arg);
+    if (node.name === "format") this.#mixing--;
     if (node.target === undefined) {
       const declaration = this.#scope.function(node.name);
       return declaration ? this.#overload(node, declaration, undefined) : this.#unknownFunction(node);
@@ -204,21 +210,23 @@ class Checker {
   }
 
   #list(node: List): Type {
+    if (this.#mixing === 0) this.#literals.push(node);
     let joined: Type | undefined;
     node.elements.forEach((element, index) => {
       const type = this.check(element);
-      joined = this.#join(element, joined, node.optional.includes(index) ? this.#content(element, type) : type, "list");
+      joined = this.#join(joined, node.optional.includes(index) ? this.#content(element, type) : type);
     });
     return listOf(joined ?? this.substitution.newVariable());
   }
 
   #map(node: MapLiteral): Type {
+    if (this.#mixing === 0) this.#literals.push(node);
     let keys: Type | undefined;
     let values: Type | undefined;
     for (const { key, value, optional } of node.entries) {
-      keys = this.#join(key, keys, this.check(key), "map");
+      keys = this.#join(keys, this.check(key));
       const type = this.check(value);
-      values = this.#join(value, values, optional ? this.#content(value, type) : type, "map");
+      values = this.#join(values, optional ? this.#content(value, type) : type);
     }
     return mapOf(keys ?? this.substitution.newVariable(), values ?? this.substitution.newVariable());
   }
@@ -230,12 +238,30 @@ class Checker {
     return type;
   }
 
-  #join(node: Expr, previous: Type | undefined, current: Type, literal: string): Type {
+  #join(previous: Type | undefined, current: Type): Type {
     if (previous === undefined) return current;
-    if (this.substitution.assignable(previous, current)) return mostGeneral(previous, current);
-    if (!this.#scope.homogeneous) return dyn;
-    const [expected, found] = [this.substitution.resolve(previous, true), this.substitution.resolve(current, true)];
-    return this.#issue(node, `expected type '${expected}' but found '${found}'`, `the values of a ${literal} literal must have one type; dyn() allows others`);
+    return this.substitution.assignable(previous, current) ? mostGeneral(previous, current) : dyn;
+  }
+
+  /** Kubernetes wants the values of a literal to have exactly one type, but for the arguments of format(). */
+  checkLiterals(): void {
+    const final = (node: Expr, optional: boolean): Type => {
+      const type = this.substitution.resolve(this.types[node.id]!, true);
+      return optional ? (optionalContent(type) ?? type) : type;
+    };
+    for (const node of this.#literals) {
+      if (node.kind === "list") this.#expectOneType(node.elements, node.elements.map((element, i) => final(element, node.optional.includes(i))), "list");
+      else {
+        this.#expectOneType(node.entries.map(({ key }) => key), node.entries.map(({ key }) => final(key, false)), "map");
+        this.#expectOneType(node.entries.map(({ value }) => value), node.entries.map(({ value, optional }) => final(value, optional)), "map");
+      }
+    }
+  }
+
+  #expectOneType(nodes: readonly Expr[], types: readonly Type[], literal: string): void {
+    const odd = types.findIndex((type) => String(type) !== String(types[0]));
+    if (odd < 0) return;
+    this.#issue(nodes[odd]!, `expected type '${types[0]}' but found '${types[odd]}'`, `the values of a ${literal} literal must have one type; dyn() around each allows others`);
   }
 
   #comprehension(node: Comprehension): Type {

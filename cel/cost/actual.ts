@@ -1,4 +1,4 @@
-import { CelObject, Double, Opaque, Optional, Uint, type Value } from "../values/values.ts";
+import { CelObject, Double, Opaque, Optional, Uint, isAbnormal, type Value } from "../values/values.ts";
 import { adapt } from "../values/adapt.ts";
 import { getEntry, mapKeys, mapSize } from "../values/maps.ts";
 import { codePoints } from "../library/standard.ts";
@@ -51,6 +51,7 @@ const listMade = (size: number, factor = 1): number => Math.trunc(size * (factor
 
 /** An operation that compares all elements of a list with each other. */
 function selfComparison(list: Value): number {
+  if (isAbnormal(list)) return 0;
   const size = sizeOf(list);
   const first = Array.isArray(list) && size > 0 ? adapt(list[0]) : undefined;
   return listMade(size * size, typeof first === "string" || first instanceof Uint8Array ? 2 + stringTraversalFactor : 2);

@@ -8,8 +8,8 @@ import { isIn, minus, negated, order, plus, quotient, remainder, times } from ".
 import { timeAccessors } from "./time-accessors.ts";
 import { matches } from "./regex.ts";
 
-/** The functions of the CEL specification, with cel-go's overload ids. */
-export const standardFunctions = (): Overload[] => overloadsOf([...operators(), ...conversions, ...timeAccessors, ...rest]);
+/** The functions of the CEL specification, with cel-go's overload ids and in its order: where a type is open, the first form decides. */
+export const standardFunctions = (): Overload[] => overloadsOf([...operators().toSorted(([a], [b]) => (a < b ? -1 : 1)), ...conversions, ...timeAccessors, ...rest]);
 
 /** Orderings between ints, uints and doubles: Kubernetes has them since 1.28. */
 export const crossTypeComparisons = (): Overload[] =>

@@ -103,16 +103,7 @@ function indexKey(compiler: Compiler, index: Expr): Step["key"] {
   if (attribute) return { run: resolveAttribute(compiler, attribute, index, false) };
   const plan = compiler.plan(index);
   if (plan.constant) return plan.constant;
-  const { run } = plan;
-  const { id } = index;
-  // A computed index counts as a chain of its own.
-  return {
-    run: (frame) => {
-      const value = run(frame);
-      if (++frame.cost > frame.budget) overBudget(id);
-      return value;
-    },
-  };
+  return { run: plan.run };
 }
 
 function conditional(compiler: Compiler, [test, then, otherwise]: [Expr, Expr, Expr]): Attribute {
@@ -186,7 +177,10 @@ function take(frame: Frame, start: Value, steps: readonly Step[], from: number, 
     if (isAbnormal(value)) return value;
     optional ||= step.optional;
     const key = "value" in step.key ? step.key.value : step.key.run(frame);
-    if (isAbnormal(key)) return key;
+    if (isAbnormal(key)) {
+      if (!optional && ++frame.cost > frame.budget) overBudget(step.node);
+      return key;
+    }
     let found = lookUp(value, key, step.node, (optional || step.test) && !(step.strict && !hasFields(value)));
     if (found === undefined && optional && !step.test) return steps.at(-1)!.test ? false : none;
     if (++frame.cost > frame.budget) overBudget(step.node);

@@ -40,7 +40,10 @@ export function planCall(compiler: Compiler, node: Call): Plan {
   const overload = overloads.length === 1 ? overloads[0]!.id : "";
   const cost = callCost(name, overload);
   if (compiler.options.optimize && runs.length === 1 && conversions.has(name) && plans[0]!.constant) return folded(compiler, node, overloads, plans[0]!.constant.value);
-  if (compiler.options.optimize && (name === "matches" || name === "find" || name === "findAll")) checkPattern(compiler, operands[1], plans[1]);
+  if (compiler.options.optimize && plans[1]?.constant && (name === "matches" || name === "find" || name === "findAll")) {
+    checkPattern(compiler, operands[1], plans[1]);
+    return { run: call(name, overloads, runs, cost, node.id, true) };
+  }
   if (name in orderings) return { run: ordering(runs[0]!, runs[1]!, name, cost, node.id) };
   if (overloads.length === 1 && runs.length === 1) return { run: unary(name, overloads[0]!, runs[0]!, cost, node.id) };
   if (overloads.length === 1 && runs.length === 2) return { run: binary(name, overloads[0]!, runs[0]!, runs[1]!, cost, node.id) };
@@ -205,17 +208,17 @@ function refused(name: string, args: readonly Value[], node: number): Value {
   return args.find((value) => value instanceof Unknown) ?? args.find(isAbnormal) ?? located(noSuchOverload(name, args), node);
 }
 
-function call(name: string, overloads: readonly Overload[], runs: readonly Eval[], cost: CallCost, node: number): Eval {
+function call(name: string, overloads: readonly Overload[], runs: readonly Eval[], cost: CallCost, node: number, stops = runs.length > 2): Eval {
   const forms = overloads.map(guarded);
   return (frame) => {
     const args: Value[] = [];
     let abnormal: Value | undefined;
     for (const run of runs) {
+      // With three arguments, or a constant pattern, cel-go stops at the first that fails, and charges nothing for the call.
+      if (abnormal !== undefined && stops) return abnormal;
       const value = run(frame);
       args.push(value);
       if (isAbnormal(value) && !(abnormal instanceof Unknown)) abnormal = abnormal === undefined || value instanceof Unknown ? value : abnormal;
-      // cel-go stops at the first failing argument of a call with three or more, and then charges nothing for the call.
-      if (abnormal !== undefined && runs.length > 2) return abnormal;
     }
     const result = abnormal ?? invoke(name, forms, args, frame, node);
     if ((frame.cost += typeof cost === "number" ? cost : cost(args, result)) > frame.budget) overBudget(node);

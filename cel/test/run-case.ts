@@ -1,4 +1,5 @@
 import { environment, type HostFunction } from "../index.ts";
+import type { Scope } from "../check/scope.ts";
 import { kindOf, type Value } from "../values/values.ts";
 import { equals } from "../values/compare.ts";
 import { Double } from "../values/values.ts";
@@ -29,9 +30,22 @@ export function runCase(test: Case): string | undefined {
   }
 }
 
-function declarations(test: Case): { variables: Record<string, string>; functions: Record<string, HostFunction> } {
+/** The variables and functions that cel-go's checker tests take for granted. */
+const testVariables = { is: "string", ii: "int", iu: "uint", iz: "bool", id: "double", ix: "null_type", ib: "bytes" };
+const testFunctions: Record<string, HostFunction> = { "fg_s() -> string": () => "", "<string>.fi_s_s() -> string": () => "" };
+const testIds = { "fg_s() -> string": "fg_s_0", "<string>.fi_s_s() -> string": "fi_s_s_0" };
+
+/** What a case declares, for the checker alone; `ids` are the overload ids of its functions by signature. */
+export function scopeOf(test: Case): { scope: Scope; ids: Readonly<Record<string, string>> } {
+  const { variables, functions, ids } = declarations(test);
+  const options = { variables: { ...testVariables, ...variables }, functions: { ...testFunctions, ...functions }, container: test.container ?? "" };
+  return { scope: environment(options).scope, ids: { ...testIds, ...ids } };
+}
+
+function declarations(test: Case): { variables: Record<string, string>; functions: Record<string, HostFunction>; ids: Record<string, string> } {
   const variables: Record<string, string> = Object.fromEntries(Object.keys(test.bindings ?? {}).map((name) => [name, "dyn"]));
   const functions: Record<string, HostFunction> = {};
+  const ids: Record<string, string> = {};
   for (const declaration of test.typeEnv ?? []) {
     const name = declaration.name as string;
     if (declaration.ident) variables[name] = readType((declaration.ident as { type: Json }).type);
@@ -40,9 +54,10 @@ function declarations(test: Case): { variables: Record<string, string>; function
       const result = readType(overload.resultType as Json);
       const signature = overload.isInstanceFunction ? `<${params[0]}>.${name}(${params.slice(1).join(", ")}) -> ${result}` : `${name}(${params.join(", ")}) -> ${result}`;
       functions[signature] = () => null;
+      ids[signature] = overload.overloadId as string;
     }
   }
-  return { variables, functions };
+  return { variables, functions, ids };
 }
 
 /** Equal and of one kind all the way down: 1 is not 1u here. NaN is NaN. */
