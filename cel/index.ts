@@ -8,4 +8,6 @@ export { toPlain } from "./values/plain.ts";
 export type { CostEstimate } from "./cost/estimate.ts";
 export type { Explained } from "./run/explain.ts";
 export type { Value } from "./values/values.ts";
+export { schemaType, type Schema, type SchemaOptions } from "./schema/schema-type.ts";
+export { authorizer, type AuthorizationDecision, type AuthorizationRequest, type Authorize } from "./library/authorizer.ts";
 export { Type } from "./check/types.ts";
