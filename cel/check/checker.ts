@@ -149,6 +149,9 @@ class Checker {
 
   #call(node: Call): Type {
     if (node.name === "_?._") return this.#optionalSelect(node);
+    // A function of another version, or a macro used wrongly: its arguments would only add complaints that follow from it.
+    const path = node.target && qualifiedName(node.target);
+    if (path !== undefined && !this.#scope.resolve(path) && !this.#isLocal(`${path}.`) && this.#scope.options.elsewhere(`${path}.${node.name}`)) return this.#unknownFunction(node);
     if (node.name === "format") this.#mixing++;
     for (const arg of node.args) this.check(arg);
     if (node.name === "format") this.#mixing--;

@@ -1,4 +1,4 @@
-import { CelObject, Double, Opaque, Optional, Uint, isAbnormal, type Value } from "../values/values.ts";
+import { CelObject, Opaque, Optional, isAbnormal, type Value } from "../values/values.ts";
 import { adapt } from "../values/adapt.ts";
 import { getEntry, mapKeys, mapSize } from "../values/maps.ts";
 import { codePoints } from "../library/standard.ts";
@@ -62,15 +62,23 @@ const selector: CallCost = ([, text]) => {
   return listCreateCost + Math.ceil(size * stringTraversalFactor) + Math.ceil(Math.ceil(size * 0.5) * (listCreateCost + structCreateCost));
 };
 
-/** Walks a value as a tree; strings and bytes count by their UTF-8 length. Bounded: data deeper than JSON.parse takes costs what is seen. */
-function traversal(value: Value, depth = 0): number {
-  if (typeof value === "string") return Math.trunc(utf8Length(value) * stringTraversalFactor);
-  if (typeof value !== "object" || value === null || depth > 1000) return 1;
-  if (value instanceof Uint8Array) return Math.trunc(value.length * stringTraversalFactor);
-  if (Array.isArray(value)) return (value as unknown[]).reduce<number>((sum, item) => sum + traversal(adapt(item), depth + 1), 0);
-  if (value instanceof Double || value instanceof Uint || (value instanceof CelObject && value.kind !== "map")) return 1;
-  return mapKeys(value).reduce<number>((sum, key) => sum + traversal(key, depth + 1) + traversal(getEntry(value, key)!, depth + 1), 0);
+/** Walks a value as a tree; strings and bytes count by their UTF-8 length. More than `maxTraversal` parts cost more than any budget. */
+function traversal(value: Value): number {
+  const pending: Value[] = [value];
+  let cost = 0;
+  for (let parts = 0; pending.length > 0; parts++) {
+    if (parts > maxTraversal) return Infinity;
+    const next = pending.pop()!;
+    if (typeof next === "string") cost += Math.trunc(utf8Length(next) * stringTraversalFactor);
+    else if (next instanceof Uint8Array) cost += Math.trunc(next.length * stringTraversalFactor);
+    else if (Array.isArray(next)) for (const item of next) pending.push(adapt(item));
+    else if (typeof next !== "object" || next === null || (next instanceof CelObject && next.kind !== "map")) cost++;
+    else for (const key of mapKeys(next)) pending.push(key, getEntry(next, key)!);
+  }
+  return cost;
 }
+
+const maxTraversal = 2_000_000;
 
 function utf8Length(text: string): number {
   let length = text.length;

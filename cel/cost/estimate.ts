@@ -61,8 +61,7 @@ class Estimator {
       case "call":
         return this.#call(node);
       case "list":
-        this.#noteEntries(node, { list: true, key: fixed(1), value: this.#unionOfSizes(node.elements) });
-        return add(fixed(listCreateCost), ...node.elements.map((element) => this.cost(element)));
+        return this.#list(node.elements, node);
       case "map":
         return this.#map(node.entries, node);
       case "struct":
@@ -77,6 +76,12 @@ class Estimator {
     return kind === "map" || kind === "struct" || kind === "param";
   }
 
+  #list(elements: readonly Expr[], node: Expr): Range {
+    const cost = add(fixed(listCreateCost), ...elements.map((element) => this.cost(element)));
+    this.#noteEntries(node, { list: true, key: fixed(1), value: this.#unionOfSizes(elements) });
+    return cost;
+  }
+
   #map(entries: readonly { key: Expr; value: Expr }[], node: Expr): Range {
     const cost = add(fixed(mapCreateCost), ...entries.flatMap(({ key, value }) => [this.cost(key), this.cost(value)]));
     this.#noteEntries(node, { list: false, key: this.#unionOfSizes(entries.map(({ key }) => key)), value: this.#unionOfSizes(entries.map(({ value }) => value)) });
@@ -84,9 +89,7 @@ class Estimator {
   }
 
   #unionOfSizes(nodes: readonly Expr[]): Range {
-    if (nodes.length === 0) return zero;
-    for (const node of nodes) this.cost(node);
-    return nodes.map((node) => this.sizeOrUnknown(node)).reduce(union);
+    return nodes.length === 0 ? zero : nodes.map((node) => this.sizeOrUnknown(node)).reduce(union);
   }
 
   #bind(node: Comprehension): Range {

@@ -96,11 +96,11 @@ function real(value: Value, name: string, style: FormatStyle, digits: (value: nu
   return (style === "kubernetes" ? goSpecial(value.value) : special(value.value)) ?? sign + digits(value.value);
 }
 
-const goSpecial = (value: number): string | undefined => special(value)?.replace("Infinity", "∞").replace(/^∞/, "∞");
+const goSpecial = (value: number): string | undefined => special(value)?.replace("Infinity", "∞");
 
 /** A value within text; maps by their keys in order. */
 function plain(value: Value, style: FormatStyle, context: CallContext, depth: number): string {
-  context.work(1);
+  context.work(4);
   if (depth > 100) throw new Unformattable("the value is nested too deeply");
   const kind = kindOf(value);
   switch (kind) {

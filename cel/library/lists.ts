@@ -82,7 +82,7 @@ function flatten(list: Value, depth: number, context: CallContext): Value {
     for (const item of items(part)) {
       if (Array.isArray(item) && left > 0) add(item, left - 1);
       else {
-        context.allocate(1);
+        context.allocate(4);
         made.push(item);
       }
     }

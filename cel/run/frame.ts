@@ -48,7 +48,7 @@ export class Frame implements CallContext {
 export const maxWork = 10_000_000;
 
 /** List elements, map entries and characters that one evaluation may make: some hundred megabytes at worst. */
-export const maxAllocation = 20_000_000;
+export const maxAllocation = 10_000_000;
 
 /** What running a node does: gives its value, errors included, and counts its cost. Throws Exhausted only. */
 export type Eval = (frame: Frame) => Value;

@@ -52,7 +52,11 @@ export function referencesOf(checked: Checked): string[] {
   };
 
   visit(checked.ast.root);
-  return [...found].filter((path) => ![...found].some((other) => other !== path && (other.startsWith(`${path}.`) || other.startsWith(`${path}[`)))).sort();
+  const inner = new Set([...found].flatMap(prefixesOf));
+  return [...found].filter((path) => !inner.has(path)).sort();
 }
+
+/** The paths on the way to a path. */
+const prefixesOf = (path: string): string[] => [...path.matchAll(/[.[]/g)].map(({ index }) => path.slice(0, index));
 
 const below = (path: string | undefined, step: string): string | undefined => (path === undefined ? undefined : path + step);

@@ -9,49 +9,53 @@ import { canonicalInt } from "./numbers.ts";
  * optional as its content or undefined, a type as its name. Shared parts stay shared, so the result is never larger than the value.
  */
 export function toPlain(value: Value): unknown {
-  return typeof value === "object" && value !== null ? plainObject(value, new Map(), 0) : value;
+  if (typeof value !== "object" || value === null) return value;
+  const made = new Map<object, unknown>();
+  const pending: (() => void)[] = [];
+  const result = plain(value, made, pending);
+  // What containers hold is filled in one after another: no depth of data can exhaust the stack.
+  for (let fill = pending.pop(); fill; fill = pending.pop()) fill();
+  return result;
 }
 
-const maxDepth = 3000;
-
-function plain(value: Value, seen: Map<object, unknown>, depth: number): unknown {
-  return typeof value === "object" && value !== null ? plainObject(value, seen, depth) : value;
-}
-
-function plainObject(value: object, seen: Map<object, unknown>, depth: number): unknown {
-  if (seen.has(value)) return seen.get(value);
-  if (depth > maxDepth) throw new RangeError("the result is nested too deeply");
+function plain(value: Value, made: Map<object, unknown>, pending: (() => void)[]): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (made.has(value)) return made.get(value);
   if (Array.isArray(value)) {
     const list: unknown[] = [];
-    seen.set(value, list);
-    for (const item of value) list.push(plain(adapt(item), seen, depth + 1));
+    made.set(value, list);
+    pending.push(() => {
+      for (const item of value) list.push(plain(adapt(item), made, pending));
+    });
     return list;
   }
-  if (value instanceof Uint8Array) return value;
-  if (value instanceof CelObject && value.kind !== "map") return plainLeaf(value, seen, depth);
-  return plainMap(value, seen, depth);
+  if (value instanceof CelObject && value.kind !== "map") return plainLeaf(value, made, pending);
+  return value instanceof Uint8Array ? value : plainMap(value, made, pending);
 }
 
-function plainLeaf(value: CelObject, seen: Map<object, unknown>, depth: number): unknown {
+function plainLeaf(value: CelObject, made: Map<object, unknown>, pending: (() => void)[]): unknown {
   if (value instanceof Double) return value.value;
   if (value instanceof Uint) return canonicalInt(value.value);
-  if (value instanceof Optional) return value.value === undefined ? undefined : plain(value.value, seen, depth + 1);
+  if (value instanceof Optional) return value.value === undefined ? undefined : plain(value.value, made, pending);
   if (value instanceof TypeValue) return value.name;
   if (value instanceof CelError) return new Error(value.message);
   return value instanceof Opaque ? value.toString() : String(value);
 }
 
-function plainMap(value: object, seen: Map<object, unknown>, depth: number): unknown {
+function plainMap(value: object, made: Map<object, unknown>, pending: (() => void)[]): unknown {
   const keys = mapKeys(value);
   if (keys.every((key) => typeof key === "string")) {
     const object = Object.create(null) as Record<string, unknown>;
-    seen.set(value, object);
-    for (const key of keys) object[key] = plain(getEntry(value, key)!, seen, depth + 1);
+    made.set(value, object);
+    pending.push(() => {
+      for (const key of keys) object[key] = plain(getEntry(value, key)!, made, pending);
+    });
     return object;
   }
   const map = new Map<unknown, unknown>();
-  seen.set(value, map);
-  for (const key of keys) map.set(plain(key, seen, depth + 1), plain(getEntry(value, key)!, seen, depth + 1));
+  made.set(value, map);
+  pending.push(() => {
+    for (const key of keys) map.set(plain(key, made, pending), plain(getEntry(value, key)!, made, pending));
+  });
   return map;
 }
-
