@@ -1,7 +1,7 @@
 import type { Expr } from "../syntax/ast.ts";
 import { CelError, CelObject, Double, Optional, Uint, Unknown, isAbnormal, none, typeNameOf, type Value } from "../values/values.ts";
 import { adapt } from "../values/adapt.ts";
-import { getEntry, getField } from "../values/maps.ts";
+import { getEntry, getField, keyText } from "../values/maps.ts";
 import { dyn } from "../check/types.ts";
 import type { Compiler } from "./compile.ts";
 import { overBudget, type Eval, type Frame } from "./frame.ts";
@@ -90,7 +90,8 @@ function located(value: Value, node: number): Value {
 }
 
 function withStep(compiler: Compiler, operand: Expr, step: Step): Attribute {
-  const inner = isConstant(compiler, operand) ? undefined : planAttribute(compiler, operand);
+  const ends = isConstant(compiler, operand) || (operand.kind === "select" && operand.test);
+  const inner = ends ? undefined : planAttribute(compiler, operand);
   const attribute = inner ?? { base: compiler.run(operand), root: undefined, conditional: false, steps: [] };
   attribute.steps.push(step);
   return attribute;
@@ -128,7 +129,7 @@ function walk({ base, steps }: Attribute): Eval {
   if (!fields.every((field) => field !== undefined)) return (frame) => take(frame, base(frame), steps, 0);
   const last = steps.length - 1;
   const tests = steps[last]!.test;
-  if (fields.length === 1 && !tests) return oneField(base, fields[0]!, steps[0]!.node);
+  if (fields.length === 1 && !tests) return oneField(base, fields[0]!, steps);
   const nodes = steps.map(({ node }) => node);
   const count = tests ? last : fields.length;
   return (frame) => {
@@ -152,8 +153,8 @@ const isPlain = (value: Value): value is object =>
   typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 /** The commonest chain by far, unrolled. */
-function oneField(base: Eval, field: string, node: number): Eval {
-  const steps: Step[] = [{ key: { value: field }, optional: false, test: false, strict: false, node }];
+function oneField(base: Eval, field: string, steps: readonly Step[]): Eval {
+  const { node } = steps[0]!;
   return (frame) => {
     const operand = base(frame);
     if (operand instanceof CelObject && (operand instanceof Optional || isAbnormal(operand))) return take(frame, operand, steps, 0);
@@ -236,7 +237,7 @@ function lookUp(container: Value, key: Value, node: number, mayMiss: boolean): V
     if (found !== undefined) return located(found, node);
   }
   if (mayMiss) return undefined;
-  const name = typeof key === "string" ? key : String(key instanceof Uint || key instanceof Double ? key.value : key);
+  const name = keyText(key);
   return new CelError(isMap ? `no such key: ${name}` : `type ${typeNameOf(container)} has no field ${name}`, node);
 }
 

@@ -2,7 +2,7 @@ import type { Checked } from "../check/checker.ts";
 import type { Type } from "../check/types.ts";
 import type { Call, Expr, List, MapLiteral } from "../syntax/ast.ts";
 import { listCreateCost, mapCreateCost } from "../cost/actual.ts";
-import { CelMap } from "../values/maps.ts";
+import { CelMap, keyText } from "../values/maps.ts";
 import { CelError, Optional, isAbnormal, kindOf, type Value } from "../values/values.ts";
 import { planAttribute, resolveAttribute } from "./attributes.ts";
 import { planCall } from "./calls.ts";
@@ -148,7 +148,7 @@ function mapOf(pairs: readonly (readonly [Value, Value])[], node: number): CelMa
     if (kind === "double" || kind === "null") return new CelError(`unsupported key type: ${kind}`, node);
     const added = made.add(key, value);
     if (added instanceof CelError) return added;
-    if (!added) return new CelError(`Failed with repeated key: ${String(key)}`, node);
+    if (!added) return new CelError(`Failed with repeated key: ${keyText(key)}`, node);
   }
   return made;
 }

@@ -2,7 +2,7 @@ import type { Call, Comprehension, Expr, List } from "../syntax/ast.ts";
 import { listCreateCost } from "../cost/actual.ts";
 import { noSuchOverload } from "../library/operators.ts";
 import { adapt } from "../values/adapt.ts";
-import { CelMap, getEntry, mapKeys } from "../values/maps.ts";
+import { CelMap, getEntry, keyText, mapKeys } from "../values/maps.ts";
 import { CelError, isAbnormal, kindOf, typeNameOf, type Value } from "../values/values.ts";
 import type { Compiler } from "./compile.ts";
 import { overBudget, type Eval, type Frame } from "./frame.ts";
@@ -144,7 +144,7 @@ function appender(compiler: Compiler, node: Comprehension, bodyNode: Expr): (fra
 function inserter(compiler: Compiler, node: Comprehension, adding: Call): (frame: Frame, state: State) => void {
   const insert = (state: State, key: Value, value: Value): void => {
     const added = state.map.add(key, value);
-    if (added !== true) state.value = added instanceof CelError ? added : new CelError(`insert failed: key ${String(key)} already exists`, node.id);
+    if (added !== true) state.value = added instanceof CelError ? added : new CelError(`insert failed: key ${keyText(key)} already exists`, node.id);
   };
   if (node.shape === "mapEntry") {
     const entries = compiler.run(adding.args[1]!);

@@ -21,6 +21,7 @@ export class MacroTable {
   }
 
   expand(tree: TreeBuilder, call: MacroCall): Expr | undefined {
+    if (call.name.startsWith(".")) return undefined; // an absolute name is no macro's
     const name = (call.target ? "." : "") + call.name;
     const macro = this.#macros.get(`${name}/${call.args.length}`) ?? this.#macros.get(`${name}/*`);
     const expanded = macro?.(tree, call);

@@ -5,7 +5,7 @@ import { compareNumbers, isNumber } from "./numbers.ts";
 import { Duration, Timestamp } from "./time.ts";
 
 /** Nesting of data that equality and traversal go into; deeper data is an error, never a stack overflow. */
-export const maxDataDepth = 2000;
+export const maxDataDepth = 1000;
 
 /** Counts the steps of a comparison: values may share parts so often that walking them never ends. */
 export interface Meter {
@@ -48,16 +48,18 @@ function sameObject(kind: string, a: object, b: object, meter: Meter, depth: num
       const right = b as unknown[];
       if (left.length !== right.length) return false;
       meter.work(left.length);
-      return left.every((item, i) => equals(adapt(item), adapt(right[i]), meter, depth));
+      for (let i = 0; i < left.length; i++) if (!equals(adapt(left[i]), adapt(right[i]), meter, depth)) return false;
+      return true;
     }
     case "map": {
       const size = mapSize(a);
       if (size !== mapSize(b)) return false;
       meter.work(size);
-      return mapKeys(a).every((key) => {
+      for (const key of mapKeys(a)) {
         const other = getEntry(b, key);
-        return other !== undefined && equals(getEntry(a, key)!, other, meter, depth);
-      });
+        if (other === undefined || !equals(getEntry(a, key)!, other, meter, depth)) return false;
+      }
+      return true;
     }
     case "bytes":
       return compareBytes(a as Uint8Array, b as Uint8Array) === 0;

@@ -77,6 +77,12 @@ export function mapKeys(map: object): Value[] {
   return Object.keys(map).filter((key) => (map as Record<string, unknown>)[key] !== undefined);
 }
 
+/** A key as messages show it. */
+export function keyText(key: Value): string {
+  if (key instanceof Uint || key instanceof Double) return String(key.value);
+  return typeof key === "object" ? `a ${kindOf(key)}` : String(key);
+}
+
 /** An object read through its declared type: see schema/typed.ts. */
 export abstract class FieldReader extends CelObject {
   readonly kind = "map";
