@@ -1,0 +1,98 @@
+import { execFile } from "node:child_process";
+import { access, cp, mkdtemp, rm } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { places, readConfig } from "@cairn/platform/kernel/config.ts";
+import { runningServer } from "@cairn/platform/server/record.ts";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const execute = promisify(execFile);
+
+export interface Platform {
+  home: string;
+  url: string;
+  /** What a child process needs to speak to this platform and to no other. */
+  env: NodeJS.ProcessEnv;
+  /** A new one-time sign-in link for a browser. */
+  link(): Promise<string>;
+  /** What a cairn command answers to a program. Throws with what it said where it fails. */
+  cairn<T>(...args: string[]): Promise<T>;
+  /** Starts what is down: the server, and the agent below it. */
+  start(): Promise<void>;
+  /** Ends the server at once (SIGKILL). Agent, services and PostgreSQL go on. */
+  killServer(): Promise<void>;
+  /** Stops everything and removes its folder. */
+  stop(): Promise<void>;
+}
+
+/** Starts a platform of its own, by the CLI as a person would: in a new folder, on a free port, with the CLI signed in. */
+export async function startPlatform(options: { env?: NodeJS.ProcessEnv } = {}): Promise<Platform> {
+  await access(join(root, "portal", "dist", "index.html")).catch(() => {
+    throw new Error("The portal is not built: run sh scripts/setup.sh --tests");
+  });
+  const home = await mkdtemp(join(tmpdir(), "cairn-e2e-"));
+  const env: NodeJS.ProcessEnv = {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CAIRN_|VITEST|NODE_ENV$|NODE_OPTIONS$)/.test(name))),
+    HOME: process.env.HOME ?? homedir(),
+    CAIRN_HOME: home,
+    CAIRN_PORT: String(await freePort()),
+    XDG_CONFIG_HOME: join(home, "config"),
+    NO_COLOR: "1",
+    ...options.env,
+  };
+  const run = async (...args: string[]): Promise<string> => {
+    try {
+      return (await execute(join(root, "cairn"), args, { env, cwd: root, maxBuffer: 64 * 1024 * 1024 })).stdout;
+    } catch (error) {
+      const { stderr = "", stdout = "" } = error as { stderr?: string; stdout?: string };
+      throw new Error(`cairn ${args.join(" ")} failed: ${(stderr || stdout || String(error)).trim()}`, { cause: error });
+    }
+  };
+  const cairn = async <T>(...args: string[]): Promise<T> => JSON.parse(await run(...args, "-o", "json")) as T;
+  const stop = async () => {
+    await run("stop", "--all");
+    await rm(home, { recursive: true, force: true, maxRetries: 5 });
+  };
+  try {
+    await warmCache(home, env);
+    const { url } = await cairn<{ url: string }>("start");
+    await run("login");
+    return {
+      home,
+      url,
+      env,
+      cairn,
+      stop,
+      link: async () => (await cairn<{ link: string }>("login", "--link")).link,
+      start: async () => void (await run("start")),
+      killServer: async () => {
+        const server = await runningServer(home);
+        if (server) process.kill(server.pid, "SIGKILL");
+        while (await runningServer(home)) await new Promise((wake) => setTimeout(wake, 5));
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Packages that golden paths need: those that the checkout's setup has fetched already, else fetched now. */
+async function warmCache(home: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const fetched = places(readConfig(process.env).home).npmCache;
+  await cp(fetched, places(home).npmCache, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+  await execute(process.execPath, [join(root, "scripts", "warm-cache.ts")], { env, cwd: root });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
