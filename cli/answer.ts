@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { Fault } from "@cairn/platform/kernel/faults.ts";
 import type { Output } from "./print.ts";
 
 /** The one way a command answers: `text` for people, the value itself with `-o json`. */
@@ -22,6 +23,6 @@ export async function until<T>(ask: () => Promise<T>, done: (value: T) => boolea
 /** `orders/3` or `orders#3` as repository and number. */
 export function changeName(text: string): { repository: string; number: number } {
   const match = /^([a-z][a-z0-9-]*)[/#](\d+)$/.exec(text);
-  if (!match) throw new TypeError(`${text} is no change request: write REPOSITORY/NUMBER, e.g. orders/1`);
+  if (!match) throw new Fault("invalid", "cli.change", `${text} is no change request`, "Write REPOSITORY/NUMBER, e.g. orders/1.");
   return { repository: match[1] ?? "", number: Number(match[2]) };
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { changeCommands } from "./commands/changes.ts";
 import { ciCommands } from "./commands/ci.ts";
 import { createCommands } from "./commands/create.ts";
@@ -7,24 +7,40 @@ import { organisationCommands } from "./commands/organisation.ts";
 import { releaseCommands } from "./commands/releases.ts";
 import { serviceCommands } from "./commands/services.ts";
 import { sessionCommands } from "./commands/session.ts";
-import { exitCodeOf, explain } from "./failures.ts";
+import { exitCodeOf, explain, problemOf } from "./failures.ts";
+
+// `cairn services | head -1`: whoever reads has had enough, which is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit();
+  throw error;
+});
 
 const program = new Command("cairn")
   .description("From nothing to production, and back when a change is bad.")
   .version("0.1.0")
-  .option("-o, --output <format>", "text for people, json for programs", "text")
+  .addOption(new Option("-o, --output <format>", "text for people, json for programs").choices(["text", "json"]).default("text"))
   .showHelpAfterError("(cairn --help lists the commands)")
   .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
   .exitOverride();
 
-for (const add of [hostCommands, sessionCommands, createCommands, serviceCommands, changeCommands, releaseCommands, organisationCommands, ciCommands]) add(program);
+for (const add of [
+  hostCommands,
+  sessionCommands,
+  createCommands,
+  serviceCommands,
+  changeCommands,
+  releaseCommands,
+  organisationCommands,
+  ciCommands,
+])
+  add(program);
 
 try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
-    console.error(explain(error));
+    console.error(program.opts<{ output: string }>().output === "json" ? JSON.stringify(problemOf(error)) : explain(error));
     process.exitCode = exitCodeOf(error);
   }
 }

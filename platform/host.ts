@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { connectAgent, startAgent, stopAgent } from "@cairn/agent/client.ts";
@@ -10,38 +10,7 @@ import { Fault, isFault } from "./kernel/faults.ts";
 import { openDatabase } from "./kernel/sql.ts";
 import { embeddedDatabase } from "./server/database.ts";
 import { holderOf, portTaken } from "./server/port.ts";
-
-/** What the server writes about itself when it listens. */
-export interface ServerRecord {
-  pid: number;
-  /** Field 22 of /proc/PID/stat: with the pid it names one process for good. */
-  startTicks: string;
-  url: string;
-  startedAt: string;
-}
-
-const recordFile = (home: string) => join(home, "server.json");
-
-/** The running server of this home, or undefined. */
-export async function runningServer(home: string): Promise<ServerRecord | undefined> {
-  const text = await readFile(recordFile(home), "utf8").catch(() => "");
-  if (!text) return undefined;
-  const record = JSON.parse(text) as ServerRecord;
-  return (await startTicks(record.pid)) === record.startTicks ? record : undefined;
-}
-
-/** When a process started, in clock ticks since boot; empty when there is none. Elsewhere than on Linux only whether it is alive. */
-export async function startTicks(pid: number): Promise<string> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  if (stat !== undefined) return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  if (process.platform === "linux") return "";
-  try {
-    process.kill(pid, 0);
-    return "alive";
-  } catch {
-    return "";
-  }
-}
+import { forgetServer, runningServer, startTicks } from "./server/record.ts";
 
 /** Starts what is not running of this home: the agent, then the server; waits until it is ready. Throws `server.port_taken`, `server.start_failed`. */
 export async function startPlatform(config: Config, env: NodeJS.ProcessEnv): Promise<{ url: string; started: boolean }> {
@@ -62,17 +31,17 @@ export async function startPlatform(config: Config, env: NodeJS.ProcessEnv): Pro
   });
   await log.close();
   child.unref();
-  let ended: string | undefined;
-  child.once("error", (error) => (ended = error.message));
-  child.once("exit", (code, signal) => (ended = `it ended with ${signal ?? code}`));
+  const end: { because?: string } = {};
+  child.once("error", (error) => (end.because = error.message));
+  child.once("exit", (code, signal) => (end.because = `it ended with ${signal ?? code}`));
   const deadline = performance.now() + 90_000;
-  while (ended === undefined && performance.now() < deadline) {
+  while (end.because === undefined && performance.now() < deadline) {
     const record = await runningServer(config.home);
     if (record && (await isReady(record.url))) return { url: record.url, started: true };
     await new Promise((wake) => setTimeout(wake, 50));
   }
   const said = (await readFile(logFile, "utf8")).slice(from);
-  throw startFailed(ended ?? "it was not ready within 90 seconds", said, logFile);
+  throw startFailed(end.because ?? "it was not ready within 90 seconds", said, logFile);
 }
 
 const isReady = (url: string): Promise<boolean> =>
@@ -83,7 +52,12 @@ const isReady = (url: string): Promise<boolean> =>
 
 function startFailed(because: string, said: string, logFile: string): Fault {
   const lines = said.trim().split("\n").slice(-6).map(readable);
-  return new Fault("unavailable", "server.start_failed", `The server did not start: ${because}${lines.length > 0 ? `\n  ${lines.join("\n  ")}` : ""}`, `Its whole log: ${logFile}`);
+  return new Fault(
+    "unavailable",
+    "server.start_failed",
+    `The server did not start: ${because}${lines.length > 0 ? `\n  ${lines.join("\n  ")}` : ""}`,
+    `Its whole log: ${logFile}`,
+  );
 }
 
 function readable(line: string): string {
@@ -96,7 +70,10 @@ function readable(line: string): string {
 }
 
 /** Stops the server in order; with `all` also the agent, and with it services and PostgreSQL. Gives what was stopped and what goes on. */
-export async function stopPlatform(config: Config, options: { all: boolean }): Promise<{ server: boolean; agent: "stopped" | "runs on" | "none" }> {
+export async function stopPlatform(
+  config: Config,
+  options: { all: boolean },
+): Promise<{ server: boolean; agent: "stopped" | "runs on" | "none" }> {
   const running = await runningServer(config.home);
   if (running) {
     process.kill(running.pid, "SIGTERM");
@@ -109,7 +86,7 @@ export async function stopPlatform(config: Config, options: { all: boolean }): P
       await new Promise((wake) => setTimeout(wake, 50));
     }
   }
-  await rm(recordFile(config.home), { force: true });
+  await forgetServer(config.home);
   if (options.all) return { server: running !== undefined, agent: (await stopAgent(config.home)) ? "stopped" : "none" };
   const agent = await connectAgent(config.home).catch((error: unknown) => {
     if (isFault(error)) return undefined;
@@ -124,6 +101,9 @@ async function databaseUrl(config: Config): Promise<string> {
   const agent = await connectAgent(config.home);
   return embeddedDatabase((await agent.postgres()).url);
 }
+
+/** The address of the server that runs on this machine, if any. */
+export const hereAt = async (config: Config): Promise<string | undefined> => (await runningServer(config.home))?.url;
 
 /** A new one-time sign-in link for the administrator; whoever can read this home's files may have one. */
 export async function signInLink(config: Config): Promise<string> {

@@ -15,12 +15,12 @@ const COMPOSERS = new Set(["workflows", "server"]);
 const PRIVATE = /(^|\/)(store|routes|migrations)\.ts$/;
 /** What each package may import of others. */
 const PACKAGES: Record<string, (to: string) => boolean> = {
-  platform: (to) => to.startsWith("platform/") || (to.startsWith("agent/") && /agent\/(client|protocol)\.ts$/.test(to)),
+  platform: (to) => to.startsWith("platform/") || (to.startsWith("agent/") && /agent\/(client|model)\.ts$/.test(to)),
   agent: (to) => to.startsWith("agent/") || /^platform\/(kernel|secrets)\//.test(to) || to === "platform/runtime/contract.ts",
   cel: (to) => to.startsWith("cel/"),
   api: (to) => to.startsWith("api/"),
   portal: (to) => to.startsWith("portal/") || to.startsWith("api/"),
-  cli: (to) => /^(cli|api)\//.test(to) || to === "platform/offline.ts" || /^platform\/kernel\//.test(to) || to === "agent/client.ts",
+  cli: (to) => /^(cli|api)\//.test(to) || to === "platform/offline.ts" || to === "platform/host.ts" || to.startsWith("platform/kernel/"),
 };
 
 /** Every import that goes against the map, one line each. */
@@ -57,7 +57,11 @@ async function main(): Promise<void> {
   for (const name of Object.keys(PACKAGES))
     for (const entry of await readdir(join(root, name), { recursive: true, withFileTypes: true })) {
       const path = relative(root, join(entry.parentPath, entry.name));
-      if (entry.isFile() && /\.tsx?$/.test(path) && !/node_modules|dist\/|\.test\.ts$|contract-suite|\/testing\/|fixture/.test(path))
+      if (
+        entry.isFile() &&
+        /\.tsx?$/.test(path) &&
+        !/node_modules|dist\/|\.test\.ts$|contract-suite|rehearse|\/testing\/|fixture/.test(path)
+      )
         files.push(path);
     }
   const found: string[] = [];

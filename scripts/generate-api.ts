@@ -17,7 +17,11 @@ if (process.argv.includes("--check")) {
   }
 } else {
   await writeFile(path, document);
-  const made = await run(process.execPath, [join(root, "api/node_modules/openapi-typescript/bin/cli.js"), path, "-o", join(root, "api", "schema.ts")], { env: process.env });
+  const made = await run(
+    process.execPath,
+    [join(root, "api/node_modules/openapi-typescript/bin/cli.js"), path, "-o", join(root, "api", "schema.ts")],
+    { env: process.env },
+  );
   if (made.code !== 0) throw new Error(made.stderr.toString());
   console.log(`${Object.keys((JSON.parse(document) as { paths: object }).paths).length} paths`);
 }

@@ -23,8 +23,18 @@ process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 
 async function vitest(name: string, args: string[]): Promise<void> {
   const results = join(folder, `${name}.json`);
-  const command = [join(root, "node_modules/vitest/vitest.mjs"), "run", "--passWithNoTests", "--reporter=default", "--reporter=json", `--outputFile.json=${results}`, ...args];
-  const code = await new Promise<number | null>((resolve) => spawn(process.execPath, command, { cwd: root, stdio: "inherit" }).once("close", resolve));
+  const command = [
+    join(root, "node_modules/vitest/vitest.mjs"),
+    "run",
+    "--passWithNoTests",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${results}`,
+    ...args,
+  ];
+  const code = await new Promise<number | null>((resolve) =>
+    spawn(process.execPath, command, { cwd: root, stdio: "inherit" }).once("close", resolve),
+  );
   const report = JSON.parse(await readFile(results, "utf8").catch(() => "{}")) as { numPassedTests?: number; numFailedTests?: number };
   passed += report.numPassedTests ?? 0;
   // A run that failed without a failed test (a file that does not load, an error outside a test) has failed all the same.

@@ -46,14 +46,21 @@ export function changeCommands(program: Command): void {
     .action(async (repository: string, branch: string, options: { title?: string; description: string }, command: Command) => {
       const { api } = await session(process.env);
       const body = { repository, branch, title: options.title ?? branch, description: options.description };
-      tell(command, await answer(api.POST("/api/changes", { body })), (change) => `Opened ${change.repository}/${change.number}. Watch its checks: cairn changes show ${change.repository}/${change.number} --watch`);
+      tell(
+        command,
+        await answer(api.POST("/api/changes", { body })),
+        (change) =>
+          `Opened ${change.repository}/${change.number}. Watch its checks: cairn changes show ${change.repository}/${change.number} --watch`,
+      );
     });
   changes
     .command("diff <change>")
     .description("the files of a change request")
     .action(async (name: string, _options, command: Command) => {
       const { api } = await session(process.env);
-      tell(command, await answer(api.GET("/api/changes/{repository}/{number}/diff", { params: { path: changeName(name) } })), (diff) => diff.files.map((file) => file.patch ?? `${file.status} ${file.path}`).join("\n"));
+      tell(command, await answer(api.GET("/api/changes/{repository}/{number}/diff", { params: { path: changeName(name) } })), (diff) =>
+        diff.files.map((file) => file.patch ?? `${file.status} ${file.path}`).join("\n"),
+      );
     });
   changes
     .command("approve <change>")
@@ -61,14 +68,22 @@ export function changeCommands(program: Command): void {
     .action(async (name: string, _options, command: Command) => {
       const here = await session(process.env);
       const { head } = await review(here, name);
-      tell(command, await answer(here.api.POST("/api/changes/{repository}/{number}/approve", { params: { path: changeName(name) }, body: { head } })), () => `Approved ${name}.`);
+      tell(
+        command,
+        await answer(here.api.POST("/api/changes/{repository}/{number}/approve", { params: { path: changeName(name) }, body: { head } })),
+        () => `Approved ${name}.`,
+      );
     });
   changes
     .command("close <change>")
     .description("give it up; the branch stays")
     .action(async (name: string, _options, command: Command) => {
       const { api } = await session(process.env);
-      tell(command, await answer(api.POST("/api/changes/{repository}/{number}/close", { params: { path: changeName(name) } })), () => `Closed ${name}.`);
+      tell(
+        command,
+        await answer(api.POST("/api/changes/{repository}/{number}/close", { params: { path: changeName(name) } })),
+        () => `Closed ${name}.`,
+      );
     });
 
   program
@@ -77,20 +92,29 @@ export function changeCommands(program: Command): void {
     .action(async (name: string, _options, command: Command) => {
       const here = await session(process.env);
       const { head } = await checked(here, name);
-      const merged = await answer(here.api.POST("/api/changes/{repository}/{number}/merge", { params: { path: changeName(name) }, body: { head } }));
+      const merged = await answer(
+        here.api.POST("/api/changes/{repository}/{number}/merge", { params: { path: changeName(name) }, body: { head } }),
+      );
       tell(command, merged, (change) =>
-        [`Merged ${name}: delivery has begun.`, ...change.warnings.map((warning) => `${status("warned")}  ${warning}`), `Watch it: cairn releases ${change.repository} --watch`].join("\n"),
+        [
+          `Merged ${name}: delivery has begun.`,
+          ...change.warnings.map((warning) => `${status("warned")}  ${warning}`),
+          `Watch it: cairn releases ${change.repository} --watch`,
+        ].join("\n"),
       );
     });
 }
 
-const review = (here: Session, name: string): Promise<Review> => answer(here.api.GET("/api/changes/{repository}/{number}", { params: { path: changeName(name) } }));
+const review = (here: Session, name: string): Promise<Review> =>
+  answer(here.api.GET("/api/changes/{repository}/{number}", { params: { path: changeName(name) } }));
 
 /** A change request once every check of its head has reported. */
 const checked = (here: Session, name: string): Promise<Review> =>
   until(
     () => review(here, name),
-    (change) => change.state !== "open" || (change.checks.length > 0 && change.checks.every((check) => check.state !== "pending" && check.state !== "running")),
+    (change) =>
+      change.state !== "open" ||
+      (change.checks.length > 0 && change.checks.every((check) => check.state !== "pending" && check.state !== "running")),
   );
 
 const changeText = (change: Review): string =>
@@ -102,6 +126,9 @@ const changeText = (change: Review): string =>
       ["Merge", change.merge.allowed ? "allowed" : `${change.merge.because} ${change.merge.next}`],
     ]),
     "",
-    ...change.checks.flatMap((check) => [`${status(check.state)}  ${check.name}: ${check.summary}`, ...check.details.map((detail) => dim(`    ${detail}`))]),
+    ...change.checks.flatMap((check) => [
+      `${status(check.state)}  ${check.name}: ${check.summary}`,
+      ...check.details.map((detail) => dim(`    ${detail}`)),
+    ]),
     ...change.warnings.map((warning) => `${status("warned")}  ${warning}`),
   ].join("\n");

@@ -1,9 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { cairnCheck, cairnCi } from "@cairn/platform/offline.ts";
 import { tell } from "../answer.ts";
 import { status } from "../print.ts";
+
+const offline = () => import("@cairn/platform/offline.ts");
 
 /** What needs no server: the same code as the platform's own runner. */
 export function ciCommands(program: Command): void {
@@ -13,9 +14,18 @@ export function ciCommands(program: Command): void {
     .option("--out <folder>", "where artifact, reports and result go", ".cairn-ci")
     .argument("[folder]", "the checkout", ".")
     .action(async (folder: string, options: { out: string }, command: Command) => {
+      const { cairnCi } = await offline();
       const out = resolve(options.out);
       await mkdir(out, { recursive: true });
-      const result = await cairnCi({ folder: resolve(folder), out, onEvent: (event) => console.error(JSON.stringify(event)) });
+      // Commands of a build have process groups of their own: a Ctrl-C reaches them only through here.
+      const interrupted = new AbortController();
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => interrupted.abort());
+      const result = await cairnCi({
+        folder: resolve(folder),
+        out,
+        onEvent: (event) => console.error(JSON.stringify(event)),
+        signal: interrupted.signal,
+      });
       tell(command, result, (ended) => `${status(ended.state)}  ${ended.because ?? ""}`);
       if (result.state !== "passed") process.exitCode = 1;
     });
@@ -24,8 +34,13 @@ export function ciCommands(program: Command): void {
     .description("check descriptor, intent, contract and objectives of a checkout, without a server")
     .argument("[folder]", "the checkout", ".")
     .action(async (folder: string, _options, command: Command) => {
+      const { cairnCheck } = await offline();
       const result = await cairnCheck(resolve(folder));
-      tell(command, result, ({ problems }) => (problems.length === 0 ? `${status("passed")}  everything holds` : problems.map((problem) => `${status("failed")}  ${problem}`).join("\n")));
+      tell(command, result, ({ problems }) =>
+        problems.length === 0
+          ? `${status("passed")}  everything holds`
+          : problems.map((problem) => `${status("failed")}  ${problem}`).join("\n"),
+      );
       if (result.problems.length > 0) process.exitCode = 1;
     });
 }

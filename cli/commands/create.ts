@@ -1,4 +1,3 @@
-import { confirm, isCancel, select, text } from "@clack/prompts";
 import type { Command } from "commander";
 import { answer, type Answered } from "@cairn/api";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
@@ -9,6 +8,7 @@ import { session, type Session } from "../session.ts";
 type PlanAnswer = Answered<"getPlan">;
 type Run = Answered<"getRun">;
 type GoldenPath = Answered<"getGoldenPath">;
+const prompts = () => import("@clack/prompts");
 const ENDED = ["success", "failed", "rolled_back"];
 
 export function createCommands(program: Command): void {
@@ -43,7 +43,8 @@ export function createCommands(program: Command): void {
       const given = await answers(here, path, options.answer, interactive);
       const plan = await answer(here.api.POST("/api/plans", { body: { goldenPath: name, answers: given } }));
       if (!options.apply) tell(command, plan, planText);
-      const go = options.apply || (interactive && (await confirm({ message: "Apply this plan?", initialValue: false })) === true);
+      const go =
+        options.apply || (interactive && (await (await prompts()).confirm({ message: "Apply this plan?", initialValue: false })) === true);
       if (go) await apply(here, plan.digest, command, true);
     });
 
@@ -70,17 +71,20 @@ export function createCommands(program: Command): void {
     .option("--about <reference>", "e.g. component:default/orders")
     .action(async (options: { about?: string }, command: Command) => {
       const { api } = await session(process.env);
-      tell(command, await answer(api.GET("/api/runs", { params: { query: { limit: 30, ...(options.about && { about: options.about }) } } })), (found) =>
-        table(
-          found.runs,
-          [
-            { title: "RUN", value: (row) => row.id },
-            { title: "WHAT", value: (row) => row.workflow },
-            { title: "STATE", value: (row) => status(row.state) },
-            { title: "ABOUT", value: (row) => row.about },
-          ],
-          "No workflow has run yet.",
-        ),
+      tell(
+        command,
+        await answer(api.GET("/api/runs", { params: { query: { limit: 30, ...(options.about && { about: options.about }) } } })),
+        (found) =>
+          table(
+            found.runs,
+            [
+              { title: "RUN", value: (row) => row.id },
+              { title: "WHAT", value: (row) => row.workflow },
+              { title: "STATE", value: (row) => status(row.state) },
+              { title: "ABOUT", value: (row) => row.about },
+            ],
+            "No workflow has run yet.",
+          ),
       );
     });
   runs
@@ -170,7 +174,9 @@ export function planText({ plan, digest, state }: PlanAnswer): string {
     "",
     ...plan.decisions.flatMap((decision) => [
       `Policy ${decision.environment ?? decision.point}: ${status(decision.outcome)}`,
-      ...decision.results.filter((result) => result.outcome !== "passed").map((result) => `  ${status(result.outcome)}  ${result.rule}: ${result.message} ${result.fix}`),
+      ...decision.results
+        .filter((result) => result.outcome !== "passed")
+        .map((result) => `  ${status(result.outcome)}  ${result.rule}: ${result.message} ${result.fix}`),
     ]),
     "",
     "Not known yet:",
@@ -191,18 +197,23 @@ async function answers(here: Session, path: GoldenPath, given: string[], interac
     known[name] = parameter?.type === "boolean" && (value === "true" || value === "false") ? value === "true" : value;
   }
   if (!interactive) return known;
-  for (const parameter of path.parameters.filter(({ name, required }) => required && known[name] === undefined)) known[parameter.name] = await ask(here, parameter);
+  for (const parameter of path.parameters.filter(({ name, required }) => required && known[name] === undefined))
+    known[parameter.name] = await ask(here, parameter);
   return known;
 }
 
 async function ask(here: Session, parameter: GoldenPath["parameters"][number]): Promise<string> {
+  const { isCancel, select, text } = await prompts();
   const teams = parameter.name === "owner_team" ? (await answer(here.api.GET("/api/catalog/groups"))).map((group) => group.name) : [];
   const choices = parameter.choices ?? (teams.length > 0 ? teams : undefined);
   const message = `${parameter.name.replaceAll("_", " ")}: ${parameter.description}`;
   const pattern = parameter.pattern;
   const given = choices
     ? await select({ message, options: choices.map((value) => ({ value, label: value })) })
-    : await text({ message, validate: (value) => (pattern && !new RegExp(pattern, "u").test(value ?? "") ? `It must match ${pattern}` : undefined) });
+    : await text({
+        message,
+        validate: (value) => (pattern && !new RegExp(pattern, "u").test(value ?? "") ? `It must match ${pattern}` : undefined),
+      });
   if (isCancel(given)) throw new Fault("invalid", "cli.cancelled", "Nothing was planned", "Start again whenever you like.");
   return given;
 }

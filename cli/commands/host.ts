@@ -1,8 +1,10 @@
 import type { Command } from "commander";
-import { platformStatus, signInLink, startPlatform, stopPlatform } from "@cairn/platform/host.ts";
 import { readConfig } from "@cairn/platform/kernel/config.ts";
 import { tell, wantsJson } from "../answer.ts";
 import { bold, facts, status, table } from "../print.ts";
+
+/** Loaded where it is needed: database and agent client cost every other command most of its start. */
+const host = () => import("@cairn/platform/host.ts");
 
 /** What works on the platform's own machine, also while its server is down. */
 export function hostCommands(program: Command): void {
@@ -11,6 +13,7 @@ export function hostCommands(program: Command): void {
     .description("start the platform on this machine; what runs already is found again")
     .action(async (_options, command: Command) => {
       const config = readConfig(process.env);
+      const { startPlatform, signInLink } = await host();
       const { url, started } = await startPlatform(config, process.env);
       const link = await signInLink(config);
       tell(command, { url, link, started }, () =>
@@ -33,10 +36,12 @@ export function hostCommands(program: Command): void {
     .description("stop the server; services go on running unless --all is given")
     .option("--all", "also stop the agent: services, proxy and PostgreSQL")
     .action(async (options: { all?: boolean }, command: Command) => {
+      const { stopPlatform } = await host();
       const stopped = await stopPlatform(readConfig(process.env), { all: options.all === true });
       tell(command, stopped, () => {
         const server = stopped.server ? "The server is stopped." : "The server was not running.";
-        if (stopped.agent === "runs on") return `${server} The agent goes on: services answer, their databases too. ./cairn stop --all stops them.`;
+        if (stopped.agent === "runs on")
+          return `${server} The agent goes on: services answer, their databases too. ./cairn stop --all stops them.`;
         return `${server} ${stopped.agent === "stopped" ? "The agent is stopped, with it all services and PostgreSQL." : "No agent was running."}`;
       });
     });
@@ -45,12 +50,20 @@ export function hostCommands(program: Command): void {
     .command("status")
     .description("what is up on this machine, asked without the server")
     .action(async (_options, command: Command) => {
+      const { platformStatus } = await host();
       const found = await platformStatus(readConfig(process.env));
       tell(command, found, ({ home, server, agent }) => {
         const top = facts([
           ["Server", server ? `${server.ready ? status("running") : "starting"} at ${server.url} (process ${server.pid})` : "down"],
           ["Agent", agent ? `${status("running")} (process ${agent.pid}, ${mebibytes(agent.memoryBytes)})` : "down"],
-          ["PostgreSQL", agent ? (agent.postgres.state === "not_owned" ? "not the embedded one" : `${agent.postgres.state}${agent.postgres.because ? `: ${agent.postgres.because}` : ""}`) : "down"],
+          [
+            "PostgreSQL",
+            agent
+              ? agent.postgres.state === "not_owned"
+                ? "not the embedded one"
+                : `${agent.postgres.state}${agent.postgres.because ? `: ${agent.postgres.because}` : ""}`
+              : "down",
+          ],
           ["Data", home],
         ]);
         const revisions = agent?.targets.flatMap((target) => target.revisions.map((revision) => ({ ...revision, target }))) ?? [];
@@ -76,6 +89,7 @@ export function hostCommands(program: Command): void {
     .command("link", { hidden: true })
     .description("the same as login --link")
     .action(async (_options, command: Command) => {
+      const { signInLink } = await host();
       const link = await signInLink(readConfig(process.env));
       if (wantsJson(command)) console.log(JSON.stringify({ link }));
       else console.log(`${bold("Sign in")}  ${link}`);

@@ -13,9 +13,21 @@ export function organisationCommands(program: Command): void {
     .description("load Group and User entities from a YAML file or a folder of them; again is no error")
     .action(async (path: string, _options, command: Command) => {
       const { api } = await session(process.env);
-      const files = (await stat(path)).isDirectory() ? (await readdir(path)).filter((name) => /\.ya?ml$/.test(name)).map((name) => join(path, name)) : [path];
+      const files = (await stat(path)).isDirectory()
+        ? (await readdir(path)).filter((name) => /\.ya?ml$/.test(name)).map((name) => join(path, name))
+        : [path];
       const texts = await Promise.all(files.sort().map((file) => readFile(file, "utf8")));
-      tell(command, await answer(api.POST("/api/organisation", { body: texts.join("\n---\n") as never, bodySerializer: String, headers: { "content-type": "application/yaml" } })), (loaded) => `Loaded: ${loaded.created.length} new, ${loaded.updated.length} changed, ${loaded.unchanged.length} as they were.`);
+      tell(
+        command,
+        await answer(
+          api.POST("/api/organisation", {
+            body: texts.join("\n---\n") as never,
+            bodySerializer: String,
+            headers: { "content-type": "application/yaml" },
+          }),
+        ),
+        (loaded) => `Loaded: ${loaded.created.length} new, ${loaded.updated.length} changed, ${loaded.unchanged.length} as they were.`,
+      );
     });
   org
     .command("teams")
@@ -41,7 +53,11 @@ export function organisationCommands(program: Command): void {
     .option("--member <user...>", "its members; without it you alone", [])
     .action(async (name: string, options: { shownAs?: string; member: string[] }, command: Command) => {
       const { api } = await session(process.env);
-      const body = { name, ...(options.shownAs && { title: options.shownAs }), ...(options.member.length > 0 && { members: options.member }) };
+      const body = {
+        name,
+        ...(options.shownAs && { title: options.shownAs }),
+        ...(options.member.length > 0 && { members: options.member }),
+      };
       tell(command, await answer(api.POST("/api/catalog/groups", { body })), () => `Made ${name}.`);
     });
 }

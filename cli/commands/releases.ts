@@ -37,9 +37,14 @@ export function releaseCommands(program: Command): void {
             ["Traffic", `${release.percent} % of steps ${release.stepsPercent.join(", ")} %`],
             ["Begun", `${ago(release.createdAt, new Date())} by ${release.startedBy}`],
             ["Canary", last ? `${last.canary.requests} requests, ${last.canary.errors} errors, ${last.canary.slow} slow` : undefined],
-            ["Baseline", last?.baseline ? `${last.baseline.requests} requests, ${last.baseline.errors} errors, ${last.baseline.slow} slow` : undefined],
+            [
+              "Baseline",
+              last?.baseline ? `${last.baseline.requests} requests, ${last.baseline.errors} errors, ${last.baseline.slow} slow` : undefined,
+            ],
           ]),
-          ...(last?.tests.map((test) => dim(`${test.metric} ${test.process.replaceAll("_", " ")}: ${test.logE.toFixed(2)} of ${test.threshold.toFixed(2)}`)) ?? []),
+          ...(last?.tests.map((test) =>
+            dim(`${test.metric} ${test.process.replaceAll("_", " ")}: ${test.logE.toFixed(2)} of ${test.threshold.toFixed(2)}`),
+          ) ?? []),
         ].join("\n");
       });
     });
@@ -59,7 +64,9 @@ async function watch(here: Session, service: string): Promise<void> {
         const line = `${release.id} ${release.state} ${release.percent}`;
         if (told.has(line)) continue;
         told.add(line);
-        console.error(`${status(release.state)}  ${release.environment} ${short(release.artifactDigest)} ${release.percent} %${release.because ? dim(`  ${release.because}`) : ""}`);
+        console.error(
+          `${status(release.state)}  ${release.environment} ${short(release.artifactDigest)} ${release.percent} %${release.because ? dim(`  ${release.because}`) : ""}`,
+        );
       }
     },
   );

@@ -13,7 +13,12 @@ export function serviceCommands(program: Command): void {
     .option("--search <text>")
     .action(async (options: { team?: string; lifecycle?: string; search?: string }, command: Command) => {
       const { api } = await session(process.env);
-      const query = { limit: 100, ...(options.team && { team: options.team }), ...(options.lifecycle && { lifecycle: options.lifecycle as "production" }), ...(options.search && { text: options.search }) };
+      const query = {
+        limit: 100,
+        ...(options.team && { team: options.team }),
+        ...(options.lifecycle && { lifecycle: options.lifecycle as "production" }),
+        ...(options.search && { text: options.search }),
+      };
       tell(command, await answer(api.GET("/api/catalog/service-views", { params: { query } })), ({ items }) =>
         table(
           items,

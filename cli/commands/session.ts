@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import { answer, connect } from "@cairn/api";
-import { runningServer, signInLink } from "@cairn/platform/host.ts";
 import { readConfig } from "@cairn/platform/kernel/config.ts";
 import { tell } from "../answer.ts";
 import { facts, table, ago } from "../print.ts";
@@ -13,10 +12,14 @@ export function sessionCommands(program: Command): void {
     .option("--link [url]", "print a new one-time link for a browser; with a URL: sign in by that link")
     .option("--url <url>", "the platform's address")
     .option("--token <token>", "sign in by an API token")
-    .addHelpText("after", "\nOn the platform's own machine no option is needed.\nExamples:\n  cairn login\n  cairn login --link\n  cairn login --url https://cairn.example --token cairn_…")
+    .addHelpText(
+      "after",
+      "\nOn the platform's own machine no option is needed.\nExamples:\n  cairn login\n  cairn login --link\n  cairn login --url https://cairn.example --token cairn_…",
+    )
     .action(async (options: { link?: string | true; url?: string; token?: string }, command: Command) => {
       const config = readConfig(process.env);
       if (options.link === true) {
+        const { signInLink } = await import("@cairn/platform/host.ts");
         const link = await signInLink(config);
         return tell(command, { link }, () => link);
       }
@@ -78,7 +81,11 @@ export function sessionCommands(program: Command): void {
     .option("--days <days>", "how long it lives", "90")
     .action(async (name: string, options: { scope: ("read" | "write" | "admin")[]; days: string }, command: Command) => {
       const { api } = await session(process.env);
-      tell(command, await answer(api.POST("/api/auth/tokens", { body: { name, scopes: options.scope, expiresInDays: Number(options.days) } })), (made) => made.token);
+      tell(
+        command,
+        await answer(api.POST("/api/auth/tokens", { body: { name, scopes: options.scope, expiresInDays: Number(options.days) } })),
+        (made) => made.token,
+      );
     });
   tokens
     .command("revoke <id>")
@@ -104,7 +111,8 @@ export function sessionCommands(program: Command): void {
 async function credentials(options: { link?: string | true; url?: string; token?: string }): Promise<{ url: string; token: string }> {
   const config = readConfig(process.env);
   const given = typeof options.link === "string" ? new URL(options.link) : undefined;
-  const url = (options.url ?? given?.origin ?? (await runningServer(config.home))?.url ?? (await platformUrl(process.env))).replace(/\/$/, "");
+  const { hereAt, signInLink } = await import("@cairn/platform/host.ts");
+  const url = (options.url ?? given?.origin ?? (await hereAt(config)) ?? (await platformUrl(process.env))).replace(/\/$/, "");
   if (options.token) return { url, token: options.token };
   const link = given ?? new URL(await signInLink(config));
   const code = new URLSearchParams(link.hash.slice(1)).get("token") ?? "";

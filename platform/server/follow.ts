@@ -9,7 +9,9 @@ import type { Live } from "./live.ts";
 const AT_LEAST_EVERY_MS = 2000;
 
 /** Begins what follows from events, as they are recorded; what came while nobody listened too, since the ledger is the outbox. */
-export function startFollowing(parts: { db: Db; log: Log; live: Live; follow: (event: RecordedEvent) => Promise<void> }): { close(): Promise<void> } {
+export function startFollowing(parts: { db: Db; log: Log; live: Live; follow: (event: RecordedEvent) => Promise<void> }): {
+  close(): Promise<void>;
+} {
   const { db, log, live, follow } = parts;
   let wake: () => void = () => {};
   let closed = false;

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startAgent } from "@cairn/agent/client.ts";
@@ -9,7 +9,6 @@ import { LOCAL_BUILDER } from "../ci/local/statements.ts";
 import { fileSigner } from "../evidence/signer.ts";
 import { file } from "../evidence/store.ts";
 import { localForge } from "../forge/local/forge.ts";
-import { startTicks, type ServerRecord } from "../host.ts";
 import { ensureAdministrator } from "../identity/store.ts";
 import { localInfra } from "../infra/local/infra.ts";
 import { loadPrices } from "../infra/prices.ts";
@@ -31,6 +30,7 @@ import { startFollowing } from "./follow.ts";
 import { listenLive } from "./live.ts";
 import { allMigrations } from "./migrations.ts";
 import { holderOf, portTaken } from "./port.ts";
+import { forgetServer, startTicks, writeServer } from "./record.ts";
 import { surface } from "./surface.ts";
 
 // The server: builds the real parts, in the order of the path, and listens on this machine.
@@ -54,7 +54,10 @@ async function start(): Promise<void> {
   const agent = await startAgent(config.home, { postgres: config.databaseUrl === undefined });
   const superuserUrl = config.databaseUrl ?? (await agent.postgres()).url;
   const databaseUrl = config.databaseUrl ?? (await embeddedDatabase(superuserUrl));
-  const db = openDatabase(databaseUrl, { maxConnections: 20, onError: (error) => log.warn({ err: error.message }, "a database connection was lost") });
+  const db = openDatabase(databaseUrl, {
+    maxConnections: 20,
+    onError: (error) => log.warn({ err: error.message }, "a database connection was lost"),
+  });
   await migrate(db, allMigrations);
   await ensureAdministrator(db, clock);
 
@@ -111,7 +114,11 @@ async function start(): Promise<void> {
   });
 
   async function readiness() {
-    const asked = async (ask: () => Promise<unknown>) => ask().then(() => "ok", (error: unknown) => (isFault(error) ? error.message : "does not answer"));
+    const asked = async (ask: () => Promise<unknown>) =>
+      ask().then(
+        () => "ok",
+        (error: unknown) => (isFault(error) ? error.message : "does not answer"),
+      );
     const answers = {
       database: await asked(() => db.selectFrom("ledger_cursor").select("seq").limit(1).execute()),
       agent: await asked(() => agent.targets()),
@@ -124,7 +131,12 @@ async function start(): Promise<void> {
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === "EADDRINUSE" ? portTaken(config.port, await holderOf(config.port)) : error;
   }
-  await writeRecord();
+  await writeServer(config.home, {
+    pid: process.pid,
+    startTicks: await startTicks(process.pid),
+    url,
+    startedAt: clock.now().toISOString(),
+  });
   log.info({ url }, "ready");
 
   let stopping = false;
@@ -136,19 +148,11 @@ async function start(): Promise<void> {
     await orchestrator.close();
     await live.close();
     await db.destroy();
-    await rm(join(config.home, "server.json"), { force: true });
+    await forgetServer(config.home);
     process.exit(0);
   };
   process.on("SIGTERM", () => void stop());
   process.on("SIGINT", () => void stop());
-}
-
-/** Says where this server is, for whoever looks from this machine; whole or not at all. */
-async function writeRecord(): Promise<void> {
-  const record: ServerRecord = { pid: process.pid, startTicks: await startTicks(process.pid), url, startedAt: clock.now().toISOString() };
-  const path = join(config.home, "server.json");
-  await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
-  await rename(`${path}.new`, path);
 }
 
 /** The tier of what a repository holds; where the catalog does not know it, the strictest. */

@@ -35,8 +35,12 @@ export const checkChange = workflow(
     const descriptor = await run.step("check the descriptor", async () => {
       const facts = await factsAt(parts, repository, head);
       const { diff, refusals } = await examine(db, { repository, documents: facts.documents });
-      const wrong = [...facts.problems.map((problem) => `${problem.file} ${problem.message}`), ...refusals.map((finding) => `${finding.where}: ${finding.message}`)];
-      if (facts.name !== null && facts.name !== repository) wrong.push(`catalog-info.yaml names the component ${facts.name}, but the repository is ${repository}`);
+      const wrong = [
+        ...facts.problems.map((problem) => `${problem.file} ${problem.message}`),
+        ...refusals.map((finding) => `${finding.where}: ${finding.message}`),
+      ];
+      if (facts.name !== null && facts.name !== repository)
+        wrong.push(`catalog-info.yaml names the component ${facts.name}, but the repository is ${repository}`);
       const changes = [
         ...diff.added.map((ref) => `adds ${ref}`),
         ...diff.changed.map(({ ref, fields }) => `changes ${ref} (${fields.join(", ")})`),
@@ -44,8 +48,19 @@ export const checkChange = workflow(
         ...diff.relationsAdded.map(({ source, type, target }) => `adds: ${source} ${type} ${target}`),
         ...diff.relationsRemoved.map(({ source, type, target }) => `removes: ${source} ${type} ${target}`),
       ];
-      const summary = wrong.length > 0 ? (wrong[0] ?? "") : changes.length === 0 ? "changes nothing in the catalog" : `${changes.length} changes to the catalog`;
-      const report: Report = { name: "descriptor", state: wrong.length > 0 ? "failed" : "passed", summary, details: wrong.length > 0 ? wrong : changes, link: null };
+      const summary =
+        wrong.length > 0
+          ? (wrong[0] ?? "")
+          : changes.length === 0
+            ? "changes nothing in the catalog"
+            : `${changes.length} changes to the catalog`;
+      const report: Report = {
+        name: "descriptor",
+        state: wrong.length > 0 ? "failed" : "passed",
+        summary,
+        details: wrong.length > 0 ? wrong : changes,
+        link: null,
+      };
       await forge.setCheck(repository, head, report);
       return report.state;
     });
@@ -61,9 +76,16 @@ export const checkChange = workflow(
       "build and test",
       async (step) => {
         const id = `ci-${repository}-${head.slice(0, 12)}-change`.slice(-120);
-        await forge.setCheck(repository, head, { ...waiting("ci"), state: "running", summary: "builds and tests", link: `/api/ci-runs/${id}` });
+        await forge.setCheck(repository, head, {
+          ...waiting("ci"),
+          state: "running",
+          summary: "builds and tests",
+          link: `/api/ci-runs/${id}`,
+        });
         const ended = await parts.ci.run({ id, repository, commit: head, purpose: "change" }, step.signal);
-        const tests = ended.tests ? `${ended.tests.total - ended.tests.failed - ended.tests.skipped} of ${ended.tests.total} tests passed` : "no test has run";
+        const tests = ended.tests
+          ? `${ended.tests.total - ended.tests.failed - ended.tests.skipped} of ${ended.tests.total} tests passed`
+          : "no test has run";
         await forge.setCheck(repository, head, {
           name: "ci",
           state: ended.state === "passed" ? "passed" : "failed",
@@ -92,13 +114,25 @@ async function judged(parts: Parts, actor: string, facts: RepositoryFacts, chang
   const { db, clock, infra } = parts;
   const last = route(parts, facts).at(-1);
   const plan =
-    last && facts.intent && facts.name ? await infra.plan({ service: facts.name, environment: last.name, owner: facts.owner ?? "", intent: facts.intent, patches: facts.patches }) : undefined;
+    last && facts.intent && facts.name
+      ? await infra.plan({
+          service: facts.name,
+          environment: last.name,
+          owner: facts.owner ?? "",
+          intent: facts.intent,
+          patches: facts.patches,
+        })
+      : undefined;
   const subject = policySubject(facts, {
     point: "change",
     environment: last ? { name: last.name, production: last.production } : null,
     repository: change.repository,
     ownerExists: await ownerExists(db, facts.owner ?? ""),
-    change: { number: change.number, author: change.author, approvedBy: change.approvals.filter(({ commit }) => commit === change.head).map(({ by }) => by) },
+    change: {
+      number: change.number,
+      author: change.author,
+      approvedBy: change.approvals.filter(({ commit }) => commit === change.head).map(({ by }) => by),
+    },
     commit: change.head,
     manifests: plan?.manifests ?? [],
   });

@@ -38,7 +38,7 @@ export interface Created {
 /** Makes what a plan shows: the name, the repository with its first commit, the first change request. It writes the plan's files and renders nothing. */
 export const createService = workflow(
   "create service",
-  () => ["claim the name", "create the repository", "open the first change request", "take it into the catalog"],
+  () => ["claim the name", "create the repository", "take it into the catalog", "open the first change request"],
   async (run, { plan, service }: { plan: Digest; service: string }, parts: Parts): Promise<Created> => {
     const { db, clock, forge } = parts;
     const author = authorOf(run.startedBy);
@@ -59,10 +59,24 @@ export const createService = workflow(
       async () => {
         const { plan: stored, createdAt } = await find(db, plan);
         const { owner, firstCommit } = payloadOf(stored);
-        return forge.createRepository({ name: service, owner: `group:default/${owner}`, files: firstCommit, message: `Begin ${service}`, author, at: createdAt });
+        return forge.createRepository({
+          name: service,
+          owner: `group:default/${owner}`,
+          files: firstCommit,
+          message: `Begin ${service}`,
+          author,
+          at: createdAt,
+        });
       },
       { rollback: () => forge.removeRepository(service) },
     );
+
+    // Before anybody can merge: what a merge says must not be overwritten by the first commit.
+    await run.transaction("take it into the catalog", async (tx) => {
+      const text = payloadOf((await find(tx, plan)).plan).firstCommit.find((file) => file.path === "catalog-info.yaml")?.content ?? "";
+      await ingest(tx, clock, run.startedBy, { repository: service, commit, documents: parseDocuments(text).documents });
+      return null;
+    });
 
     const change = await run.step("open the first change request", async () => {
       const { plan: stored, createdAt } = await find(db, plan);
@@ -72,12 +86,6 @@ export const createService = workflow(
       const description = `Everything that the plan showed:\n${plan}\n\nMerging it starts delivery.`;
       const { number } = await forge.openChange({ repository: service, branch, title, description, author: run.startedBy });
       return number;
-    });
-
-    await run.transaction("take it into the catalog", async (tx) => {
-      const text = payloadOf((await find(tx, plan)).plan).firstCommit.find((file) => file.path === "catalog-info.yaml")?.content ?? "";
-      await ingest(tx, clock, run.startedBy, { repository: service, commit, documents: parseDocuments(text).documents });
-      return null;
     });
     return { service, repository: service, cloneUrl, change };
   },

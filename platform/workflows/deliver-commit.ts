@@ -21,9 +21,19 @@ export const deliverCommit = workflow(
   ({ environments }: DeliverInput) => [
     "read the repository",
     "build and attest",
-    ...environments.flatMap((environment) => [`plan ${environment}`, `infrastructure for ${environment}`, `begin ${environment}`, `roll out to ${environment}`, `note ${environment}`]),
+    ...environments.flatMap((environment) => [
+      `plan ${environment}`,
+      `infrastructure for ${environment}`,
+      `begin ${environment}`,
+      `roll out to ${environment}`,
+      `note ${environment}`,
+    ]),
   ],
-  async (run, { environments, ...delivery }: DeliverInput, parts: Parts): Promise<{ service: string; artifact: string; promoted: string[] }> => {
+  async (
+    run,
+    { environments, ...delivery }: DeliverInput,
+    parts: Parts,
+  ): Promise<{ service: string; artifact: string; promoted: string[] }> => {
     const { db, clock, forge, ci, infra } = parts;
     const { repository, commit } = delivery;
     const actor = run.startedBy;
@@ -89,7 +99,9 @@ export const deliverCommit = workflow(
         await infra.applyDeletes(payload.infra, actor);
         const { revision, artifactDigest, endedAt } = await findRelease(db, release);
         await transact(db, (tx) =>
-          note(tx, clock, actor, serviceRef(service), { [`runs.${environment}`]: { release, revision, artifactDigest, commit, since: (endedAt ?? clock.now()).toISOString() } }),
+          note(tx, clock, actor, serviceRef(service), {
+            [`runs.${environment}`]: { release, revision, artifactDigest, commit, since: (endedAt ?? clock.now()).toISOString() },
+          }),
         );
         return null;
       });

@@ -1,9 +1,15 @@
 import { Fault } from "../kernel/faults.ts";
 
 export const answerMissing = (goldenPath: string, name: string) =>
-  new Fault("invalid", "workflows.answer_missing", `The golden path ${goldenPath} has no answer for ${name}`, `A path that makes a service asks for service_name and owner_team: answer ${name}.`, {
-    parameter: name,
-  });
+  new Fault(
+    "invalid",
+    "workflows.answer_missing",
+    `The golden path ${goldenPath} has no answer for ${name}`,
+    `A path that makes a service asks for service_name and owner_team: answer ${name}.`,
+    {
+      parameter: name,
+    },
+  );
 
 export const generatedBroken = (goldenPath: string, problems: readonly { file: string; message: string }[]) =>
   new Fault(
@@ -15,10 +21,14 @@ export const generatedBroken = (goldenPath: string, problems: readonly { file: s
   );
 
 export const nameTaken = (name: string, holder: string) =>
-  new Fault("conflict", "workflows.name_taken", `The name ${name} is taken: ${holder}`, "Choose another name.", { parameter: "service_name" });
+  new Fault("conflict", "workflows.name_taken", `The name ${name} is taken: ${holder}`, "Choose another name.", {
+    parameter: "service_name",
+  });
 
 export const buildFailed = (because: string, run: string) =>
-  new Fault("failed", "workflows.build_failed", `CI failed: ${because}`, `Its log: /ci-runs/${run}. Mend it by another change request.`, { ciRun: run });
+  new Fault("failed", "workflows.build_failed", `CI failed: ${because}`, `Its log: /ci-runs/${run}. Mend it by another change request.`, {
+    ciRun: run,
+  });
 
 export const descriptorUnusable = (problems: readonly { file: string; message: string }[]) =>
   new Fault(
@@ -39,9 +49,15 @@ export const releaseRefused = (environment: string, reasons: readonly string[], 
   );
 
 export const releaseEnded = (environment: string, because: string, release: string) =>
-  new Fault("failed", "workflows.release_rolled_back", `The release to ${environment} rolled back: ${because}`, `What ran before serves all traffic. The evidence: /releases/${release}`, {
-    release,
-  });
+  new Fault(
+    "failed",
+    "workflows.release_rolled_back",
+    `The release to ${environment} rolled back: ${because}`,
+    `What ran before serves all traffic. The evidence: /releases/${release}`,
+    {
+      release,
+    },
+  );
 
 export const artifactMissing = (digest: string) =>
   new Fault("failed", "workflows.artifact_missing", `No artifact ${digest} is filed`, "Run CI again for this commit.");

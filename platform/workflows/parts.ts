@@ -25,6 +25,4 @@ export interface Parts {
   goldenPaths: string;
   /** Where the portal lies. */
   publicUrl: string;
-  /** The file of a built artifact. */
-  artifactPath: (digest: string) => string;
 }

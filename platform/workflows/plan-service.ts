@@ -52,7 +52,10 @@ async function applyService(parts: Parts, orchestrator: Orchestrator, { digest, 
 async function planService(parts: Parts, order: PlanOrder): Promise<Plan> {
   const goldenPath = await findGoldenPath(parts.goldenPaths, order.goldenPath);
   const name = String(order.answers.service_name ?? "");
-  const rendered = await renderGoldenPath(goldenPath, order.answers, { platform_url: parts.publicUrl, repository_url: parts.forge.cloneUrl(name || "unnamed") });
+  const rendered = await renderGoldenPath(goldenPath, order.answers, {
+    platform_url: parts.publicUrl,
+    repository_url: parts.forge.cloneUrl(name || "unnamed"),
+  });
   const { service_name, owner_team, description } = rendered.answers;
   if (typeof service_name !== "string" || service_name === "") throw answerMissing(order.goldenPath, "service_name");
   if (typeof owner_team !== "string" || owner_team === "") throw answerMissing(order.goldenPath, "owner_team");
@@ -81,7 +84,10 @@ async function planService(parts: Parts, order: PlanOrder): Promise<Plan> {
   const environments = route(parts, facts);
   const infra = new Map<string, InfraPlan>();
   for (const { name: environment } of environments)
-    infra.set(environment, await parts.infra.plan({ service: service_name, environment, owner: owner_team, intent: facts.intent, patches: facts.patches }));
+    infra.set(
+      environment,
+      await parts.infra.plan({ service: service_name, environment, owner: owner_team, intent: facts.intent, patches: facts.patches }),
+    );
   const known = await ownerExists(parts.db, owner_team);
   const costs = [...infra.values()].map((plan) => plan.cost);
   return {
@@ -114,7 +120,8 @@ async function planService(parts: Parts, order: PlanOrder): Promise<Plan> {
       "The ports it answers at: given when it first runs in an environment, and kept from then on.",
       ...new Set([...infra.values()].flatMap((plan) => plan.unknowns)),
     ],
-    rollback: "If a step fails, the repository is removed and the name is free again. Once the change request is open, closing it leaves a repository with one small commit.",
+    rollback:
+      "If a step fails, the repository is removed and the name is free again. Once the change request is open, closing it leaves a repository with one small commit.",
     payload: payload as unknown as Record<string, unknown>,
   };
 }
@@ -135,7 +142,11 @@ async function basisOf(parts: Parts, payload: ServicePayload): Promise<Basis> {
 }
 
 async function holderOf(db: Sql, service: string): Promise<string> {
-  const row = await db.selectFrom("catalog_entity").select(["owner_ref", "source"]).where("ref", "=", serviceRef(service)).executeTakeFirst();
+  const row = await db
+    .selectFrom("catalog_entity")
+    .select(["owner_ref", "source"])
+    .where("ref", "=", serviceRef(service))
+    .executeTakeFirst();
   return row ? `held by ${row.owner_ref ?? "nobody"}` : FREE;
 }
 
@@ -145,17 +156,31 @@ export const route = (parts: Pick<Parts, "environments">, facts: Pick<Repository
 
 function madeBy(payload: ServicePayload, facts: RepositoryFacts): PlannedChange[] {
   const { service, files, firstTree, tree, branch } = payload;
-  const change = (kind: PlannedChange["kind"], id: string, detail: string): PlannedChange => ({ kind, action: "create", id, environment: null, detail });
+  const change = (kind: PlannedChange["kind"], id: string, detail: string): PlannedChange => ({
+    kind,
+    action: "create",
+    id,
+    environment: null,
+    detail,
+  });
   return [
     change("repository", service, `first commit with ${payload.firstCommit.map((file) => file.path).join(", ")} (tree ${firstTree})`),
     change("change_request", `${service}/1`, `${branch} with ${files.length} files (tree ${tree})`),
-    ...facts.documents.map((document) => change("entity", `${document.kind.toLowerCase()}:default/${document.metadata.name}`, document.metadata.description ?? "")),
+    ...facts.documents.map((document) =>
+      change("entity", `${document.kind.toLowerCase()}:default/${document.metadata.name}`, document.metadata.description ?? ""),
+    ),
     ...files.map((file: TreeFile) => change("file", file.path, sha256(bytesOf(file)))),
   ];
 }
 
 const resourcesOf = (plan: InfraPlan | undefined): PlannedChange[] =>
-  (plan?.resources ?? []).map((resource) => ({ kind: "resource", action: resource.action, id: resource.address, environment: plan?.environment ?? null, detail: resource.because }));
+  (plan?.resources ?? []).map((resource) => ({
+    kind: "resource",
+    action: resource.action,
+    id: resource.address,
+    environment: plan?.environment ?? null,
+    detail: resource.because,
+  }));
 
 export const countsOf = (plan: InfraPlan | undefined) => {
   const count = (action: string) => plan?.resources.filter((resource) => resource.action === action).length ?? 0;
@@ -165,6 +190,9 @@ export const countsOf = (plan: InfraPlan | undefined) => {
 function rolloutOf(parts: Parts, environment: EnvironmentDefinition, tier: Tier): Plan["rollout"][number] {
   const rules = parts.environments.tiers[tier];
   if (environment.judgedBy === "smoke") return { environment: environment.name, stepsPercent: [100], gates: ["health", "smoke test"] };
-  return { environment: environment.name, stepsPercent: rules.canary.stepsPercent, gates: ["health", "canary against the stable revision (the first release has none)"] };
+  return {
+    environment: environment.name,
+    stepsPercent: rules.canary.stepsPercent,
+    gates: ["health", "canary against the stable revision (the first release has none)"],
+  };
 }
-

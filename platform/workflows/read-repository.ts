@@ -27,7 +27,10 @@ const PLACEHOLDER = "cairn.dev/placeholder";
 const DEFAULT_SLOW_SECONDS = 0.3;
 
 /** Reads the descriptor, the intent, the contract and what operations need, from a plan's files or from a commit alike. */
-export async function readRepository(paths: readonly string[], read: (path: string) => Promise<string | undefined>): Promise<RepositoryFacts> {
+export async function readRepository(
+  paths: readonly string[],
+  read: (path: string) => Promise<string | undefined>,
+): Promise<RepositoryFacts> {
   const problems: RepositoryFacts["problems"] = [];
   const attempt = async <T>(file: string, parse: (text: string) => T): Promise<T | null> => {
     const text = await read(file);

@@ -28,6 +28,8 @@ export interface ReleasePayload {
   baseline: ArmRef | null;
   rules: RolloutRules;
   infra: InfraPlan;
+  /** The revision has all the traffic already, as the same change delivered twice: there is nothing to shift. */
+  alreadyServes: boolean;
   /** Where the smoke test looks. */
   smokePath: string;
 }
@@ -53,8 +55,15 @@ export interface PlannedRelease {
  * Plans one release and has it judged: artifact, evidence, manifests, infrastructure, traffic steps and the way back, as one document. `id` names the
  * release, so that planning it again after a crash plans the same one.
  */
-export async function planOneRelease(parts: Parts, actor: string, id: string, delivery: Delivery, artifactDigest: string, environmentName: string): Promise<PlannedRelease> {
-  const { db, clock, forge, infra, runtime, environments, policies } = parts;
+export async function planOneRelease(
+  parts: Parts,
+  actor: string,
+  id: string,
+  delivery: Delivery,
+  artifactDigest: string,
+  environmentName: string,
+): Promise<PlannedRelease> {
+  const { db, clock, forge, infra, environments, policies } = parts;
   const { repository, commit } = delivery;
   const facts = await factsAt(parts, repository, commit);
   const { name: service, intent, contract } = facts;
@@ -75,8 +84,15 @@ export async function planOneRelease(parts: Parts, actor: string, id: string, de
     manifests: infraPlan.manifests,
     release: id,
   };
-  const serving = await servingNow(parts, target, revision.id);
-  const rules = rulesFor(environments, { environment: environmentName, tier: facts.tier, hasBaseline: serving !== null, slowSeconds: facts.slo.present ? facts.slo.slowSeconds : null });
+  const serves = await servingNow(parts, target);
+  const alreadyServes = serves?.revision === revision.id;
+  const serving = alreadyServes ? null : serves;
+  const rules = rulesFor(environments, {
+    environment: environmentName,
+    tier: facts.tier,
+    hasBaseline: serving !== null,
+    slowSeconds: facts.slo.present ? facts.slo.slowSeconds : null,
+  });
   const change: ChangeRequest = await forge.change(repository, delivery.number);
   const now = clock.now();
   const subject = policySubject(facts, {
@@ -84,7 +100,11 @@ export async function planOneRelease(parts: Parts, actor: string, id: string, de
     environment: { name: environment.name, production: environment.production },
     repository,
     ownerExists: await ownerExists(db, owner),
-    change: { number: change.number, author: change.author, approvedBy: change.approvals.filter((approval) => approval.commit === change.head).map(({ by }) => by) },
+    change: {
+      number: change.number,
+      author: change.author,
+      approvedBy: change.approvals.filter((approval) => approval.commit === change.head).map(({ by }) => by),
+    },
     commit,
     artifactDigest,
     evidence: evidenceFacts(await evidenceFor(db, artifactDigest), now, { repository, commit }),
@@ -97,17 +117,44 @@ export async function planOneRelease(parts: Parts, actor: string, id: string, de
     kind: "deliver",
     about: `component:default/${service}`,
     title: `Release ${service} to ${environmentName}`,
-    basis: { commit, artifact: artifactDigest, infrastructure: infraPlan.basis.state, policies: policies.digest, environments: environments.digest, baseline: serving?.revision ?? "none" },
+    basis: {
+      commit,
+      artifact: artifactDigest,
+      infrastructure: infraPlan.basis.state,
+      policies: policies.digest,
+      environments: environments.digest,
+      baseline: serving?.revision ?? "none",
+    },
     changes: [
-      { kind: "release", action: previous ? "update" : "create", id: `${service}/${environmentName}`, environment: environmentName, detail: `artifact ${artifactDigest}, revision ${revision.id}` },
-      ...infraPlan.resources.map((resource) => ({ kind: "resource" as const, action: resource.action, id: resource.address, environment: environmentName, detail: resource.because })),
+      {
+        kind: "release",
+        action: previous ? "update" : "create",
+        id: `${service}/${environmentName}`,
+        environment: environmentName,
+        detail: `artifact ${artifactDigest}, revision ${revision.id}`,
+      },
+      ...infraPlan.resources.map((resource) => ({
+        kind: "resource" as const,
+        action: resource.action,
+        id: resource.address,
+        environment: environmentName,
+        detail: resource.because,
+      })),
     ],
     cost: infraPlan.cost,
     decisions: [{ point: judgement.point, environment: environmentName, outcome: judgement.outcome, results: judgement.results }],
-    rollout: [{ environment: environmentName, stepsPercent: rules.stepsPercent, gates: [rules.judgedBy === "canary" ? "canary" : rules.judgedBy === "first" ? "health (no baseline)" : "smoke test"] }],
+    rollout: [
+      {
+        environment: environmentName,
+        stepsPercent: rules.stepsPercent,
+        gates: [rules.judgedBy === "canary" ? "canary" : rules.judgedBy === "first" ? "health (no baseline)" : "smoke test"],
+      },
+    ],
     unknowns: infraPlan.unknowns,
-    rollback: serving ? `All traffic goes back to revision ${serving.revision}, which runs on until this one is promoted.` : "The revision is stopped; nothing served before.",
-    payload: { target, owner, revision, baseline: serving, rules, infra: infraPlan, smokePath: probePath(infraPlan.manifests) },
+    rollback: serving
+      ? `All traffic goes back to revision ${serving.revision}, which runs on until this one is promoted.`
+      : "The revision is stopped; nothing served before.",
+    payload: { target, owner, revision, baseline: serving, rules, infra: infraPlan, alreadyServes, smokePath: probePath(infraPlan.manifests) },
   };
 
   return transact(db, async (tx) => {
@@ -124,19 +171,24 @@ export async function planOneRelease(parts: Parts, actor: string, id: string, de
       stepsPercent: rules.stepsPercent,
       decision: decision.id,
     });
-    const denied = decision.outcome === "deny" ? decision.results.filter((result) => !["passed", "warned"].includes(result.outcome)).map((result) => `${result.rule}: ${result.message}`) : [];
+    const denied =
+      decision.outcome === "deny"
+        ? decision.results
+            .filter((result) => !["passed", "warned"].includes(result.outcome))
+            .map((result) => `${result.rule}: ${result.message}`)
+        : [];
     if (decision.outcome === "deny") await refuseRelease(tx, clock, actor, id, { decision: decision.id, because: denied.join("; ") });
     return { release: id, plan: digest, decision: decision.id, denied };
   });
+}
 
-  /** The revision that has the traffic, as the runtime says: that is what a canary is compared with. */
-  async function servingNow({ runtime: asked }: Pick<Parts, "runtime">, at: Target, candidate: string): Promise<ArmRef | null> {
-    const known = (await asked.targets()).some((other) => other.service === at.service && other.environment === at.environment);
-    if (!known) return null;
-    const { readings } = await runtime.observe(at);
-    const serving = readings.filter((reading) => reading.revision !== candidate && reading.weightPercent > 0).sort((a, b) => b.weightPercent - a.weightPercent)[0];
-    return serving ? { revision: serving.revision, artifactDigest: serving.artifactDigest } : null;
-  }
+/** The revision that has the traffic, as the runtime says: that is what a canary is compared with. */
+async function servingNow({ runtime }: Pick<Parts, "runtime">, at: Target): Promise<ArmRef | null> {
+  const known = (await runtime.targets()).some((other) => other.service === at.service && other.environment === at.environment);
+  if (!known) return null;
+  const { readings } = await runtime.observe(at);
+  const serving = readings.filter((reading) => reading.weightPercent > 0).toSorted((a, b) => b.weightPercent - a.weightPercent)[0];
+  return serving ? { revision: serving.revision, artifactDigest: serving.artifactDigest } : null;
 }
 
 /** The readiness probe's path, else the root. */

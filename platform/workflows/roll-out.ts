@@ -28,6 +28,7 @@ export const rollOut = workflow(
   () => ["start the revision", "observe", "decide", "carry out", "end"],
   async (run, { release: id }: { release: string }, parts: Parts): Promise<RolledOut> => {
     const begun = await run.step("start the revision", () => start(parts, id));
+    if ("serves" in begun) return end({ kind: "promoted", because: "it serves already, with this configuration" }, false);
     if ("failed" in begun) return end({ kind: "rolled_back", because: begun.failed }, false);
 
     let rollout: Rollout = begun.rollout;
@@ -41,7 +42,8 @@ export const rollOut = workflow(
       });
       if (move.kind === "promote") return end({ kind: "promoted", because: move.because }, false);
       // What was shown to be worse is not tried again; what could not be judged may be.
-      if (move.kind === "rollBack") return end({ kind: "rolled_back", because: move.because }, round.verdict.kind === "worse" && judged.judgedBy !== "smoke");
+      if (move.kind === "rollBack")
+        return end({ kind: "rolled_back", because: move.because }, round.verdict.kind === "worse" && judged.judgedBy !== "smoke");
       await run.pause(ROUND_SECONDS);
     }
 
@@ -52,12 +54,14 @@ export const rollOut = workflow(
   },
 );
 
-const planOf = async ({ db }: Parts, id: string): Promise<ReleasePlan> => read<ReleasePlan>(db, (await find(db, id)).plan as `sha256:${string}`);
+const planOf = async ({ db }: Parts, id: string): Promise<ReleasePlan> =>
+  read<ReleasePlan>(db, (await find(db, id)).plan as `sha256:${string}`);
 
 /** Starts the revision beside what serves, at no traffic. A revision that never gets healthy ends the rollout before it began. */
-async function start(parts: Parts, id: string): Promise<{ rollout: Rollout } | { failed: string }> {
+async function start(parts: Parts, id: string): Promise<{ rollout: Rollout } | { failed: string } | { serves: true }> {
   const { runtime, clock } = parts;
-  const { target, revision, baseline, rules } = (await planOf(parts, id)).payload;
+  const { target, revision, baseline, rules, alreadyServes } = (await planOf(parts, id)).payload;
+  if (alreadyServes) return { serves: true };
   await runtime.ensureTarget(target);
   try {
     await runtime.deploy(revision);
@@ -66,7 +70,14 @@ async function start(parts: Parts, id: string): Promise<{ rollout: Rollout } | {
     return { failed: error.message };
   }
   const { readings } = await runtime.observe(target);
-  return { rollout: startRollout(rules, { canary: { revision: revision.id, artifactDigest: revision.artifact.digest }, baseline }, readings, clock.now()) };
+  return {
+    rollout: startRollout(
+      rules,
+      { canary: { revision: revision.id, artifactDigest: revision.artifact.digest }, baseline },
+      readings,
+      clock.now(),
+    ),
+  };
 }
 
 /** As a checkpoint keeps it: instants are text. */
@@ -86,7 +97,10 @@ async function observe(parts: Parts, id: string, rollout: Rollout): Promise<Seen
   return {
     at,
     readings: seen.readings.map((reading) => ({ ...reading, startedAt: reading.startedAt.toISOString() })),
-    smoke: rollout.judgedBy === "smoke" && rollout.percent === 100 ? await smokeTest(new URL(smokePath, seen.url), rollout.canary.artifactDigest) : null,
+    smoke:
+      rollout.judgedBy === "smoke" && rollout.percent === 100
+        ? await smokeTest(new URL(smokePath, seen.url), rollout.canary.artifactDigest)
+        : null,
   };
 }
 
@@ -117,10 +131,17 @@ async function carryOut(parts: Parts, actor: string, id: string, rollout: Rollou
   const { target } = (await planOf(parts, id)).payload;
   const { canary, baseline } = rollout;
   if (move.kind === "shift")
-    await runtime.setTraffic(target, baseline && move.toPercent < 100 ? { [baseline.revision]: 100 - move.toPercent, [canary.revision]: move.toPercent } : { [canary.revision]: 100 });
+    await runtime.setTraffic(
+      target,
+      baseline && move.toPercent < 100
+        ? { [baseline.revision]: 100 - move.toPercent, [canary.revision]: move.toPercent }
+        : { [canary.revision]: 100 },
+    );
   if (move.kind === "promote") await runtime.setTraffic(target, { [canary.revision]: 100 });
   if (move.kind === "rollBack") await runtime.setTraffic(target, baseline ? { [baseline.revision]: 100 } : {});
-  await transact(db, (tx) => noteRound(tx, clock, actor, id, { ...round, at: new Date(round.at), stepEndsAt: new Date(round.stepEndsAt) }, move));
+  await transact(db, (tx) =>
+    noteRound(tx, clock, actor, id, { ...round, at: new Date(round.at), stepEndsAt: new Date(round.stepEndsAt) }, move),
+  );
   return move.kind === "shift" ? enterStep(rollout, move.toPercent, clock.now()) : rollout;
 }
 
@@ -130,6 +151,7 @@ async function finish(parts: Parts, actor: string, id: string, ended: RolledOut,
   const { target, revision, baseline } = (await planOf(parts, id)).payload;
   await transact(db, (tx) => endRelease(tx, clock, actor, id, { state: ended.kind, because: ended.because, quarantine }));
   const keep = ended.kind === "promoted" ? revision.id : baseline?.revision;
-  for (const reading of (await runtime.observe(target)).readings) if (reading.revision !== keep) await runtime.retire(target, reading.revision);
+  for (const reading of (await runtime.observe(target)).readings)
+    if (reading.revision !== keep) await runtime.retire(target, reading.revision);
   return null;
 }

@@ -24,6 +24,10 @@ export async function startWhatFollows(parts: Parts, orchestrator: Orchestrator,
     return;
   }
   const { repository, number, head } = event.data as ForgeEvents["forge.change_opened"];
-  const about = { id: `check-${repository}-${number}-${head.slice(0, 12)}`, about: `change:${repository}/${number}`, startedBy: event.actor };
+  const about = {
+    id: `check-${repository}-${number}-${head.slice(0, 12)}`,
+    about: `change:${repository}/${number}`,
+    startedBy: event.actor,
+  };
   await orchestrator.start(checkChange, { repository, number, head }, about);
 }

@@ -9,7 +9,11 @@ import { sendTraffic, type Count } from "./traffic.ts";
 // The demo is an outside program: it uses the CLI, git and HTTP, and judges from outside what happened.
 interface Plan {
   digest: string;
-  plan: { payload: { tree: string; firstTree: string; files: unknown[] }; changes: { kind: string }[]; cost: { monthly: number | null; currency: string } };
+  plan: {
+    payload: { tree: string; firstTree: string; files: unknown[] };
+    changes: { kind: string }[];
+    cost: { monthly: number | null; currency: string };
+  };
 }
 interface Change {
   number: number;
@@ -34,7 +38,9 @@ interface Environment {
 }
 
 const exitAfter = process.argv.includes("--exit");
-const service = `${["ledger", "orders", "parcels", "tickets", "menus"][randomInt(5)]}-${randomInt(36 ** 4).toString(36).padStart(4, "0")}`;
+const service = `${["ledger", "orders", "parcels", "tickets", "menus"][randomInt(5)]}-${randomInt(36 ** 4)
+  .toString(36)
+  .padStart(4, "0")}`;
 const failureShare = randomInt(20, 41) / 100;
 const TRAFFIC_PER_SECOND = 150;
 const ENVIRONMENTS = ["dev", "staging", "production"];
@@ -76,11 +82,25 @@ async function tell(): Promise<void> {
   const remote = `${url}/git/${service}.git`;
 
   const plan = await story.stage("Plan", async (say) => {
-    const made = await cairn<Plan>("create", "http-api", "-a", `service_name=${service}`, "-a", "owner_team=example-shop", "-a", "database=true");
+    const made = await cairn<Plan>(
+      "create",
+      "http-api",
+      "-a",
+      `service_name=${service}`,
+      "-a",
+      "owner_team=example-shop",
+      "-a",
+      "database=true",
+    );
     const { payload, cost, changes } = made.plan;
-    say(`${service}: ${payload.files.length} files, ${changes.filter((change) => change.kind === "resource").length} resources, ${cost.monthly ?? "unknown"} ${cost.currency} a month`);
+    say(
+      `${service}: ${payload.files.length} files, ${changes.filter((change) => change.kind === "resource").length} resources, ${cost.monthly ?? "unknown"} ${cost.currency} a month`,
+    );
     expectThat((await get(`/services/${service}`)).status === 404, "planning registers nothing");
-    expectThat((await result("git", ["-c", `http.extraHeader=Authorization: Bearer ${token}`, "ls-remote", remote])).code !== 0, "planning makes no repository");
+    expectThat(
+      (await result("git", ["-c", `http.extraHeader=Authorization: Bearer ${token}`, "ls-remote", remote])).code !== 0,
+      "planning makes no repository",
+    );
     return { what: "the plan is made, and nothing has changed", evidence: `${api}/plans/${made.digest}`, value: made };
   });
 
@@ -88,10 +108,16 @@ async function tell(): Promise<void> {
     await cairn("apply", plan.digest);
     await git(folder, "clone", "--quiet", remote, "work");
     const work = join(folder, "work");
-    expectThat((await git(work, "rev-parse", "HEAD^{tree}")) === plan.plan.payload.firstTree, "the first commit's tree is the one of the plan");
+    expectThat(
+      (await git(work, "rev-parse", "HEAD^{tree}")) === plan.plan.payload.firstTree,
+      "the first commit's tree is the one of the plan",
+    );
     const opened = await cairn<Change>("changes", "show", `${service}/1`);
     await git(work, "fetch", "--quiet", "origin");
-    expectThat((await git(work, "rev-parse", `${opened.head}^{tree}`)) === plan.plan.payload.tree, "the change request's tree is the one of the plan");
+    expectThat(
+      (await git(work, "rev-parse", `${opened.head}^{tree}`)) === plan.plan.payload.tree,
+      "the change request's tree is the one of the plan",
+    );
     say(`git tree ${plan.plan.payload.tree}, as planned`);
     return { what: `${service}/1 carries exactly what the plan showed`, evidence: `${url}/changes/${service}/1`, value: opened };
   });
@@ -99,7 +125,10 @@ async function tell(): Promise<void> {
   await story.stage("Checks", async (say) => {
     const checked = await cairn<Change>("changes", "show", `${service}/1`, "--watch");
     for (const check of checked.checks) say(`${check.name}: ${check.state}, ${check.summary}`);
-    expectThat(checked.checks.length >= 3 && checked.checks.every((check) => check.state === "passed" || check.state === "warned"), "all checks passed");
+    expectThat(
+      checked.checks.length >= 3 && checked.checks.every((check) => check.state === "passed" || check.state === "warned"),
+      "all checks passed",
+    );
     return { what: "descriptor, policy and CI have reported", evidence: `${url}/changes/${service}/1`, value: change };
   });
 
@@ -113,16 +142,32 @@ async function tell(): Promise<void> {
 
   const good = await story.stage("CI", async (say) => {
     const run = await eventually("the artifact", 600, async () => {
-      const { body } = await get<{ runs: { id: string; purpose: string; state: string; because: string | null; artifact: { digest: string } | null; tests: { total: number } | null }[] }>(
-        `/api/ci-runs?repository=${service}&commit=${commit}`,
-      );
+      const { body } = await get<{
+        runs: {
+          id: string;
+          purpose: string;
+          state: string;
+          because: string | null;
+          artifact: { digest: string } | null;
+          tests: { total: number } | null;
+        }[];
+      }>(`/api/ci-runs?repository=${service}&commit=${commit}`);
       return body.runs.find((each) => each.purpose === "merge" && (each.state === "passed" || each.state === "failed"));
     });
     expectThat(run.state === "passed" && run.artifact !== null, `CI passed (${run.because ?? ""})`);
-    const { body } = await get<{ evidence: { kind: string; commit: string; result: string }[] }>(`/api/evidence?artifact=${run.artifact.digest}`);
+    const { body } = await get<{ evidence: { kind: string; commit: string; result: string }[] }>(
+      `/api/evidence?artifact=${run.artifact.digest}`,
+    );
     for (const each of body.evidence) say(`${each.kind}: ${each.result}`);
-    expectThat(body.evidence.some((each) => each.kind === "provenance" && each.commit === commit), "signed provenance ties the artifact to the commit");
-    return { what: `built, ${run.tests?.total ?? 0} tests passed, attested`, evidence: `${url}/ci-runs/${run.id}`, value: run.artifact.digest };
+    expectThat(
+      body.evidence.some((each) => each.kind === "provenance" && each.commit === commit),
+      "signed provenance ties the artifact to the commit",
+    );
+    return {
+      what: `built, ${run.tests?.total ?? 0} tests passed, attested`,
+      evidence: `${url}/ci-runs/${run.id}`,
+      value: run.artifact.digest,
+    };
   });
 
   for (const environment of ENVIRONMENTS)
@@ -130,11 +175,17 @@ async function tell(): Promise<void> {
       const release = await ended(environment, commit);
       expectThat(release.state === "promoted", `the release to ${environment} is promoted (${release.because})`);
       say(release.because);
-      const { body } = await get<{ plan: { changes: { kind: string; action: string; id: string }[]; decisions: { outcome: string }[] } }>(`/api/plans/${(release as Release & { plan: string }).plan}`);
-      for (const each of body.plan.changes.filter((planned) => planned.kind === "resource")) say(`infrastructure: ${each.action} ${each.id}`);
+      const { body } = await get<{ plan: { changes: { kind: string; action: string; id: string }[]; decisions: { outcome: string }[] } }>(
+        `/api/plans/${(release as Release & { plan: string }).plan}`,
+      );
+      for (const each of body.plan.changes.filter((planned) => planned.kind === "resource"))
+        say(`infrastructure: ${each.action} ${each.id}`);
       say(`policy: ${body.plan.decisions.map((decision) => decision.outcome).join(", ")}`);
       const response = await fetch(`${await addressOf(environment)}/items`);
-      expectThat(response.status === 200 && response.headers.get("x-cairn-digest") === good, `${environment} serves the artifact that CI built`);
+      expectThat(
+        response.status === 200 && response.headers.get("x-cairn-digest") === good,
+        `${environment} serves the artifact that CI built`,
+      );
       await response.arrayBuffer();
       return { what: `${environment} serves ${good.slice(7, 19)}`, evidence: `${url}/releases/${release.id}`, value: undefined };
     });
@@ -142,10 +193,17 @@ async function tell(): Promise<void> {
   const production = await addressOf("production");
   await story.stage("Use it", async () => {
     const item = `example ${randomInt(1_000_000)}`;
-    const made = await fetch(`${production}/items`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ name: item }) });
+    const made = await fetch(`${production}/items`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ name: item }),
+    });
     expectThat(made.status === 201, `an item is created (${made.status})`);
     const { items } = (await (await fetch(`${production}/items`)).json()) as { items: { name: string }[] };
-    expectThat(items.some((each) => each.name === item), "the item is read back from the database");
+    expectThat(
+      items.some((each) => each.name === item),
+      "the item is read back from the database",
+    );
     return { what: "production keeps data in a database of its own", evidence: `${production}/items`, value: undefined };
   });
 
@@ -162,7 +220,11 @@ async function tell(): Promise<void> {
       say(`pushed with git: it fails ${Math.round(failureShare * 100)} % of its requests, and its tests pass`);
       await cairn("merge", `${service}/${opened.number}`);
       const merged = await cairn<Change>("changes", "show", `${service}/${opened.number}`);
-      return { what: `${service}/${opened.number} passed its checks and is merged`, evidence: `${url}/changes/${service}/${opened.number}`, value: merged.mergeCommit ?? "" };
+      return {
+        what: `${service}/${opened.number} passed its checks and is merged`,
+        evidence: `${url}/changes/${service}/${opened.number}`,
+        value: merged.mergeCommit ?? "",
+      };
     });
 
     await story.stage("Canary", async (say) => {
@@ -173,19 +235,27 @@ async function tell(): Promise<void> {
       const last = detail.rounds.at(-1);
       expectThat(last?.verdict.kind === "worse", "the canary was judged worse");
       expectThat(last.canary.requests <= 120, `it was judged on at most 120 requests (${last.canary.requests})`);
-      await eventually("the end of the canary's traffic", 30, async () => ((await weightOf(release.artifactDigest)) === 0 ? true : undefined));
+      await eventually("the end of the canary's traffic", 30, async () =>
+        (await weightOf(release.artifactDigest)) === 0 ? true : undefined,
+      );
       await new Promise((wake) => setTimeout(wake, 1000));
       const before = { ...traffic.seen.byDigest.get(release.artifactDigest) };
       await new Promise((wake) => setTimeout(wake, 2000));
       const { byDigest, dropped } = await traffic.stop();
       const [stable, worse] = [byDigest.get(good), byDigest.get(release.artifactDigest)];
-      say(`the client saw: stable ${stable?.requests} requests, ${stable?.failures} failures; canary ${worse?.requests} requests, ${worse?.failures} failures; ${dropped.length} connections dropped`);
+      say(
+        `the client saw: stable ${stable?.requests} requests, ${stable?.failures} failures; canary ${worse?.requests} requests, ${worse?.failures} failures; ${dropped.length} connections dropped`,
+      );
       expectThat(dropped.length === 0, `no connection was dropped (${dropped[0] ?? ""})`);
       expectThat(stable !== undefined && stable.failures === 0, "the stable revision never failed");
       expectThat(worse !== undefined && worse.failures > 0, "the bad revision failed for somebody");
       expectThat(byDigest.size === 2, `nothing else has answered (${[...byDigest.keys()].join(", ")})`);
       expectThat(worse.requests === before.requests, "the bad revision has no traffic any more");
-      return { what: `judged worse after ${last.canary.requests} canary requests, rolled back; the stable revision served all along`, evidence: `${url}/releases/${release.id}`, value: undefined };
+      return {
+        what: `judged worse after ${last.canary.requests} canary requests, rolled back; the stable revision served all along`,
+        evidence: `${url}/releases/${release.id}`,
+        value: undefined,
+      };
     });
   } finally {
     await traffic.stop();
@@ -196,7 +266,9 @@ async function tell(): Promise<void> {
       const { releases } = await cairn<{ releases: Release[] }>("releases", service, "-e", environment);
       const found = releases.find((release) => release.commit === at);
       if (found && !["planned", "rolling_out", "held"].includes(found.state)) return found;
-      const { body } = await get<{ runs: { state: string; error: { message: string } | null }[] }>(`/api/runs?about=component:default/${service}&limit=1`);
+      const { body } = await get<{ runs: { state: string; error: { message: string } | null }[] }>(
+        `/api/runs?about=component:default/${service}&limit=1`,
+      );
       const failed = body.runs.find((run) => run.state === "failed" || run.state === "rolled_back");
       if (failed && !found) throw new Error(failed.error?.message ?? "delivery ended");
       return undefined;
@@ -212,7 +284,10 @@ async function tell(): Promise<void> {
 
   async function weightOf(digest: string): Promise<number> {
     const { environments } = await cairn<{ environments: Environment[] }>("service", service);
-    return environments.find((each) => each.environment === "production")?.revisions.find((revision) => revision.artifactDigest === digest)?.weightPercent ?? 0;
+    return (
+      environments.find((each) => each.environment === "production")?.revisions.find((revision) => revision.artifactDigest === digest)
+        ?.weightPercent ?? 0
+    );
   }
 }
 

@@ -33,8 +33,18 @@ export class Story {
   }
 
   table(): string {
-    const cells = [["Stage", "What happened", "Time", "Evidence"], ...this.rows.map((row) => [row.stage, `${row.held ? "✓" : "✗"} ${row.what}`, `${row.seconds.toFixed(1)} s`, row.evidence])];
+    const cells = [
+      ["Stage", "What happened", "Time", "Evidence"],
+      ...this.rows.map((row) => [row.stage, `${row.held ? "✓" : "✗"} ${row.what}`, `${row.seconds.toFixed(1)} s`, row.evidence]),
+    ];
     const widths = [0, 1, 2].map((column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
-    return cells.map((row) => row.map((cell, column) => (column === 2 ? cell.padStart(widths[2] ?? 0) : cell.padEnd(widths[column] ?? 0))).join("  ").trimEnd()).join("\n");
+    return cells
+      .map((row) =>
+        row
+          .map((cell, column) => (column === 2 ? cell.padStart(widths[2] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+          .join("  ")
+          .trimEnd(),
+      )
+      .join("\n");
   }
 }

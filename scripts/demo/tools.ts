@@ -5,13 +5,21 @@ import { fileURLToPath } from "node:url";
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** A program's standard output; throws with what it said where it fails. */
-export async function output(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<string> {
+export async function output(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<string> {
   const { code, stdout, stderr } = await result(program, args, options);
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} failed (${code}):\n${(stderr || stdout).trim()}`);
   return stdout;
 }
 
-export function result(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<{ code: number | null; stdout: string; stderr: string }> {
+export function result(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: options.cwd ?? root, env: options.env ?? process.env, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
@@ -30,10 +38,22 @@ export async function cairn<T>(...args: string[]): Promise<T> {
 
 /** The ordinary git client; it asks the CLI for its password. */
 export const git = (cwd: string, ...args: string[]): Promise<string> =>
-  output("git", ["-c", `credential.helper=!${join(root, "cairn")} git-credential`, "-c", "user.name=Demo", "-c", "user.email=demo@example.com", ...args], {
-    cwd,
-    env: { ...process.env, GIT_TERMINAL_PROMPT: "0", GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
-  }).then((text) => text.trim());
+  output(
+    "git",
+    [
+      "-c",
+      `credential.helper=!${join(root, "cairn")} git-credential`,
+      "-c",
+      "user.name=Demo",
+      "-c",
+      "user.email=demo@example.com",
+      ...args,
+    ],
+    {
+      cwd,
+      env: { ...process.env, GIT_TERMINAL_PROMPT: "0", GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
+    },
+  ).then((text) => text.trim());
 
 /** Asks until the answer is there; throws with `what` after the time limit. */
 export async function eventually<T>(what: string, seconds: number, ask: () => Promise<T | undefined>): Promise<T> {

@@ -51,7 +51,10 @@ function once(url: string, agent: Agent, seen: Seen): Promise<void> {
       response.resume();
       response.once("end", () => {
         const count = seen.byDigest.get(digest) ?? { requests: 0, failures: 0 };
-        seen.byDigest.set(digest, { requests: count.requests + 1, failures: count.failures + ((response.statusCode ?? 500) >= 500 ? 1 : 0) });
+        seen.byDigest.set(digest, {
+          requests: count.requests + 1,
+          failures: count.failures + ((response.statusCode ?? 500) >= 500 ? 1 : 0),
+        });
         resolve();
       });
       response.once("error", (error) => {
