@@ -14,7 +14,12 @@ const file = (env: NodeJS.ProcessEnv) => join(env.XDG_CONFIG_HOME || join(homedi
 
 async function read(env: NodeJS.ProcessEnv): Promise<Credentials> {
   const text = await readFile(file(env), "utf8").catch(() => "");
-  return text ? (JSON.parse(text) as Credentials) : { current: undefined, tokens: {} };
+  if (!text) return { current: undefined, tokens: {} };
+  try {
+    return JSON.parse(text) as Credentials;
+  } catch {
+    throw new Fault("failed", "cli.credentials", `${file(env)} is no JSON`, "Remove it, then run: cairn login");
+  }
 }
 
 /** Remembers a token for a platform and makes that platform the current one. */
@@ -35,7 +40,14 @@ export async function forget(env: NodeJS.ProcessEnv, url: string): Promise<void>
 
 /** The platform that commands speak to: CAIRN_URL, else the one signed in to last, else this machine's. */
 export async function platformUrl(env: NodeJS.ProcessEnv): Promise<string> {
-  return (env.CAIRN_URL || (await read(env)).current || `http://127.0.0.1:${env.CAIRN_PORT || 7070}`).replace(/\/$/, "");
+  return httpUrl(env.CAIRN_URL || (await read(env)).current || `http://127.0.0.1:${env.CAIRN_PORT || 7070}`);
+}
+
+/** An address as it is compared and kept: without a slash at its end. Throws `cli.url`. */
+export function httpUrl(text: string): string {
+  if (!URL.canParse(text) || !/^https?:/.test(text))
+    throw new Fault("invalid", "cli.url", `${text} is no address of a platform`, "Write it like http://127.0.0.1:7070.");
+  return text.replace(/\/$/, "");
 }
 
 export interface Session {

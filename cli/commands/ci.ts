@@ -1,8 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { tell } from "../answer.ts";
-import { status } from "../print.ts";
+import { tell, wantsJson } from "../answer.ts";
+import { dim, status } from "../print.ts";
+import type { BuildEvent } from "@cairn/platform/offline.ts";
 
 const offline = () => import("@cairn/platform/offline.ts");
 
@@ -23,7 +24,10 @@ export function ciCommands(program: Command): void {
       const result = await cairnCi({
         folder: resolve(folder),
         out,
-        onEvent: (event) => console.error(JSON.stringify(event)),
+        onEvent: (event) => {
+          if (wantsJson(command)) console.error(JSON.stringify(event));
+          else if (event.type !== "ended") console.error(eventText(event));
+        },
         signal: interrupted.signal,
       });
       tell(command, result, (ended) => `${status(ended.state)}  ${ended.because ?? ""}`);
@@ -44,3 +48,6 @@ export function ciCommands(program: Command): void {
       if (result.problems.length > 0) process.exitCode = 1;
     });
 }
+
+const eventText = (event: Exclude<BuildEvent, { type: "ended" }>): string =>
+  event.type === "line" ? `${dim(event.stage)}  ${event.text}` : `${status(event.stage.state)}  ${event.stage.name}`;

@@ -3,7 +3,7 @@ import { answer, connect } from "@cairn/api";
 import { readConfig } from "@cairn/platform/kernel/config.ts";
 import { tell } from "../answer.ts";
 import { facts, table, ago } from "../print.ts";
-import { forget, platformUrl, remember, session } from "../session.ts";
+import { forget, httpUrl, platformUrl, remember, session } from "../session.ts";
 
 export function sessionCommands(program: Command): void {
   program
@@ -110,9 +110,9 @@ export function sessionCommands(program: Command): void {
 /** A token by what was given: itself, a link, or, on the platform's own machine, a link made now. */
 async function credentials(options: { link?: string | true; url?: string; token?: string }): Promise<{ url: string; token: string }> {
   const config = readConfig(process.env);
-  const given = typeof options.link === "string" ? new URL(options.link) : undefined;
+  const given = typeof options.link === "string" ? new URL(httpUrl(options.link)) : undefined;
   const { hereAt, signInLink } = await import("@cairn/platform/host.ts");
-  const url = (options.url ?? given?.origin ?? (await hereAt(config)) ?? (await platformUrl(process.env))).replace(/\/$/, "");
+  const url = httpUrl(options.url ?? given?.origin ?? (await hereAt(config)) ?? (await platformUrl(process.env)));
   if (options.token) return { url, token: options.token };
   const link = given ?? new URL(await signInLink(config));
   const code = new URLSearchParams(link.hash.slice(1)).get("token") ?? "";
