@@ -66,7 +66,7 @@ class Printer {
       case "!_":
         return wrapped(`!${this.print(a, member)}`, strength > unary);
       case "-_":
-        return wrapped(`-${isNumber(a) ? `(${this.print(a, 0)})` : this.print(a, member)}`, strength > unary);
+        return wrapped(negated(this.print(a, member)), strength > unary);
       case "_[_]":
         return `${this.print(a, member)}[${this.print(b, 0)}]`;
       case "_[?_]":
@@ -125,7 +125,8 @@ function sameShape(a: Shape, b: Shape): boolean {
 
 const wrapped = (text: string, parenthesised: boolean): string => (parenthesised ? `(${text})` : text);
 
-const isNumber = (node: Expr): boolean => node.kind === "literal" && (typeof node.value === "number" || typeof node.value === "bigint" || node.value instanceof Double);
+/** A minus right before a number would become part of it. */
+const negated = (operand: string): string => (/^[\d.]/.test(operand) ? `-(${operand})` : `-${operand}`);
 
 const fieldName = (name: string): string => (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !["in", "true", "false", "null"].includes(name) ? name : `\`${name}\``);
 
