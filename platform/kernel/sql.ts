@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
-import pg from "pg";
+import { Pool, types } from "pg";
 import { Fault } from "./faults.ts";
 
 /** All tables. Each subject's store declares its own by module augmentation: `declare module "../kernel/sql.ts" { interface Tables { … } }`. */
@@ -13,11 +13,11 @@ export type Tx = Transaction<Tables>;
 export type Sql = Db | Tx;
 
 // 64-bit counters fit a JavaScript number here; text would break every comparison in silence.
-pg.types.setTypeParser(20, Number);
+types.setTypeParser(20, Number);
 
 /** Opens a pool on a PostgreSQL 15 or newer. `close()` is `db.destroy()`. */
 export function openDatabase(url: string, options: { maxConnections?: number; onError?: (error: Error) => void } = {}): Db {
-  const pool = new pg.Pool({ connectionString: url, max: options.maxConnections ?? 10, connectionTimeoutMillis: 10_000 });
+  const pool = new Pool({ connectionString: url, max: options.maxConnections ?? 10, connectionTimeoutMillis: 10_000 });
   pool.on("error", (error) => options.onError?.(error)); // an idle connection lost: the next query opens another
   pool.on("connect", (client) => client.on("error", () => {})); // one lost in use: its query fails, and without this the process would end too
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync, FastifyReply } from "fastify";
-import pg from "pg";
+import { Client } from "pg";
 import type { Log } from "../kernel/log.ts";
 
 /** What the database tells when something changed. Only that it did, and what: whoever cares asks the API. */
@@ -13,12 +13,12 @@ const CHANNELS = { cairn_ledger: "ledger", cairn_runs: "runs" } as const;
 /** Listens to the database on a connection of its own, and opens another when that one is lost. */
 export function listenLive(databaseUrl: string, log: Log): Live {
   const listeners = new Set<(change: { channel: "ledger" | "runs"; id: string }) => void>();
-  let client: pg.Client | undefined;
+  let client: Client | undefined;
   let closed = false;
   let retry: NodeJS.Timeout | undefined;
 
   const connect = async () => {
-    const next = new pg.Client({ connectionString: databaseUrl });
+    const next = new Client({ connectionString: databaseUrl });
     client = next;
     next.on("error", (error) => log.warn({ err: error.message }, "live connection lost"));
     next.once("end", () => {
