@@ -80,7 +80,7 @@ function measure(peer: Peer, rule: string): { prepared: number; plain: number; c
 /** cel-go's microseconds by rule, or why there are none. */
 function celGo(): Record<string, { prepared: number; compile: number }> | string {
   try {
-    const options = { cwd: fileURLToPath(new URL("cel-go/", import.meta.url)), encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 600_000 } as const;
+    const options = { cwd: fileURLToPath(new URL("cel-go/", import.meta.url)), encoding: "utf8", timeout: 600_000 } as const;
     const rulesFile = fileURLToPath(new URL("cel-rules.json", import.meta.url));
     return JSON.parse(execFileSync("go", ["run", ".", "bench", rulesFile], options)) as Record<string, { prepared: number; compile: number }>;
   } catch (fault) {

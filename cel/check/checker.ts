@@ -150,8 +150,7 @@ class Checker {
   #call(node: Call): Type {
     if (node.name === "_?._") return this.#optionalSelect(node);
     // A function of another version, or a macro used wrongly: its arguments would only add complaints that follow from it.
-    const path = node.target && qualifiedName(node.target);
-    if (path !== undefined && !this.#scope.resolve(path) && !this.#isLocal(`${path}.`) && this.#scope.options.elsewhere(`${path}.${node.name}`)) return this.#unknownFunction(node);
+    if (node.target && this.#isForeign(node.target, node.name)) return this.#unknownFunction(node);
     if (node.name === "format") this.#mixing++;
     for (const arg of node.args) this.check(arg);
     if (node.name === "format") this.#mixing--;
@@ -165,6 +164,12 @@ class Checker {
     this.check(node.target);
     const declaration = this.#scope.function(node.name);
     return declaration ? this.#overload(node, declaration, node.target) : this.#unknownFunction(node);
+  }
+
+  #isForeign(target: Expr, name: string): boolean {
+    const path = qualifiedName(target);
+    if (path === undefined || this.#isLocal(`${path}.`) || this.#scope.resolve(path.split(".")[0]!) || this.#scope.function(`${path}.${name}`)) return false;
+    return this.#scope.options.elsewhere(`${path}.${name}`) !== undefined;
   }
 
   #optionalSelect(node: Call): Type {

@@ -28,7 +28,7 @@ export class TreeBuilder {
     const id = this.newId();
     if (id > maxNodes) throw new SyntaxFault(at, "the expression is too large once its macros are expanded");
     this.#depths[id] = depth + 1;
-    return { ...node, id, at } as unknown as T;
+    return Object.assign(node, { id, at }) as unknown as T;
   }
 
   literal(at: number, value: Value): Literal {
