@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Fault } from "./faults.ts";
 
 /** What the environment says: read once, at the edge. */
@@ -12,9 +13,13 @@ export interface Config {
   databaseUrl: string | undefined;
   /** A bootstrap administrator token for automation. */
   adminToken: string | undefined;
+  /** Golden paths, policies, environments and prices: what the platform team edits. */
+  library: string;
 }
 
-/** Reads CAIRN_HOME (default: `cairn` in the XDG data directory), CAIRN_PORT (7070), CAIRN_DATABASE_URL and CAIRN_ADMIN_TOKEN. */
+const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Reads CAIRN_HOME (default: `cairn` in the XDG data directory), CAIRN_PORT (7070), CAIRN_DATABASE_URL, CAIRN_ADMIN_TOKEN and CAIRN_LIBRARY (the checkout's library). */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const home = resolve(env.CAIRN_HOME || join(env.XDG_DATA_HOME || join(homedir(), ".local", "share"), "cairn"));
   const port = Number(env.CAIRN_PORT || 7070);
@@ -27,7 +32,13 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       "CAIRN_ADMIN_TOKEN is shorter than 24 characters",
       "Set one that can't be guessed: openssl rand -base64 32",
     );
-  return { home, port, databaseUrl: env.CAIRN_DATABASE_URL || undefined, adminToken: env.CAIRN_ADMIN_TOKEN || undefined };
+  return {
+    home,
+    port,
+    databaseUrl: env.CAIRN_DATABASE_URL || undefined,
+    adminToken: env.CAIRN_ADMIN_TOKEN || undefined,
+    library: resolve(env.CAIRN_LIBRARY || join(checkout, "library")),
+  };
 }
 
 /** Where things lie below CAIRN_HOME. Each is made by its owner, private to the user. */
