@@ -40,7 +40,7 @@ const config = readConfig(process.env);
 const log = createLog("cairn");
 const at = places(config.home);
 const url = `http://127.0.0.1:${config.port}`;
-const library = (name: string) => join(root, "library", name);
+const library = (name: string) => join(config.library, name);
 
 try {
   await start();
