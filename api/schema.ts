@@ -432,6 +432,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/catalog/validate-entity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether an entity is one that the catalog takes; 400 names what is wrong */
+        post: operations["validateEntity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/catalog/entity-facets": {
         parameters: {
             query?: never;
@@ -1104,6 +1121,241 @@ export interface components {
             files: components["schemas"]["DiffFileInput"][];
             truncated: boolean;
         };
+        PolicySubjectInput: {
+            /** @enum {string} */
+            point: "change" | "plan" | "release";
+            environment: {
+                name: string;
+                production: boolean;
+            } | null;
+            service: {
+                name: string;
+                tier: string;
+                lifecycle: string;
+                owner: string;
+                ownerExists: boolean;
+                repository: string | null;
+            };
+            change: {
+                number: number;
+                author: string;
+                approvedBy: string[];
+            } | null;
+            commit: string | null;
+            artifact: {
+                digest: string;
+            } | null;
+            evidence: {
+                provenance: {
+                    repository: string;
+                    commit: string;
+                    builder: string;
+                    isolated: boolean;
+                    ageSeconds: number;
+                    revoked: boolean;
+                } | null;
+                tests: {
+                    result: string;
+                    total: number;
+                    failed: number;
+                    ageSeconds: number;
+                    revoked: boolean;
+                } | null;
+                sbom: {
+                    components: number | null;
+                    revoked: boolean;
+                } | null;
+                scan: {
+                    result: string;
+                    critical: number;
+                    ageSeconds: number;
+                    revoked: boolean;
+                } | null;
+            } | null;
+            workload: {
+                [key: string]: unknown;
+            } | null;
+            manifests: {
+                [key: string]: unknown;
+            }[];
+            slo: {
+                present: boolean;
+                edited: boolean;
+            };
+            runbook: {
+                present: boolean;
+                edited: boolean;
+            };
+            infrastructure: {
+                creates: number;
+                updates: number;
+                deletes: number;
+            } | null;
+        };
+        RuleResultInput: {
+            rule: string;
+            /** @enum {string} */
+            outcome: "passed" | "warned" | "denied" | "unknown" | "not_evaluable";
+            message: string;
+            fix: string;
+        };
+        DecisionInput: {
+            id: string;
+            /** @enum {string} */
+            point: "change" | "plan" | "release";
+            about: string;
+            /** @enum {string} */
+            outcome: "allow" | "warn" | "deny";
+            results: components["schemas"]["RuleResultInput"][];
+            subject: string;
+            bundle: string;
+            evaluator: string;
+            decidedAt: unknown;
+        };
+        PolicyRuleInput: {
+            name: string;
+            description: string;
+            points: ("change" | "plan" | "release")[];
+            actions: {
+                [key: string]: "deny" | "warn" | "audit";
+            };
+            unknown: {
+                [key: string]: "deny" | "warn" | "audit";
+            };
+            fix: string;
+            expressions: string[];
+        };
+        PolicyBundleInput: {
+            bundle: string;
+            rules: components["schemas"]["PolicyRuleInput"][];
+        };
+        DecisionDetailInput: {
+            id: string;
+            /** @enum {string} */
+            point: "change" | "plan" | "release";
+            about: string;
+            /** @enum {string} */
+            outcome: "allow" | "warn" | "deny";
+            results: components["schemas"]["RuleResultInput"][];
+            subject: string;
+            bundle: string;
+            evaluator: string;
+            decidedAt: unknown;
+            facts: components["schemas"]["PolicySubjectInput"];
+        };
+        TestProgressInput: {
+            /** @enum {string} */
+            metric: "errors" | "slow";
+            /** @enum {string} */
+            process: "worse" | "not_worse";
+            logE: number;
+            threshold: number;
+            decided: boolean;
+            requestsNeeded: number | null;
+        };
+        ArmInput: {
+            revision: string;
+            artifactDigest: string;
+            requests: number;
+            errors: number;
+            slow: number;
+        };
+        VerdictInput: {
+            /** @constant */
+            kind: "worse";
+            because: string;
+        } | {
+            /** @constant */
+            kind: "not_worse";
+        } | {
+            /** @constant */
+            kind: "unknown";
+            because: string;
+        } | {
+            /** @constant */
+            kind: "no_baseline";
+            because: string;
+        };
+        RoundInput: {
+            number: number;
+            at: unknown;
+            percent: number;
+            canary: components["schemas"]["ArmInput"];
+            baseline: components["schemas"]["ArmInput"] | null;
+            tests: components["schemas"]["TestProgressInput"][];
+            verdict: components["schemas"]["VerdictInput"];
+            move: string;
+            stepEndsAt: unknown;
+        };
+        ReleaseInput: {
+            id: string;
+            service: string;
+            environment: string;
+            commit: string;
+            artifactDigest: string;
+            revision: string;
+            plan: string;
+            decision: string | null;
+            /** @enum {string} */
+            state: "planned" | "refused" | "rolling_out" | "held" | "promoted" | "rolled_back" | "failed" | "superseded";
+            because: string;
+            percent: number;
+            stepsPercent: number[];
+            previous: string | null;
+            startedBy: string;
+            createdAt: unknown;
+            endedAt: unknown | null;
+        };
+        RolloutRulesInput: {
+            /** @enum {string} */
+            judgedBy: "canary" | "first" | "smoke";
+            stepsPercent: number[];
+            deadlineSeconds: number;
+            /** @enum {string} */
+            unknownAtDeadline: "roll_back" | "hold" | "promote";
+            watchSeconds: number;
+            canary: {
+                tolerance: number;
+                margin: number;
+                stake: number;
+                alpha: number;
+                ceiling: {
+                    errorShare: number;
+                    requests: number;
+                };
+            };
+            health: {
+                unhealthySeconds: number;
+                maxRestarts: number;
+            };
+            slowSeconds: number | null;
+        };
+        ReleaseListInput: {
+            releases: components["schemas"]["ReleaseInput"][];
+        };
+        ReleaseDetailInput: {
+            id: string;
+            service: string;
+            environment: string;
+            commit: string;
+            artifactDigest: string;
+            revision: string;
+            plan: string;
+            decision: string | null;
+            /** @enum {string} */
+            state: "planned" | "refused" | "rolling_out" | "held" | "promoted" | "rolled_back" | "failed" | "superseded";
+            because: string;
+            percent: number;
+            stepsPercent: number[];
+            previous: string | null;
+            startedBy: string;
+            createdAt: unknown;
+            endedAt: unknown | null;
+            rounds: components["schemas"]["RoundInput"][];
+            tests: components["schemas"]["TestProgressInput"][];
+            rules: components["schemas"]["RolloutRulesInput"] | null;
+            endsWhen: string[];
+        };
         Check: {
             name: string;
             /** @enum {string} */
@@ -1212,6 +1464,247 @@ export interface components {
             fileCount: number;
             files: components["schemas"]["DiffFile"][];
             truncated: boolean;
+        };
+        PolicySubject: {
+            /** @enum {string} */
+            point: "change" | "plan" | "release";
+            environment: {
+                name: string;
+                production: boolean;
+            } | null;
+            service: {
+                name: string;
+                tier: string;
+                lifecycle: string;
+                owner: string;
+                ownerExists: boolean;
+                repository: string | null;
+            };
+            change: {
+                number: number;
+                author: string;
+                approvedBy: string[];
+            } | null;
+            commit: string | null;
+            artifact: {
+                digest: string;
+            } | null;
+            evidence: {
+                provenance: {
+                    repository: string;
+                    commit: string;
+                    builder: string;
+                    isolated: boolean;
+                    ageSeconds: number;
+                    revoked: boolean;
+                } | null;
+                tests: {
+                    result: string;
+                    total: number;
+                    failed: number;
+                    ageSeconds: number;
+                    revoked: boolean;
+                } | null;
+                sbom: {
+                    components: number | null;
+                    revoked: boolean;
+                } | null;
+                scan: {
+                    result: string;
+                    critical: number;
+                    ageSeconds: number;
+                    revoked: boolean;
+                } | null;
+            } | null;
+            workload: {
+                [key: string]: unknown;
+            } | null;
+            manifests: {
+                [key: string]: unknown;
+            }[];
+            slo: {
+                present: boolean;
+                edited: boolean;
+            };
+            runbook: {
+                present: boolean;
+                edited: boolean;
+            };
+            infrastructure: {
+                creates: number;
+                updates: number;
+                deletes: number;
+            } | null;
+        };
+        RuleResult: {
+            rule: string;
+            /** @enum {string} */
+            outcome: "passed" | "warned" | "denied" | "unknown" | "not_evaluable";
+            message: string;
+            fix: string;
+        };
+        Decision: {
+            id: string;
+            /** @enum {string} */
+            point: "change" | "plan" | "release";
+            about: string;
+            /** @enum {string} */
+            outcome: "allow" | "warn" | "deny";
+            results: components["schemas"]["RuleResult"][];
+            subject: string;
+            bundle: string;
+            evaluator: string;
+            /** Format: date-time */
+            decidedAt: string;
+        };
+        PolicyRule: {
+            name: string;
+            description: string;
+            points: ("change" | "plan" | "release")[];
+            actions: {
+                [key: string]: "deny" | "warn" | "audit";
+            };
+            unknown: {
+                [key: string]: "deny" | "warn" | "audit";
+            };
+            fix: string;
+            expressions: string[];
+        };
+        PolicyBundle: {
+            bundle: string;
+            rules: components["schemas"]["PolicyRule"][];
+        };
+        DecisionDetail: {
+            id: string;
+            /** @enum {string} */
+            point: "change" | "plan" | "release";
+            about: string;
+            /** @enum {string} */
+            outcome: "allow" | "warn" | "deny";
+            results: components["schemas"]["RuleResult"][];
+            subject: string;
+            bundle: string;
+            evaluator: string;
+            /** Format: date-time */
+            decidedAt: string;
+            facts: components["schemas"]["PolicySubject"];
+        };
+        TestProgress: {
+            /** @enum {string} */
+            metric: "errors" | "slow";
+            /** @enum {string} */
+            process: "worse" | "not_worse";
+            logE: number;
+            threshold: number;
+            decided: boolean;
+            requestsNeeded: number | null;
+        };
+        Arm: {
+            revision: string;
+            artifactDigest: string;
+            requests: number;
+            errors: number;
+            slow: number;
+        };
+        Verdict: {
+            /** @constant */
+            kind: "worse";
+            because: string;
+        } | {
+            /** @constant */
+            kind: "not_worse";
+        } | {
+            /** @constant */
+            kind: "unknown";
+            because: string;
+        } | {
+            /** @constant */
+            kind: "no_baseline";
+            because: string;
+        };
+        Round: {
+            number: number;
+            /** Format: date-time */
+            at: string;
+            percent: number;
+            canary: components["schemas"]["Arm"];
+            baseline: components["schemas"]["Arm"] | null;
+            tests: components["schemas"]["TestProgress"][];
+            verdict: components["schemas"]["Verdict"];
+            move: string;
+            /** Format: date-time */
+            stepEndsAt: string;
+        };
+        Release: {
+            id: string;
+            service: string;
+            environment: string;
+            commit: string;
+            artifactDigest: string;
+            revision: string;
+            plan: string;
+            decision: string | null;
+            /** @enum {string} */
+            state: "planned" | "refused" | "rolling_out" | "held" | "promoted" | "rolled_back" | "failed" | "superseded";
+            because: string;
+            percent: number;
+            stepsPercent: number[];
+            previous: string | null;
+            startedBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            endedAt: string | null;
+        };
+        RolloutRules: {
+            /** @enum {string} */
+            judgedBy: "canary" | "first" | "smoke";
+            stepsPercent: number[];
+            deadlineSeconds: number;
+            /** @enum {string} */
+            unknownAtDeadline: "roll_back" | "hold" | "promote";
+            watchSeconds: number;
+            canary: {
+                tolerance: number;
+                margin: number;
+                stake: number;
+                alpha: number;
+                ceiling: {
+                    errorShare: number;
+                    requests: number;
+                };
+            };
+            health: {
+                unhealthySeconds: number;
+                maxRestarts: number;
+            };
+            slowSeconds: number | null;
+        };
+        ReleaseList: {
+            releases: components["schemas"]["Release"][];
+        };
+        ReleaseDetail: {
+            id: string;
+            service: string;
+            environment: string;
+            commit: string;
+            artifactDigest: string;
+            revision: string;
+            plan: string;
+            decision: string | null;
+            /** @enum {string} */
+            state: "planned" | "refused" | "rolling_out" | "held" | "promoted" | "rolled_back" | "failed" | "superseded";
+            because: string;
+            percent: number;
+            stepsPercent: number[];
+            previous: string | null;
+            startedBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            endedAt: string | null;
+            rounds: components["schemas"]["Round"][];
+            tests: components["schemas"]["TestProgress"][];
+            rules: components["schemas"]["RolloutRules"] | null;
+            endsWhen: string[];
         };
     };
     responses: never;
@@ -2378,6 +2871,47 @@ export interface operations {
             };
         };
     };
+    validateEntity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    entity: unknown;
+                    location?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Default Response */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            name: string;
+                            message: string;
+                        }[];
+                    };
+                };
+            };
+        };
+    };
     getEntityFacets: {
         parameters: {
             query: {
@@ -3317,22 +3851,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        bundle: string;
-                        rules: {
-                            name: string;
-                            description: string;
-                            points: ("change" | "plan" | "release")[];
-                            actions: {
-                                [key: string]: "deny" | "warn" | "audit";
-                            };
-                            unknown: {
-                                [key: string]: "deny" | "warn" | "audit";
-                            };
-                            fix: string;
-                            expressions: string[];
-                        }[];
-                    };
+                    "application/json": components["schemas"]["PolicyBundle"];
                 };
             };
         };
@@ -3354,97 +3873,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        /** @enum {string} */
-                        point: "change" | "plan" | "release";
-                        about: string;
-                        /** @enum {string} */
-                        outcome: "allow" | "warn" | "deny";
-                        results: {
-                            rule: string;
-                            /** @enum {string} */
-                            outcome: "passed" | "warned" | "denied" | "unknown" | "not_evaluable";
-                            message: string;
-                            fix: string;
-                        }[];
-                        subject: string;
-                        bundle: string;
-                        evaluator: string;
-                        /** Format: date-time */
-                        decidedAt: string;
-                        facts: {
-                            /** @enum {string} */
-                            point: "change" | "plan" | "release";
-                            environment: {
-                                name: string;
-                                production: boolean;
-                            } | null;
-                            service: {
-                                name: string;
-                                tier: string;
-                                lifecycle: string;
-                                owner: string;
-                                ownerExists: boolean;
-                                repository: string | null;
-                            };
-                            change: {
-                                number: number;
-                                author: string;
-                                approvedBy: string[];
-                            } | null;
-                            commit: string | null;
-                            artifact: {
-                                digest: string;
-                            } | null;
-                            evidence: {
-                                provenance: {
-                                    repository: string;
-                                    commit: string;
-                                    builder: string;
-                                    isolated: boolean;
-                                    ageSeconds: number;
-                                    revoked: boolean;
-                                } | null;
-                                tests: {
-                                    result: string;
-                                    total: number;
-                                    failed: number;
-                                    ageSeconds: number;
-                                    revoked: boolean;
-                                } | null;
-                                sbom: {
-                                    components: number | null;
-                                    revoked: boolean;
-                                } | null;
-                                scan: {
-                                    result: string;
-                                    critical: number;
-                                    ageSeconds: number;
-                                    revoked: boolean;
-                                } | null;
-                            } | null;
-                            workload: {
-                                [key: string]: unknown;
-                            } | null;
-                            manifests: {
-                                [key: string]: unknown;
-                            }[];
-                            slo: {
-                                present: boolean;
-                                edited: boolean;
-                            };
-                            runbook: {
-                                present: boolean;
-                                edited: boolean;
-                            };
-                            infrastructure: {
-                                creates: number;
-                                updates: number;
-                                deletes: number;
-                            } | null;
-                        };
-                    };
+                    "application/json": components["schemas"]["DecisionDetail"];
                 };
             };
         };
@@ -3540,28 +3969,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        releases: {
-                            id: string;
-                            service: string;
-                            environment: string;
-                            commit: string;
-                            artifactDigest: string;
-                            revision: string;
-                            plan: string;
-                            decision: string | null;
-                            /** @enum {string} */
-                            state: "planned" | "refused" | "rolling_out" | "held" | "promoted" | "rolled_back" | "failed" | "superseded";
-                            because: string;
-                            percent: number;
-                            stepsPercent: number[];
-                            previous: string | null;
-                            startedBy: string;
-                            /** Format: date-time */
-                            createdAt: string;
-                            endedAt: string | null;
-                        }[];
-                    };
+                    "application/json": components["schemas"]["ReleaseList"];
                 };
             };
         };
@@ -3583,110 +3991,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        service: string;
-                        environment: string;
-                        commit: string;
-                        artifactDigest: string;
-                        revision: string;
-                        plan: string;
-                        decision: string | null;
-                        /** @enum {string} */
-                        state: "planned" | "refused" | "rolling_out" | "held" | "promoted" | "rolled_back" | "failed" | "superseded";
-                        because: string;
-                        percent: number;
-                        stepsPercent: number[];
-                        previous: string | null;
-                        startedBy: string;
-                        /** Format: date-time */
-                        createdAt: string;
-                        endedAt: string | null;
-                        rounds: {
-                            number: number;
-                            /** Format: date-time */
-                            at: string;
-                            percent: number;
-                            canary: {
-                                revision: string;
-                                artifactDigest: string;
-                                requests: number;
-                                errors: number;
-                                slow: number;
-                            };
-                            baseline: {
-                                revision: string;
-                                artifactDigest: string;
-                                requests: number;
-                                errors: number;
-                                slow: number;
-                            } | null;
-                            tests: {
-                                /** @enum {string} */
-                                metric: "errors" | "slow";
-                                /** @enum {string} */
-                                process: "worse" | "not_worse";
-                                logE: number;
-                                threshold: number;
-                                decided: boolean;
-                                requestsNeeded: number | null;
-                            }[];
-                            verdict: {
-                                /** @enum {string} */
-                                kind: "worse";
-                                because: string;
-                            } | {
-                                /** @enum {string} */
-                                kind: "not_worse";
-                            } | {
-                                /** @enum {string} */
-                                kind: "unknown";
-                                because: string;
-                            } | {
-                                /** @enum {string} */
-                                kind: "no_baseline";
-                                because: string;
-                            };
-                            move: string;
-                            /** Format: date-time */
-                            stepEndsAt: string;
-                        }[];
-                        tests: {
-                            /** @enum {string} */
-                            metric: "errors" | "slow";
-                            /** @enum {string} */
-                            process: "worse" | "not_worse";
-                            logE: number;
-                            threshold: number;
-                            decided: boolean;
-                            requestsNeeded: number | null;
-                        }[];
-                        rules: {
-                            /** @enum {string} */
-                            judgedBy: "canary" | "first" | "smoke";
-                            stepsPercent: number[];
-                            deadlineSeconds: number;
-                            /** @enum {string} */
-                            unknownAtDeadline: "roll_back" | "hold" | "promote";
-                            watchSeconds: number;
-                            canary: {
-                                tolerance: number;
-                                margin: number;
-                                stake: number;
-                                alpha: number;
-                                ceiling: {
-                                    errorShare: number;
-                                    requests: number;
-                                };
-                            };
-                            health: {
-                                unhealthySeconds: number;
-                                maxRestarts: number;
-                            };
-                            slowSeconds: number | null;
-                        } | null;
-                        endsWhen: string[];
-                    };
+                    "application/json": components["schemas"]["ReleaseDetail"];
                 };
             };
         };

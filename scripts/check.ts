@@ -12,6 +12,7 @@ const CHECKS: [string, string, string[]][] = [
   ["lint", bin("oxlint"), ["--deny-warnings"]],
   ["format", bin("oxfmt"), ["--check"]],
   ["import order", bin("node"), ["scripts/check-map.ts"]],
+  ["API document", bin("node"), ["scripts/generate-api.ts", "--check"]],
   ["dead code", bin("knip"), ["--no-progress"]],
 ];
 
