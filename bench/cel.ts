@@ -31,8 +31,25 @@ const ours = environment({ version: "1.36", variables: { object: "dyn" } });
 const marcbachmann = new Marcbachmann({ unlistedVariablesAreDyn: true }).registerVariable("object", "dyn");
 
 const peers: Peer[] = [
-  { name: "cairn", compile: (rule) => { const program = ours.compile(rule); return (data) => { const outcome = program.evaluate({ object: data }); return outcome.kind === "value" && outcome.value; }; }, prepare: (data) => data },
-  { name: "@marcbachmann/cel-js", compile: (rule) => { const run = marcbachmann.parse(rule); return (data) => run({ object: data }) as unknown; }, prepare: (data) => withBigints(data) as object },
+  {
+    name: "cairn",
+    compile: (rule) => {
+      const program = ours.compile(rule);
+      return (data) => {
+        const outcome = program.evaluate({ object: data });
+        return outcome.kind === "value" && outcome.value;
+      };
+    },
+    prepare: (data) => data,
+  },
+  {
+    name: "@marcbachmann/cel-js",
+    compile: (rule) => {
+      const run = marcbachmann.parse(rule);
+      return (data) => run({ object: data }) as unknown;
+    },
+    prepare: (data) => withBigints(data) as object,
+  },
   { name: "@bufbuild/cel", compile: bufbuild, prepare: (data) => withBigints(data) as object },
 ];
 
@@ -45,7 +62,8 @@ function bufbuild(rule: string): Evaluate {
 /** Integral numbers as bigints: what both peers take for ints. */
 function withBigints(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withBigints);
-  if (typeof value === "object" && value !== null) return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withBigints(inner)]));
+  if (typeof value === "object" && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withBigints(inner)]));
   return typeof value === "number" && Number.isInteger(value) ? BigInt(value) : value;
 }
 
@@ -82,7 +100,10 @@ function celGo(): Record<string, { prepared: number; compile: number }> | string
   try {
     const options = { cwd: fileURLToPath(new URL("cel-go/", import.meta.url)), encoding: "utf8", timeout: 600_000 } as const;
     const rulesFile = fileURLToPath(new URL("cel-rules.json", import.meta.url));
-    return JSON.parse(execFileSync("go", ["run", ".", "bench", rulesFile], options)) as Record<string, { prepared: number; compile: number }>;
+    return JSON.parse(execFileSync("go", ["run", ".", "bench", rulesFile], options)) as Record<
+      string,
+      { prepared: number; compile: number }
+    >;
   } catch (fault) {
     return fault instanceof Error ? fault.message.split("\n")[0]! : String(fault);
   }
@@ -99,12 +120,17 @@ export default function bench(): void {
       console.log(`${name.padEnd(12)}${peer.name.padEnd(34)}${show(times?.prepared)}${show(times?.plain)}${show(times?.compile)}`);
       if (peer.name === "cairn" && name === "deployment" && times) reportLimits(times);
     }
-    if (typeof go === "object") console.log(`${name.padEnd(12)}${"cel-go, Kubernetes 1.36".padEnd(34)}${show(go[name]?.prepared)}${show(undefined)}${show(go[name]?.compile)}`);
+    if (typeof go === "object")
+      console.log(
+        `${name.padEnd(12)}${"cel-go, Kubernetes 1.36".padEnd(34)}${show(go[name]?.prepared)}${show(undefined)}${show(go[name]?.compile)}`,
+      );
   }
   if (typeof go === "string") console.log(`cel-go was skipped: ${go}`);
 }
 
 function reportLimits({ prepared, plain, compile }: { prepared: number; plain: number; compile: number }): void {
   const verdict = (value: number, limit: number): string => `${value.toFixed(2)} of ${limit} ${value <= limit ? "(kept)" : "(MISSED)"}`;
-  console.log(`  limits: prepared ${verdict(prepared, limits.preparedMicros)}, plain ${verdict(plain, limits.plainMicros)}, compile ${verdict(compile, limits.compileMicros)}`);
+  console.log(
+    `  limits: prepared ${verdict(prepared, limits.preparedMicros)}, plain ${verdict(plain, limits.plainMicros)}, compile ${verdict(compile, limits.compileMicros)}`,
+  );
 }

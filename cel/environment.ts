@@ -41,7 +41,9 @@ export class Environment {
     const { functions } = this.#language;
     const known = [...functions.values()].map(({ overloads }) => overloads);
     this.scope = new Scope({
-      variables: new Map(Object.entries(options.variables ?? {}).map(([name, type]) => [name, typeof type === "string" ? parseType(type) : type])),
+      variables: new Map(
+        Object.entries(options.variables ?? {}).map(([name, type]) => [name, typeof type === "string" ? parseType(type) : type]),
+      ),
       constants: this.#language.types.length === 0 ? typeConstants : new Map([...typeConstants, ...this.#language.types.map(typeConstant)]),
       functions: host.length === 0 ? functions : mergeFunctions(...known, host),
       container: options.container ?? "",
@@ -70,10 +72,15 @@ function parseVersion(version: string): number {
 }
 
 const typeConstants: ReadonlyMap<string, { type: Type; value: Value }> = new Map(
-  [...namedTypes].filter(([name]) => !["any", "timestamp", "duration", "dyn"].includes(name)).map(([name, type]) => [name, { type: typeOf(type), value: new TypeValue(name) }]),
+  [...namedTypes]
+    .filter(([name]) => !["any", "timestamp", "duration", "dyn"].includes(name))
+    .map(([name, type]) => [name, { type: typeOf(type), value: new TypeValue(name) }]),
 );
 
-const typeConstant = (name: string): [string, { type: Type; value: Value }] => [name, { type: typeOf(opaque(name)), value: new TypeValue(name) }];
+const typeConstant = (name: string): [string, { type: Type; value: Value }] => [
+  name,
+  { type: typeOf(opaque(name)), value: new TypeValue(name) },
+];
 
 function hostFunction(signature: string, run: HostFunction): Overload {
   const parsed = parseSignature(signature);

@@ -88,11 +88,19 @@ export class Program {
   #outcome(run: Eval, frame: Frame): Outcome {
     try {
       const value = run(frame);
-      if (value instanceof CelError) return { kind: "error", code: "evaluation", message: value.message, ...this.#locate(value.node), cost: frame.cost };
+      if (value instanceof CelError)
+        return { kind: "error", code: "evaluation", message: value.message, ...this.#locate(value.node), cost: frame.cost };
       if (value instanceof Unknown) return { kind: "unknown", on: value.paths, cost: frame.cost };
       return { kind: "value", value: toPlain(value), celValue: value, cost: frame.cost };
     } catch (fault) {
-      if (fault instanceof Exhausted) return { kind: "error", code: fault.what, message: exhausted[fault.what], ...this.#locate(fault.node), cost: Math.min(frame.cost, frame.budget) };
+      if (fault instanceof Exhausted)
+        return {
+          kind: "error",
+          code: fault.what,
+          message: exhausted[fault.what],
+          ...this.#locate(fault.node),
+          cost: Math.min(frame.cost, frame.budget),
+        };
       const message = fault instanceof Error ? fault.message : String(fault);
       return { kind: "error", code: "internal", message, ...this.#locate(undefined), cost: frame.cost };
     }
@@ -107,7 +115,13 @@ export class Program {
     const issues: Issue[] = [];
     const refuse = (node: Expr, message: string): void => void issues.push({ ...placeOf(this.source, node.at), message });
     const variableType = (name: string) => this.#variableType.get(name);
-    const compiler = new Compiler(this.#checked, { observe, optimize: this.#optimize, strictPresence: !this.#optimize, refuse, variableType });
+    const compiler = new Compiler(this.#checked, {
+      observe,
+      optimize: this.#optimize,
+      strictPresence: !this.#optimize,
+      refuse,
+      variableType,
+    });
     const run = compiler.run(this.ast.root);
     if (issues.length > 0) throw new CompileError(issues);
     return { run, slots: compiler.slots.size };

@@ -1,9 +1,35 @@
 import { Double, Uint, type Value } from "../values/values.ts";
-import { placeOf, type Ast, type Call, type Comprehension, type Expr, type Issue, type List, type MapLiteral, type Select } from "../syntax/ast.ts";
+import {
+  placeOf,
+  type Ast,
+  type Call,
+  type Comprehension,
+  type Expr,
+  type Issue,
+  type List,
+  type MapLiteral,
+  type Select,
+} from "../syntax/ast.ts";
 import type { FunctionDeclaration, Overload } from "./functions.ts";
 import * as hints from "./hints.ts";
 import type { Scope } from "./scope.ts";
-import { Type, bool, bytes, double, dyn, errorType, int, isDyn, listOf, mapOf, nullType, optionalContent, optionalOf, string, uint } from "./types.ts";
+import {
+  Type,
+  bool,
+  bytes,
+  double,
+  dyn,
+  errorType,
+  int,
+  isDyn,
+  listOf,
+  mapOf,
+  nullType,
+  optionalContent,
+  optionalOf,
+  string,
+  uint,
+} from "./types.ts";
 import { Substitution, mostGeneral } from "./unify.ts";
 
 /** What a name or call turned out to mean. */
@@ -89,7 +115,8 @@ class Checker {
   }
 
   #issue(node: { at: number }, message: string, hint?: string): Type {
-    if (this.issues.length < maxIssues) this.issues.push({ ...placeOf(this.#ast.source, node.at), message, ...(hint === undefined ? {} : { hint }) });
+    if (this.issues.length < maxIssues)
+      this.issues.push({ ...placeOf(this.#ast.source, node.at), message, ...(hint === undefined ? {} : { hint }) });
     return errorType;
   }
 
@@ -101,7 +128,9 @@ class Checker {
       return local.get(name)!;
     }
     const found = this.#scope.resolve(name);
-    if (found) this.references[node.id] = found.value === undefined ? { kind: "variable", name: found.name } : { kind: "constant", value: found.value };
+    if (found)
+      this.references[node.id] =
+        found.value === undefined ? { kind: "variable", name: found.name } : { kind: "constant", value: found.value };
     return found?.type;
   }
 
@@ -168,7 +197,13 @@ class Checker {
 
   #isForeign(target: Expr, name: string): boolean {
     const path = qualifiedName(target);
-    if (path === undefined || this.#isLocal(`${path}.`) || this.#scope.resolve(path.split(".")[0]!) || this.#scope.function(`${path}.${name}`)) return false;
+    if (
+      path === undefined ||
+      this.#isLocal(`${path}.`) ||
+      this.#scope.resolve(path.split(".")[0]!) ||
+      this.#scope.function(`${path}.${name}`)
+    )
+      return false;
     return this.#scope.options.elsewhere(`${path}.${name}`) !== undefined;
   }
 
@@ -202,7 +237,9 @@ class Checker {
     }
     const { name } = declaration;
     if (result === undefined) {
-      const sameStyle = declaration.overloads.filter(({ member, params }) => member === (target !== undefined) && params.length === types.length);
+      const sameStyle = declaration.overloads.filter(
+        ({ member, params }) => member === (target !== undefined) && params.length === types.length,
+      );
       this.references[node.id] = { kind: "call", name, overloads: sameStyle, target };
       const shown = types.map((type) => this.substitution.resolve(type, true));
       return this.#issue(node, hints.noOverload(name, shown, target !== undefined), hints.forOverload(declaration, shown));
@@ -242,7 +279,8 @@ class Checker {
   #content(node: Expr, type: Type): Type {
     const content = optionalContent(type);
     if (content) return content;
-    if (!isDyn(type)) this.#issue(node, `expected type '${optionalOf(type)}' but found '${type}'`, "an entry written with ? takes an optional, like a.?b");
+    if (!isDyn(type))
+      this.#issue(node, `expected type '${optionalOf(type)}' but found '${type}'`, "an entry written with ? takes an optional, like a.?b");
     return type;
   }
 
@@ -258,10 +296,23 @@ class Checker {
       return optional ? (optionalContent(type) ?? type) : type;
     };
     for (const node of this.#literals) {
-      if (node.kind === "list") this.#expectOneType(node.elements, node.elements.map((element, i) => final(element, node.optional.includes(i))), "list");
+      if (node.kind === "list")
+        this.#expectOneType(
+          node.elements,
+          node.elements.map((element, i) => final(element, node.optional.includes(i))),
+          "list",
+        );
       else {
-        this.#expectOneType(node.entries.map(({ key }) => key), node.entries.map(({ key }) => final(key, false)), "map");
-        this.#expectOneType(node.entries.map(({ value }) => value), node.entries.map(({ value, optional }) => final(value, optional)), "map");
+        this.#expectOneType(
+          node.entries.map(({ key }) => key),
+          node.entries.map(({ key }) => final(key, false)),
+          "map",
+        );
+        this.#expectOneType(
+          node.entries.map(({ value }) => value),
+          node.entries.map(({ value, optional }) => final(value, optional)),
+          "map",
+        );
       }
     }
   }
@@ -269,7 +320,11 @@ class Checker {
   #expectOneType(nodes: readonly Expr[], types: readonly Type[], literal: string): void {
     const odd = types.findIndex((type) => String(type) !== String(types[0]));
     if (odd < 0) return;
-    this.#issue(nodes[odd]!, `expected type '${types[0]}' but found '${types[odd]}'`, `the values of a ${literal} literal must have one type; dyn() around each allows others`);
+    this.#issue(
+      nodes[odd]!,
+      `expected type '${types[0]}' but found '${types[odd]}'`,
+      `the values of a ${literal} literal must have one type; dyn() around each allows others`,
+    );
   }
 
   #comprehension(node: Comprehension): Type {
@@ -290,7 +345,8 @@ class Checker {
     if (type.kind === "list") return variable2 ? [int, type.params[0]!] : [type.params[0]!, dyn];
     if (type.kind === "map") return [type.params[0]!, type.params[1]!];
     if (type.kind === "param") this.substitution.assignable(dyn, type);
-    else if (!isDyn(type)) this.#issue(range, `expression of type '${type}' cannot be the range of a comprehension`, "it must be a list, a map, or dyn");
+    else if (!isDyn(type))
+      this.#issue(range, `expression of type '${type}' cannot be the range of a comprehension`, "it must be a list, a map, or dyn");
     return [dyn, dyn];
   }
 
@@ -311,7 +367,13 @@ export function qualifiedName(node: Expr): string | undefined {
 
 function rename(type: Type, names: ReadonlyMap<string, Type>): Type {
   if (type.kind === "param") return names.get(type.name) ?? type;
-  return type.params.length === 0 ? type : new Type(type.kind, type.name, type.params.map((inner) => rename(inner, names)));
+  return type.params.length === 0
+    ? type
+    : new Type(
+        type.kind,
+        type.name,
+        type.params.map((inner) => rename(inner, names)),
+      );
 }
 
 function literalType(value: Value): Type {
@@ -328,4 +390,3 @@ function literalType(value: Value): Type {
       return value instanceof Double ? double : value instanceof Uint ? uint : bytes;
   }
 }
-

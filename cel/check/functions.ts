@@ -46,13 +46,17 @@ export function mergeFunctions(...tables: readonly (readonly Overload[])[]): Fun
   return new Map([...byName].map(([name, forms]) => [name, { name, overloads: [...forms.values()] }]));
 }
 
-export const overloadsOf = (table: FunctionTable): Overload[] => table.map(([id, signature, run]) => ({ id, run, ...parseSignature(signature) }));
+export const overloadsOf = (table: FunctionTable): Overload[] =>
+  table.map(([id, signature, run]) => ({ id, run, ...parseSignature(signature) }));
 
 /**
  * Reads `size(list(A)) -> int`, or with a receiver `<string>.contains(string) -> bool`; a name may have a namespace,
  * as in `math.abs(int) -> int`.
  */
-export function parseSignature(text: string, lookup?: (name: string) => Type | undefined): Pick<Overload, "name" | "member" | "params" | "result" | "typeParams"> {
+export function parseSignature(
+  text: string,
+  lookup?: (name: string) => Type | undefined,
+): Pick<Overload, "name" | "member" | "params" | "result" | "typeParams"> {
   const match = /^(?:<(.+?)>\.)?([A-Za-z_@!?:%*/+\-=<>&|[\]][^\s(]*)\((.*)\)\s*->\s*(.+)$/.exec(text);
   if (!match) throw new RangeError(`cannot read the signature ${text}`);
   const [, receiver, name, list, result] = match as unknown as [string, string | undefined, string, string, string];

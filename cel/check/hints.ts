@@ -8,7 +8,9 @@ import { ownTable } from "../values/own-table.ts";
 type Hint = string | undefined;
 
 export function forVariable(name: string, scope: Scope, locals: readonly ReadonlyMap<string, Type>[]): Hint {
-  const names = [...scope.options.variables.keys(), ...locals.flatMap((names) => [...names.keys()])].filter((known) => !/^[@#]/.test(known));
+  const names = [...scope.options.variables.keys(), ...locals.flatMap((names) => [...names.keys()])].filter(
+    (known) => !/^[@#]/.test(known),
+  );
   const close = closest(name, names);
   if (close) return `did you mean '${close}'?`;
   return names.length > 0 && names.length <= 12 ? `known here: ${names.sort().join(", ")}` : undefined;
@@ -27,17 +29,28 @@ export function forFunction({ name, target, args }: Call, scope: Scope): Hint {
   if (elsewhere) return elsewhere;
   const macro = macros[name];
   if (macro) return `the macro ${name} is written ${macro}, with simple names as variables; ${args.length} arguments were given`;
-  const close = closest(name, [...scope.options.functions.keys()].filter((known) => /^\w/.test(known)));
+  const close = closest(
+    name,
+    [...scope.options.functions.keys()].filter((known) => /^\w/.test(known)),
+  );
   return close ? `did you mean '${close}'?` : undefined;
 }
 
 const macros = ownTable<string>({
-  has: "has(a.b)", all: "list.all(x, test)", exists: "list.exists(x, test)", exists_one: "list.exists_one(x, test)",
-  map: "list.map(x, result)", filter: "list.filter(x, test)", optMap: "optional.optMap(x, result)",
-  transformList: "list.transformList(i, x, result)", transformMap: "map.transformMap(k, v, result)", bind: "cel.bind(x, value, result)",
+  has: "has(a.b)",
+  all: "list.all(x, test)",
+  exists: "list.exists(x, test)",
+  exists_one: "list.exists_one(x, test)",
+  map: "list.map(x, result)",
+  filter: "list.filter(x, test)",
+  optMap: "optional.optMap(x, result)",
+  transformList: "list.transformList(i, x, result)",
+  transformMap: "map.transformMap(k, v, result)",
+  bind: "cel.bind(x, value, result)",
 });
 
-export const forSelection = (type: Type): Hint => (type.kind === "list" ? "elements of a list are read by index, or with all() and exists()" : undefined);
+export const forSelection = (type: Type): Hint =>
+  type.kind === "list" ? "elements of a list are read by index, or with all() and exists()" : undefined;
 
 export const noOverload = (name: string, types: readonly Type[], member: boolean): string =>
   `found no matching overload for '${name}' applied to '${member ? `${types[0]}.` : ""}(${types.slice(member ? 1 : 0).join(", ")})'`;
@@ -73,8 +86,7 @@ function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
     row = next;
   }
   return row[b.length]!;

@@ -1,6 +1,21 @@
 export type TypeKind =
-  | "dyn" | "error" | "null" | "bool" | "int" | "uint" | "double" | "string" | "bytes" | "timestamp" | "duration"
-  | "list" | "map" | "struct" | "opaque" | "type" | "param";
+  | "dyn"
+  | "error"
+  | "null"
+  | "bool"
+  | "int"
+  | "uint"
+  | "double"
+  | "string"
+  | "bytes"
+  | "timestamp"
+  | "duration"
+  | "list"
+  | "map"
+  | "struct"
+  | "opaque"
+  | "type"
+  | "param";
 
 /** A CEL type. Compare with `sameType`, print with `toString`. */
 export class Type {
@@ -60,10 +75,22 @@ export const struct = (name: string, fields: ReadonlyMap<string, Field>): Type =
 
 /** Types by the names that declarations and `type()` use. */
 export const namedTypes: ReadonlyMap<string, Type> = new Map([
-  ["dyn", dyn], ["any", dyn], ["null_type", nullType], ["bool", bool], ["int", int], ["uint", uint], ["double", double], ["string", string],
-  ["bytes", bytes], ["timestamp", timestamp], ["duration", duration],
-  ["google.protobuf.Timestamp", timestamp], ["google.protobuf.Duration", duration],
-  ["list", listOf(dyn)], ["map", mapOf(dyn, dyn)], ["type", new Type("type", "type")],
+  ["dyn", dyn],
+  ["any", dyn],
+  ["null_type", nullType],
+  ["bool", bool],
+  ["int", int],
+  ["uint", uint],
+  ["double", double],
+  ["string", string],
+  ["bytes", bytes],
+  ["timestamp", timestamp],
+  ["duration", duration],
+  ["google.protobuf.Timestamp", timestamp],
+  ["google.protobuf.Duration", duration],
+  ["list", listOf(dyn)],
+  ["map", mapOf(dyn, dyn)],
+  ["type", new Type("type", "type")],
 ]);
 
 export const isDyn = (type: Type): boolean => type.kind === "dyn" || type.kind === "error";

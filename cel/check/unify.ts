@@ -43,9 +43,16 @@ export class Substitution {
     const outer = this.#trail;
     this.#trail = [];
     const done = action();
-    if (!done) for (const [name, old] of this.#trail.toReversed()) old ? this.#bound.set(name, old) : this.#bound.delete(name);
+    if (!done) this.#undo();
     this.#trail = outer;
     return done;
+  }
+
+  #undo(): void {
+    for (const [name, old] of this.#trail.toReversed()) {
+      if (old) this.#bound.set(name, old);
+      else this.#bound.delete(name);
+    }
   }
 
   #bind(variable: Type, type: Type): void {
@@ -62,7 +69,8 @@ export class Substitution {
     if (isDyn(a) || isDyn(b)) return true;
     if (a.kind === "null") return b.kind === "null" || isNullable(b);
     if (b.kind === "null") return isNullable(a);
-    if (a.kind === "list" || a.kind === "map" || a.kind === "opaque") return a.kind === b.kind && a.name === b.name && this.#listAssignable(a.params, b.params);
+    if (a.kind === "list" || a.kind === "map" || a.kind === "opaque")
+      return a.kind === b.kind && a.name === b.name && this.#listAssignable(a.params, b.params);
     if (a.kind === "type") return b.kind === "type";
     return a.kind === b.kind && a.name === b.name;
   }

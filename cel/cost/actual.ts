@@ -33,7 +33,8 @@ export function sizeOf(value: Value): number {
 /** The cost of comparing two values for equality: by the smaller one's size. */
 export function equalityCost(a: Value, b: Value): number {
   if (a instanceof Opaque) return 1;
-  if (typeof a === "number" || typeof a === "boolean" || typeof b === "number" || typeof b === "boolean") return smallerCost(1, sizeOfOther(typeof a === "object" || typeof a === "string" ? a : b));
+  if (typeof a === "number" || typeof a === "boolean" || typeof b === "number" || typeof b === "boolean")
+    return smallerCost(1, sizeOfOther(typeof a === "object" || typeof a === "string" ? a : b));
   return smallerCost(sizeOf(a), sizeOf(b));
 }
 
@@ -46,7 +47,8 @@ const scanFirst: CallCost = ([text]) => scan(text!);
 const scanFirstTwice: CallCost = ([text]) => scan(text!, 2);
 const comparison: CallCost = ([a, b]) => smallerCost(sizeOf(a!), sizeOf(b!));
 const joined: CallCost = ([a, b]) => Math.ceil((sizeOf(a!) + sizeOf(b!)) * stringTraversalFactor);
-const regex: CallCost = ([text, pattern]) => Math.ceil((1 + sizeOf(text!)) * stringTraversalFactor) * Math.ceil(sizeOf(pattern!) * regexLengthFactor);
+const regex: CallCost = ([text, pattern]) =>
+  Math.ceil((1 + sizeOf(text!)) * stringTraversalFactor) * Math.ceil(sizeOf(pattern!) * regexLengthFactor);
 const listMade = (size: number, factor = 1): number => Math.trunc(size * (factor < 0 ? 1 : factor)) + 1 + listCreateCost;
 
 /** An operation that compares all elements of a list with each other. */
@@ -91,20 +93,33 @@ function utf8Length(text: string): number {
 
 const traverseFirst: CallCost = ([list]) => traversal(list!);
 
-const cidrContains = (parsesText: boolean, masks: boolean): CallCost => ([cidr, other]) => {
-  const compare = Math.ceil(sizeOf(cidr!) * 2 * stringTraversalFactor) + (masks ? scan(cidr!) + 1 : 0);
-  return compare + (parsesText ? scan(other!) : 0);
-};
+const cidrContains =
+  (parsesText: boolean, masks: boolean): CallCost =>
+  ([cidr, other]) => {
+    const compare = Math.ceil(sizeOf(cidr!) * 2 * stringTraversalFactor) + (masks ? scan(cidr!) + 1 : 0);
+    return compare + (parsesText ? scan(other!) : 0);
+  };
 
 const byOverload = ownTable<CallCost>({
   starts_with_string: ([, part]: readonly Value[]) => scan(part!),
   ends_with_string: ([, part]: readonly Value[]) => scan(part!),
-  string_to_bytes: scanFirst, bytes_to_string: scanFirst, strings_quote: scanFirst, string_format: scanFirst,
+  string_to_bytes: scanFirst,
+  bytes_to_string: scanFirst,
+  strings_quote: scanFirst,
+  string_format: scanFirst,
   in_list: ([, list]: readonly Value[]) => sizeOf(list!),
-  less_string: comparison, less_equals_string: comparison, greater_string: comparison, greater_equals_string: comparison,
-  less_bytes: comparison, less_equals_bytes: comparison, greater_bytes: comparison, greater_equals_bytes: comparison,
-  add_string: joined, add_bytes: joined,
-  matches: regex, matches_string: regex,
+  less_string: comparison,
+  less_equals_string: comparison,
+  greater_string: comparison,
+  greater_equals_string: comparison,
+  less_bytes: comparison,
+  less_equals_bytes: comparison,
+  greater_bytes: comparison,
+  greater_equals_bytes: comparison,
+  add_string: joined,
+  add_bytes: joined,
+  matches: regex,
+  matches_string: regex,
   contains_string: ([text, part]: readonly Value[]) => scan(text!) * scan(part!),
   list_slice: (_: readonly Value[], result: Value) => listMade(sizeOf(result)),
   lists_range: (_: readonly Value[], result: Value) => listMade(sizeOf(result)),
@@ -112,10 +127,12 @@ const byOverload = ownTable<CallCost>({
   list_flatten: ([list]: readonly Value[]) => listMade(sizeOf(list!)),
   list_flatten_int: ([list, depth]: readonly Value[]) => listMade(sizeOf(list!), Number(depth)),
   list_distinct: ([list]: readonly Value[]) => selfComparison(list!),
-  ...Object.fromEntries(["int", "uint", "double", "bool", "string", "bytes", "google.protobuf.Duration", "google.protobuf.Timestamp"].flatMap((type) => [
-    [`list_${type}_sort`, ([list]: readonly Value[]) => selfComparison(list!)],
-    [`list_${type}_sortByAssociatedKeys`, ([, keys]: readonly Value[]) => selfComparison(keys!)],
-  ])),
+  ...Object.fromEntries(
+    ["int", "uint", "double", "bool", "string", "bytes", "google.protobuf.Duration", "google.protobuf.Timestamp"].flatMap((type) => [
+      [`list_${type}_sort`, ([list]: readonly Value[]) => selfComparison(list!)],
+      [`list_${type}_sortByAssociatedKeys`, ([, keys]: readonly Value[]) => selfComparison(keys!)],
+    ]),
+  ),
   list_sets_contains_list: ([a, b]: readonly Value[]) => 1 + sizeOf(a!) * sizeOf(b!),
   list_sets_intersects_list: ([a, b]: readonly Value[]) => 1 + sizeOf(a!) * sizeOf(b!),
   list_sets_equivalent_list: ([a, b]: readonly Value[]) => 1 + 2 * sizeOf(a!) * sizeOf(b!),
@@ -126,14 +143,35 @@ const byOverload = ownTable<CallCost>({
 
 const byFunction = ownTable<CallCost>({
   check: 350_000,
-  fieldSelector: selector, labelSelector: selector,
+  fieldSelector: selector,
+  labelSelector: selector,
   ...Object.fromEntries(["isSorted", "sum", "max", "min", "indexOf", "lastIndexOf", "includes"].map((name) => [name, traverseFirst])),
-  ...Object.fromEntries(["url", "lowerAscii", "upperAscii", "substring", "trim", "cidr", "isIP", "isCIDR", "ip", "quantity", "isQuantity", "semver", "isSemver"].map((name) => [name, scanFirst])),
-  replace: scanFirstTwice, split: scanFirstTwice, "ip.isCanonical": scanFirstTwice,
+  ...Object.fromEntries(
+    [
+      "url",
+      "lowerAscii",
+      "upperAscii",
+      "substring",
+      "trim",
+      "cidr",
+      "isIP",
+      "isCIDR",
+      "ip",
+      "quantity",
+      "isQuantity",
+      "semver",
+      "isSemver",
+    ].map((name) => [name, scanFirst]),
+  ),
+  replace: scanFirstTwice,
+  split: scanFirstTwice,
+  "ip.isCanonical": scanFirstTwice,
   join: (_: readonly Value[], result: Value) => scan(result, 2),
-  find: regex, findAll: regex,
+  find: regex,
+  findAll: regex,
   containsIP: cidrContains(false, false),
   containsCIDR: cidrContains(false, true),
   validate: ([format, text]: readonly Value[]) =>
-    Math.ceil((1 + sizeOf(text!)) * stringTraversalFactor) * Math.ceil(((format as { regexSize?: number }).regexSize ?? 1) * regexLengthFactor),
+    Math.ceil((1 + sizeOf(text!)) * stringTraversalFactor) *
+    Math.ceil(((format as { regexSize?: number }).regexSize ?? 1) * regexLengthFactor),
 });

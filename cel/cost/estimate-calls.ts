@@ -37,30 +37,43 @@ const regex = (text: Operand, pattern: Operand): Range =>
 
 /** What a literal int says, or else a default. */
 function literalInt({ node }: Operand, otherwise: number): number {
-  return node.kind === "literal" && (typeof node.value === "number" || typeof node.value === "bigint") ? Math.max(0, Number(node.value)) : otherwise;
+  return node.kind === "literal" && (typeof node.value === "number" || typeof node.value === "bigint")
+    ? Math.max(0, Number(node.value))
+    : otherwise;
 }
 
 const madeList = (size: Range, factor = 1): CallEstimate => ({ cost: add(scale(size, factor), fixed(1 + listCreateCost)), size });
 const squared = (operand: Operand): Range => multiply(sizeOf(operand), sizeOf(operand));
 
-const sorted = (type: string): Estimate => (target, args) => {
-  const keys = args[0] ?? target;
-  return keys && madeList(squared(keys), type === "string" || type === "bytes" ? 2 + stringTraversalFactor : 2);
-};
+const sorted =
+  (type: string): Estimate =>
+  (target, args) => {
+    const keys = args[0] ?? target;
+    return keys && madeList(squared(keys), type === "string" || type === "bytes" ? 2 + stringTraversalFactor : 2);
+  };
 
-const sets = (factor: number): Estimate => (_, [a, b]) => a && b && { cost: add(scale(multiply(sizeOf(a), sizeOf(b)), factor), fixed(1)) };
+const sets =
+  (factor: number): Estimate =>
+  (_, [a, b]) =>
+    a && b && { cost: add(scale(multiply(sizeOf(a), sizeOf(b)), factor), fixed(1)) };
 
 const byOverload = ownTable<Estimate>({
-  list_slice: (target, [from, to]) => target && from && to && madeList(fixed(Math.max(0, literalInt(to, sizeOf(target).max) - literalInt(from, 0)))),
+  list_slice: (target, [from, to]) =>
+    target && from && to && madeList(fixed(Math.max(0, literalInt(to, sizeOf(target).max) - literalInt(from, 0)))),
   list_flatten: (target) => target && madeList(sizeOf(target)),
   list_flatten_int: (target, [depth]) => target && depth && madeList(sizeOf(target), literalInt(depth, unbounded)),
   lists_range: (_, [count]) => count && madeList(fixed(literalInt(count, unbounded))),
   list_reverse: (target) => target && madeList(sizeOf(target)),
   list_distinct: (target) => target && madeList(squared(target), 2),
-  ...Object.fromEntries(["int", "uint", "double", "bool", "string", "bytes", "google.protobuf.Duration", "google.protobuf.Timestamp"].flatMap((type) => [
-    [`list_${type}_sort`, sorted(type)], [`list_${type}_sortByAssociatedKeys`, sorted(type)],
-  ])),
-  list_sets_contains_list: sets(1), list_sets_intersects_list: sets(1), list_sets_equivalent_list: sets(2),
+  ...Object.fromEntries(
+    ["int", "uint", "double", "bool", "string", "bytes", "google.protobuf.Duration", "google.protobuf.Timestamp"].flatMap((type) => [
+      [`list_${type}_sort`, sorted(type)],
+      [`list_${type}_sortByAssociatedKeys`, sorted(type)],
+    ]),
+  ),
+  list_sets_contains_list: sets(1),
+  list_sets_intersects_list: sets(1),
+  list_sets_equivalent_list: sets(2),
 });
 
 const elementOf = ({ type }: Operand): Type | undefined => type.params[0];
@@ -97,7 +110,8 @@ const replace: Estimate = (target, [from, to]) => {
 const split: Estimate = (target, args) => {
   if (!target) return undefined;
   const limit = args[1]?.node;
-  const max = limit?.kind === "literal" && typeof limit.value === "number" ? (limit.value < 0 ? unbounded : limit.value) : sizeOf(target).max;
+  const max =
+    limit?.kind === "literal" && typeof limit.value === "number" ? (limit.value < 0 ? unbounded : limit.value) : sizeOf(target).max;
   return { cost: scan(sizeOf(target), 2), size: { min: 0, max } };
 };
 
@@ -111,11 +125,13 @@ const join: Estimate = (target, [separator]) => {
 };
 
 const addressSize: Range = { min: 4, max: 16 };
-const containsIp = (overload: (args: readonly Operand[]) => boolean, masks: boolean): Estimate => (_, args) => {
-  let cost = scan(add(addressSize, addressSize));
-  if (masks) cost = add(cost, scan(addressSize), fixed(1));
-  return { cost: overload(args) ? add(cost, scan(sizeOf(args[0]!))) : cost };
-};
+const containsIp =
+  (overload: (args: readonly Operand[]) => boolean, masks: boolean): Estimate =>
+  (_, args) => {
+    let cost = scan(add(addressSize, addressSize));
+    if (masks) cost = add(cost, scan(addressSize), fixed(1));
+    return { cost: overload(args) ? add(cost, scan(sizeOf(args[0]!))) : cost };
+  };
 const isText = ([other]: readonly Operand[]): boolean => other?.type.kind === "string";
 
 const selector: Estimate = (_, [text]) => {
@@ -129,19 +145,30 @@ const maxFormatRegexSize = 128;
 
 const byFunction = ownTable<Estimate>({
   check: () => ({ cost: fixed(350_000) }),
-  fieldSelector: selector, labelSelector: selector,
+  fieldSelector: selector,
+  labelSelector: selector,
   ...Object.fromEntries(["isSorted", "sum", "max", "min", "indexOf", "lastIndexOf", "includes"].map((name) => [name, traversal(name)])),
   url: (_, [text]) => text && { cost: scan(sizeOf(text)), size: sizeOf(text) },
-  lowerAscii: scanTarget, upperAscii: scanTarget, substring: scanTarget, trim: scanTarget,
-  replace, split, join,
+  lowerAscii: scanTarget,
+  upperAscii: scanTarget,
+  substring: scanTarget,
+  trim: scanTarget,
+  replace,
+  split,
+  join,
   find: (target, [pattern]) => target && pattern && { cost: regex(target, pattern), size: { min: 0, max: sizeOf(target).max } },
   findAll: (target, [pattern]) => target && pattern && { cost: regex(target, pattern), size: { min: 0, max: sizeOf(target).max } },
-  cidr: scanArgument, isIP: scanArgument, isCIDR: scanArgument,
+  cidr: scanArgument,
+  isIP: scanArgument,
+  isCIDR: scanArgument,
   ip: (target, args) => (target ? one : scanArgument(target, args)),
   "ip.isCanonical": (_, [text]) => text && { cost: scan(sizeOf(text), 2) },
   containsIP: containsIp(isText, false),
   containsCIDR: containsIp(isText, true),
-  quantity: scanArgument, isQuantity: scanArgument, semver: scanArgument, isSemver: scanArgument,
+  quantity: scanArgument,
+  isQuantity: scanArgument,
+  semver: scanArgument,
+  isSemver: scanArgument,
   validate: (_, [text]) => text && { cost: scale(scan(sizeOf(text)), maxFormatRegexSize * regexLengthFactor) },
   "_==_": (_, [a, b]) => opaqueEquality(a!, b!),
 });
@@ -169,16 +196,30 @@ const scanPart: Estimate = (_, [part]) => part && { cost: scan(sizeOf(part)) };
 
 const basic = ownTable<Estimate>({
   string_format: (target) => target && { cost: scan(sizeOf(target)) },
-  string_to_bytes: (_, [text]) => ({ cost: scan(sizeOf(text!)), size: { min: sizeOf(text!).min, max: Math.min(unbounded, sizeOf(text!).max * 4) } }),
+  string_to_bytes: (_, [text]) => ({
+    cost: scan(sizeOf(text!)),
+    size: { min: sizeOf(text!).min, max: Math.min(unbounded, sizeOf(text!).max * 4) },
+  }),
   bytes_to_string: (_, [text]) => ({ cost: scan(sizeOf(text!)), size: { min: Math.floor(sizeOf(text!).min / 4), max: sizeOf(text!).max } }),
-  strings_quote: (_, [text]) => ({ cost: scan(sizeOf(text!)), size: { min: sizeOf(text!).min + 2, max: Math.min(unbounded, sizeOf(text!).max * 2 + 2) } }),
-  starts_with_string: scanPart, ends_with_string: scanPart,
+  strings_quote: (_, [text]) => ({
+    cost: scan(sizeOf(text!)),
+    size: { min: sizeOf(text!).min + 2, max: Math.min(unbounded, sizeOf(text!).max * 2 + 2) },
+  }),
+  starts_with_string: scanPart,
+  ends_with_string: scanPart,
   in_list: (_, [, list]) => ({ cost: sizeOf(list!) }),
   matches: (_, [text, pattern]) => ({ cost: regex(text!, pattern!) }),
   matches_string: (target, [pattern]) => target && { cost: regex(target, pattern!) },
   contains_string: (target, [part]) => target && { cost: multiply(scan(sizeOf(target)), scan(sizeOf(part!))) },
-  add_string: joined, add_bytes: joined,
+  add_string: joined,
+  add_bytes: joined,
   add_list: (_, [a, b]) => ({ cost: fixed(1), size: add(sizeOf(a!), sizeOf(b!)) }),
-  ...Object.fromEntries(["less", "less_equals", "greater", "greater_equals"].flatMap((name) => [[`${name}_string`, comparison], [`${name}_bytes`, comparison]])),
-  equals: comparison, not_equals: comparison,
+  ...Object.fromEntries(
+    ["less", "less_equals", "greater", "greater_equals"].flatMap((name) => [
+      [`${name}_string`, comparison],
+      [`${name}_bytes`, comparison],
+    ]),
+  ),
+  equals: comparison,
+  not_equals: comparison,
 });

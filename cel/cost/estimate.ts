@@ -84,7 +84,11 @@ class Estimator {
 
   #map(entries: readonly { key: Expr; value: Expr }[], node: Expr): Range {
     const cost = add(fixed(mapCreateCost), ...entries.flatMap(({ key, value }) => [this.cost(key), this.cost(value)]));
-    this.#noteEntries(node, { list: false, key: this.#unionOfSizes(entries.map(({ key }) => key)), value: this.#unionOfSizes(entries.map(({ value }) => value)) });
+    this.#noteEntries(node, {
+      list: false,
+      key: this.#unionOfSizes(entries.map(({ key }) => key)),
+      value: this.#unionOfSizes(entries.map(({ value }) => value)),
+    });
     return cost;
   }
 
@@ -147,7 +151,13 @@ class Estimator {
     return add(targetCost, cost ?? zero);
   }
 
-  #overload(node: Call, name: string, { id }: Overload, operands: { target: Operand | undefined; args: Operand[] }, costs: readonly Range[]): CallEstimate {
+  #overload(
+    node: Call,
+    name: string,
+    { id }: Overload,
+    operands: { target: Operand | undefined; args: Operand[] },
+    costs: readonly Range[],
+  ): CallEstimate {
     const [a, b, c] = node.args;
     if (id === "logical_and" || id === "logical_or") return { cost: { min: costs[0]!.min, max: add(costs[0]!, costs[1]!).max } };
     if (id === "conditional") {
@@ -155,7 +165,8 @@ class Estimator {
       this.#noteEntries(node, unionOfEntries(...branches));
       return { cost: add(costs[0]!, union(costs[1]!, costs[2]!)), size: union(this.sizeOrUnknown(b!), this.sizeOrUnknown(c!)) };
     }
-    if (id === "add_string" || id === "add_bytes" || id === "add_list") this.#noteEntries(node, unionOfEntries(this.#entriesOf(a!), this.#entriesOf(b!)));
+    if (id === "add_string" || id === "add_bytes" || id === "add_list")
+      this.#noteEntries(node, unionOfEntries(this.#entriesOf(a!), this.#entriesOf(b!)));
     const { cost, size } = estimateCall(name, id, operands.target, operands.args);
     return { cost: add(cost, ...costs), ...(size && { size }) };
   }

@@ -13,11 +13,15 @@ export const zero = fixed(0);
 
 const saturated = (value: number): number => Math.min(value, unbounded);
 
-export const add = (...ranges: readonly Range[]): Range => ranges.reduce((sum, { min, max }) => ({ min: saturated(sum.min + min), max: saturated(sum.max + max) }), zero);
+export const add = (...ranges: readonly Range[]): Range =>
+  ranges.reduce((sum, { min, max }) => ({ min: saturated(sum.min + min), max: saturated(sum.max + max) }), zero);
 
 export const multiply = (a: Range, b: Range): Range => ({ min: saturated(a.min * b.min), max: saturated(a.max * b.max) });
 
 /** Times a factor, rounded up. */
-export const scale = ({ min, max }: Range, factor: number): Range => ({ min: saturated(Math.ceil(min * factor)), max: saturated(Math.ceil(max * factor)) });
+export const scale = ({ min, max }: Range, factor: number): Range => ({
+  min: saturated(Math.ceil(min * factor)),
+  max: saturated(Math.ceil(max * factor)),
+});
 
 export const union = (a: Range, b: Range): Range => ({ min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) });

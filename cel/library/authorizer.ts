@@ -31,7 +31,11 @@ class Check extends Opaque {
   readonly typeName: string;
   readonly request: Omit<AuthorizationRequest, "verb">;
   readonly authorize: Authorize | undefined;
-  constructor(kind: "Authorizer" | "PathCheck" | "GroupCheck" | "ResourceCheck", request: Omit<AuthorizationRequest, "verb">, authorize: Authorize | undefined) {
+  constructor(
+    kind: "Authorizer" | "PathCheck" | "GroupCheck" | "ResourceCheck",
+    request: Omit<AuthorizationRequest, "verb">,
+    authorize: Authorize | undefined,
+  ) {
     super();
     this.typeName = `${prefix}.${kind}`;
     this.request = request;
@@ -68,15 +72,21 @@ export const authorizer = (authorize?: Authorize): Value => new Check("Authorize
 
 export const notEvaluable = "not evaluable here: only a Kubernetes API server knows what the requester may do";
 
-const extend = (kind: "Authorizer" | "PathCheck" | "GroupCheck" | "ResourceCheck", field: keyof AuthorizationRequest) => ([check, value]: readonly Value[]): Value => {
-  const { request, authorize } = check as Check;
-  return new Check(kind, { ...request, [field]: value as string }, authorize);
-};
+const extend =
+  (kind: "Authorizer" | "PathCheck" | "GroupCheck" | "ResourceCheck", field: keyof AuthorizationRequest) =>
+  ([check, value]: readonly Value[]): Value => {
+    const { request, authorize } = check as Check;
+    return new Check(kind, { ...request, [field]: value as string }, authorize);
+  };
 
 function serviceAccount([check, namespace, name]: readonly Value[]): Value {
   if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(namespace as string) || !/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name as string))
     return new CelError(`Invalid service account name ${JSON.stringify(`${String(namespace)}/${String(name)}`)}`);
-  return new Check("Authorizer", { serviceAccount: `system:serviceaccount:${String(namespace)}:${String(name)}` }, (check as Check).authorize);
+  return new Check(
+    "Authorizer",
+    { serviceAccount: `system:serviceaccount:${String(namespace)}:${String(name)}` },
+    (check as Check).authorize,
+  );
 }
 
 function ask([check, verb]: readonly Value[]): Value {
@@ -89,28 +99,39 @@ function ask([check, verb]: readonly Value[]): Value {
   }
 }
 
-const decided = (read: (decision: AuthorizationDecision) => Value) => ([decision]: readonly Value[]): Value => read((decision as Decision).decision);
-const [authorizerType, pathType, groupType, resourceType, decisionType] = ["Authorizer", "PathCheck", "GroupCheck", "ResourceCheck", "Decision"].map((kind) => `${prefix}.${kind}`);
+const decided =
+  (read: (decision: AuthorizationDecision) => Value) =>
+  ([decision]: readonly Value[]): Value =>
+    read((decision as Decision).decision);
+const [authorizerType, pathType, groupType, resourceType, decisionType] = [
+  "Authorizer",
+  "PathCheck",
+  "GroupCheck",
+  "ResourceCheck",
+  "Decision",
+].map((kind) => `${prefix}.${kind}`);
 
 /** Kubernetes' authorizer library. */
-export const authorizerFunctions = (): Overload[] => overloadsOf([
-  ["authorizer_path", `<${authorizerType}>.path(string) -> ${pathType}`, extend("PathCheck", "path")],
-  ["authorizer_group", `<${authorizerType}>.group(string) -> ${groupType}`, extend("GroupCheck", "group")],
-  ["authorizer_serviceaccount", `<${authorizerType}>.serviceAccount(string, string) -> ${authorizerType}`, serviceAccount],
-  ["groupcheck_resource", `<${groupType}>.resource(string) -> ${resourceType}`, extend("ResourceCheck", "resource")],
-  ["resourcecheck_subresource", `<${resourceType}>.subresource(string) -> ${resourceType}`, extend("ResourceCheck", "subresource")],
-  ["resourcecheck_namespace", `<${resourceType}>.namespace(string) -> ${resourceType}`, extend("ResourceCheck", "namespace")],
-  ["resourcecheck_name", `<${resourceType}>.name(string) -> ${resourceType}`, extend("ResourceCheck", "name")],
-  ["pathcheck_check", `<${pathType}>.check(string) -> ${decisionType}`, ask],
-  ["resourcecheck_check", `<${resourceType}>.check(string) -> ${decisionType}`, ask],
-  ["decision_allowed", `<${decisionType}>.allowed() -> bool`, decided(({ allowed }) => allowed)],
-  ["decision_reason", `<${decisionType}>.reason() -> string`, decided(({ reason }) => reason ?? "")],
-  ["decision_errored", `<${decisionType}>.errored() -> bool`, decided(({ error }) => error !== undefined)],
-  ["decision_error", `<${decisionType}>.error() -> string`, decided(({ error }) => error ?? "")],
-]);
+export const authorizerFunctions = (): Overload[] =>
+  overloadsOf([
+    ["authorizer_path", `<${authorizerType}>.path(string) -> ${pathType}`, extend("PathCheck", "path")],
+    ["authorizer_group", `<${authorizerType}>.group(string) -> ${groupType}`, extend("GroupCheck", "group")],
+    ["authorizer_serviceaccount", `<${authorizerType}>.serviceAccount(string, string) -> ${authorizerType}`, serviceAccount],
+    ["groupcheck_resource", `<${groupType}>.resource(string) -> ${resourceType}`, extend("ResourceCheck", "resource")],
+    ["resourcecheck_subresource", `<${resourceType}>.subresource(string) -> ${resourceType}`, extend("ResourceCheck", "subresource")],
+    ["resourcecheck_namespace", `<${resourceType}>.namespace(string) -> ${resourceType}`, extend("ResourceCheck", "namespace")],
+    ["resourcecheck_name", `<${resourceType}>.name(string) -> ${resourceType}`, extend("ResourceCheck", "name")],
+    ["pathcheck_check", `<${pathType}>.check(string) -> ${decisionType}`, ask],
+    ["resourcecheck_check", `<${resourceType}>.check(string) -> ${decisionType}`, ask],
+    ["decision_allowed", `<${decisionType}>.allowed() -> bool`, decided(({ allowed }) => allowed)],
+    ["decision_reason", `<${decisionType}>.reason() -> string`, decided(({ reason }) => reason ?? "")],
+    ["decision_errored", `<${decisionType}>.errored() -> bool`, decided(({ error }) => error !== undefined)],
+    ["decision_error", `<${decisionType}>.error() -> string`, decided(({ error }) => error ?? "")],
+  ]);
 
 /** What Kubernetes 1.31 adds. */
-export const authorizerSelectors = (): Overload[] => overloadsOf([
-  ["authorizer_fieldselector", `<${resourceType}>.fieldSelector(string) -> ${resourceType}`, extend("ResourceCheck", "fieldSelector")],
-  ["authorizer_labelselector", `<${resourceType}>.labelSelector(string) -> ${resourceType}`, extend("ResourceCheck", "labelSelector")],
-]);
+export const authorizerSelectors = (): Overload[] =>
+  overloadsOf([
+    ["authorizer_fieldselector", `<${resourceType}>.fieldSelector(string) -> ${resourceType}`, extend("ResourceCheck", "fieldSelector")],
+    ["authorizer_labelselector", `<${resourceType}>.labelSelector(string) -> ${resourceType}`, extend("ResourceCheck", "labelSelector")],
+  ]);

@@ -41,24 +41,34 @@ function parseCidr(text: string): CidrValue | CelError {
 
 const cidr = (value: Value | undefined): CidrValue => value as CidrValue;
 const contains = (outer: CidrValue, inner: CidrValue): boolean => outer.holds(inner.ip) && outer.prefix <= inner.prefix;
-const masked = ({ ip, prefix }: CidrValue): CidrValue => new CidrValue(new IpValue(ip.bits, (ip.address >> BigInt(ip.bits - prefix)) << BigInt(ip.bits - prefix)), prefix);
+const masked = ({ ip, prefix }: CidrValue): CidrValue =>
+  new CidrValue(new IpValue(ip.bits, (ip.address >> BigInt(ip.bits - prefix)) << BigInt(ip.bits - prefix)), prefix);
 
 /** Kubernetes' CIDR library. */
-export const cidrFunctions = (): Overload[] => overloadsOf([
-  ["string_to_cidr", "cidr(string) -> net.CIDR", ([text]) => parseCidr(text as string)],
-  ["is_cidr", "isCIDR(string) -> bool", ([text]) => parseCidr(text as string) instanceof CidrValue],
-  ["cidr_to_string", "string(net.CIDR) -> string", ([value]) => String(value)],
-  ["cidr_contains_ip_ip", "<net.CIDR>.containsIP(net.IP) -> bool", ([value, ip]) => cidr(value).holds(ip as IpValue)],
-  ["cidr_contains_ip_string", "<net.CIDR>.containsIP(string) -> bool", ([value, text]) => {
-    const ip = parseIp(text as string);
-    return ip instanceof CelError ? ip : cidr(value).holds(ip);
-  }],
-  ["cidr_contains_cidr", "<net.CIDR>.containsCIDR(net.CIDR) -> bool", ([value, other]) => contains(cidr(value), cidr(other))],
-  ["cidr_contains_cidr_string", "<net.CIDR>.containsCIDR(string) -> bool", ([value, text]) => {
-    const other = parseCidr(text as string);
-    return other instanceof CelError ? other : contains(cidr(value), other);
-  }],
-  ["cidr_ip", "<net.CIDR>.ip() -> net.IP", ([value]) => cidr(value).ip],
-  ["cidr_masked", "<net.CIDR>.masked() -> net.CIDR", ([value]) => masked(cidr(value))],
-  ["cidr_prefix_length", "<net.CIDR>.prefixLength() -> int", ([value]) => cidr(value).prefix],
-]);
+export const cidrFunctions = (): Overload[] =>
+  overloadsOf([
+    ["string_to_cidr", "cidr(string) -> net.CIDR", ([text]) => parseCidr(text as string)],
+    ["is_cidr", "isCIDR(string) -> bool", ([text]) => parseCidr(text as string) instanceof CidrValue],
+    ["cidr_to_string", "string(net.CIDR) -> string", ([value]) => String(value)],
+    ["cidr_contains_ip_ip", "<net.CIDR>.containsIP(net.IP) -> bool", ([value, ip]) => cidr(value).holds(ip as IpValue)],
+    [
+      "cidr_contains_ip_string",
+      "<net.CIDR>.containsIP(string) -> bool",
+      ([value, text]) => {
+        const ip = parseIp(text as string);
+        return ip instanceof CelError ? ip : cidr(value).holds(ip);
+      },
+    ],
+    ["cidr_contains_cidr", "<net.CIDR>.containsCIDR(net.CIDR) -> bool", ([value, other]) => contains(cidr(value), cidr(other))],
+    [
+      "cidr_contains_cidr_string",
+      "<net.CIDR>.containsCIDR(string) -> bool",
+      ([value, text]) => {
+        const other = parseCidr(text as string);
+        return other instanceof CelError ? other : contains(cidr(value), other);
+      },
+    ],
+    ["cidr_ip", "<net.CIDR>.ip() -> net.IP", ([value]) => cidr(value).ip],
+    ["cidr_masked", "<net.CIDR>.masked() -> net.CIDR", ([value]) => masked(cidr(value))],
+    ["cidr_prefix_length", "<net.CIDR>.prefixLength() -> int", ([value]) => cidr(value).prefix],
+  ]);

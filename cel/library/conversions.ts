@@ -4,7 +4,8 @@ import { toInt, toUint } from "../values/numbers.ts";
 import { type Duration, type Timestamp, billion, floorDivide, parseDuration, parseTimestamp, timestampOf } from "../values/time.ts";
 
 const same = ([value]: readonly Value[]): Value => value!;
-const doubleValue = (value: Value): number => (value instanceof Double ? value.value : value instanceof Uint ? Number(value.value) : Number(value));
+const doubleValue = (value: Value): number =>
+  value instanceof Double ? value.value : value instanceof Uint ? Number(value.value) : Number(value);
 
 /** Conversions between types, each an error where the value has no place in the other type. */
 export const conversions: FunctionTable = [
@@ -84,7 +85,10 @@ export function parseDouble(text: string): Value {
     return Number.isFinite(value) ? new Double(value) : new CelError(`${show(text)} is out of the range of double`);
   }
   const hex = /^([+-]?)0[xX]([0-9a-fA-F]{1,13})(?:\.([0-9a-fA-F]{0,13}))?[pP]([+-]?\d{1,4})$/.exec(text);
-  if (hex) return new Double((hex[1] === "-" ? -1 : 1) * Number.parseInt(hex[2]! + (hex[3] ?? ""), 16) * 2 ** (Number(hex[4]) - 4 * (hex[3] ?? "").length));
+  if (hex)
+    return new Double(
+      (hex[1] === "-" ? -1 : 1) * Number.parseInt(hex[2]! + (hex[3] ?? ""), 16) * 2 ** (Number(hex[4]) - 4 * (hex[3] ?? "").length),
+    );
   const word = /^([+-]?)(inf|infinity|nan)$/i.exec(text);
   if (word) return new Double(/nan/i.test(text) ? Number.NaN : word[1] === "-" ? -Infinity : Infinity);
   return new CelError(`cannot convert ${show(text)} to double`);
@@ -93,10 +97,13 @@ export function parseDouble(text: string): Value {
 const parseInteger = (text: string): Value =>
   /^[+-]?\d{1,60}$/.test(text) ? toInt(BigInt(text.replace("+", ""))) : new CelError(`cannot convert ${show(text)} to int`);
 
-const parseUint = (text: string): Value => (/^\d{1,60}$/.test(text) ? toUint(BigInt(text)) : new CelError(`cannot convert ${show(text)} to uint`));
+const parseUint = (text: string): Value =>
+  /^\d{1,60}$/.test(text) ? toUint(BigInt(text)) : new CelError(`cannot convert ${show(text)} to uint`);
 
-const doubleToInt = (value: number): Value => (value > -(2 ** 63) && value < 2 ** 63 ? toInt(BigInt(Math.trunc(value))) : new CelError("integer overflow"));
+const doubleToInt = (value: number): Value =>
+  value > -(2 ** 63) && value < 2 ** 63 ? toInt(BigInt(Math.trunc(value))) : new CelError("integer overflow");
 
-const doubleToUint = (value: number): Value => (value >= 0 && value < 2 ** 64 ? toUint(BigInt(Math.trunc(value))) : new CelError("unsigned integer overflow"));
+const doubleToUint = (value: number): Value =>
+  value >= 0 && value < 2 ** 64 ? toUint(BigInt(Math.trunc(value))) : new CelError("unsigned integer overflow");
 
 const show = (text: string): string => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);

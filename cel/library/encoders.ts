@@ -19,18 +19,32 @@ function decode(text: string): Value {
 }
 
 /** cel-go ext.Encoders; Kubernetes has none of it. */
-export const encoderFunctions = (): Overload[] => overloadsOf([
-  ["base64_encode_bytes", "base64.encode(bytes) -> string", ([bytes], context) => {
-    context.allocate((bytes as Uint8Array).length);
-    return encode(bytes as Uint8Array);
-  }],
-  ["base64_decode_string", "base64.decode(string) -> bytes", ([text], context) => {
-    context.allocate((text as string).length);
-    return decode(text as string);
-  }],
-]);
+export const encoderFunctions = (): Overload[] =>
+  overloadsOf([
+    [
+      "base64_encode_bytes",
+      "base64.encode(bytes) -> string",
+      ([bytes], context) => {
+        context.allocate((bytes as Uint8Array).length);
+        return encode(bytes as Uint8Array);
+      },
+    ],
+    [
+      "base64_decode_string",
+      "base64.decode(string) -> bytes",
+      ([text], context) => {
+        context.allocate((text as string).length);
+        return decode(text as string);
+      },
+    ],
+  ]);
 
 /** The time that the caller of evaluate() gave. Kubernetes has no clock. */
-export const clockFunctions = (): Overload[] => overloadsOf([
-  ["now", "now() -> timestamp", (_, { now }) => (now === undefined ? new CelError("now() is not evaluable: no time was given") : timestampOf(now))],
-]);
+export const clockFunctions = (): Overload[] =>
+  overloadsOf([
+    [
+      "now",
+      "now() -> timestamp",
+      (_, { now }) => (now === undefined ? new CelError("now() is not evaluable: no time was given") : timestampOf(now)),
+    ],
+  ]);

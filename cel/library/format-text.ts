@@ -20,8 +20,10 @@ export function formatText(pattern: string, args: readonly Value[], style: Forma
   let fault: CelError | undefined;
   const made = pattern.replaceAll(clause, (whole: string, precision: string | undefined, letter: string) => {
     if (whole === "%%" || fault) return "%";
-    if (!(letter in clauses) || (precision !== undefined && !/[ef]/.test(letter))) fault = new CelError(`could not parse formatting clause: unrecognized formatting clause "${letter}"`);
-    else if (Number(precision ?? 0) > maxPrecision) fault = new CelError(`the precision of a formatting clause may be ${maxPrecision} at most`);
+    if (!(letter in clauses) || (precision !== undefined && !/[ef]/.test(letter)))
+      fault = new CelError(`could not parse formatting clause: unrecognized formatting clause "${letter}"`);
+    else if (Number(precision ?? 0) > maxPrecision)
+      fault = new CelError(`the precision of a formatting clause may be ${maxPrecision} at most`);
     else if (next >= args.length) fault = new CelError(`index ${next} out of range`);
     if (fault) return "";
     try {
@@ -38,12 +40,18 @@ export function formatText(pattern: string, args: readonly Value[], style: Forma
 }
 
 /** The clauses of a format, and which kinds of value each takes: what is constant can be refused before it runs. */
-export const clausesOf = (pattern: string): string[] => [...pattern.matchAll(clause)].filter(([whole]) => whole !== "%%").map(([, , letter]) => letter!);
+export const clausesOf = (pattern: string): string[] =>
+  [...pattern.matchAll(clause)].filter(([whole]) => whole !== "%%").map(([, , letter]) => letter!);
 
 export const acceptedKinds = ownTable<readonly string[]>({
   s: ["null", "bool", "int", "uint", "double", "string", "bytes", "list", "map", "timestamp", "duration", "type", "dyn", "param"],
-  d: ["int", "uint", "dyn", "param"], f: ["double", "string", "dyn", "param"], e: ["double", "string", "dyn", "param"], b: ["int", "uint", "bool", "dyn", "param"],
-  x: ["int", "uint", "string", "bytes", "dyn", "param"], X: ["int", "uint", "string", "bytes", "dyn", "param"], o: ["int", "uint", "dyn", "param"],
+  d: ["int", "uint", "dyn", "param"],
+  f: ["double", "string", "dyn", "param"],
+  e: ["double", "string", "dyn", "param"],
+  b: ["int", "uint", "bool", "dyn", "param"],
+  x: ["int", "uint", "string", "bytes", "dyn", "param"],
+  X: ["int", "uint", "string", "bytes", "dyn", "param"],
+  o: ["int", "uint", "dyn", "param"],
 });
 
 class Unformattable extends Error {}
@@ -55,20 +63,26 @@ const wrong = (what: string, value: Value): Unformattable => new Unformattable(`
 const clauses = ownTable<(value: Value, style: FormatStyle, precision: number, context: CallContext) => string>({
   s: (value, style, _, context) => (style === "kubernetes" ? outermost(value, context) : plain(value, style, context, 0)),
   d: (value, style) => {
-    if (value instanceof Double && style === "specified") return special(value.value) ?? raise(wrong("decimal clause can only be used on integers", value));
+    if (value instanceof Double && style === "specified")
+      return special(value.value) ?? raise(wrong("decimal clause can only be used on integers", value));
     return String(integer(value) ?? raise(wrong("decimal clause can only be used on integers", value)));
   },
-  f: (value, style, precision) => real(value, "fixed-point", style, (number) => {
-    const digits = fixedDigits(number, precision);
-    return style === "kubernetes" ? digits.replace(/^\d+/, (whole) => whole.replaceAll(/\B(?=(\d{3})+$)/g, ",")) : digits;
-  }),
-  e: (value, style, precision) => real(value, "scientific", style, (number) => {
-    const { mantissa, power } = scientificDigits(number, precision);
-    const size = String(Math.abs(power)).padStart(2, "0");
-    if (style === "specified") return `${mantissa}e${power < 0 ? "-" : "+"}${size}`;
-    return `${mantissa}×10${power < 0 ? "⁻" : ""}${[...size].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)]).join("")}`;
-  }),
-  b: (value) => (typeof value === "boolean" ? String(Number(value)) : (integer(value) ?? raise(wrong("only integers and bools can be formatted as binary", value))).toString(2)),
+  f: (value, style, precision) =>
+    real(value, "fixed-point", style, (number) => {
+      const digits = fixedDigits(number, precision);
+      return style === "kubernetes" ? digits.replace(/^\d+/, (whole) => whole.replaceAll(/\B(?=(\d{3})+$)/g, ",")) : digits;
+    }),
+  e: (value, style, precision) =>
+    real(value, "scientific", style, (number) => {
+      const { mantissa, power } = scientificDigits(number, precision);
+      const size = String(Math.abs(power)).padStart(2, "0");
+      if (style === "specified") return `${mantissa}e${power < 0 ? "-" : "+"}${size}`;
+      return `${mantissa}×10${power < 0 ? "⁻" : ""}${[...size].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)]).join("")}`;
+    }),
+  b: (value) =>
+    typeof value === "boolean"
+      ? String(Number(value))
+      : (integer(value) ?? raise(wrong("only integers and bools can be formatted as binary", value))).toString(2),
   o: (value) => (integer(value) ?? raise(wrong("octal clause can only be used on integers", value))).toString(8),
   x: (value) => hexadecimal(value),
   X: (value) => hexadecimal(value).toUpperCase(),
@@ -87,7 +101,8 @@ function hexadecimal(value: Value): string {
   return (integer(value) ?? raise(wrong("only integers, byte buffers, and strings can be formatted as hex", value))).toString(16);
 }
 
-const special = (value: number): string | undefined => (Number.isNaN(value) ? "NaN" : Number.isFinite(value) ? undefined : value > 0 ? "Infinity" : "-Infinity");
+const special = (value: number): string | undefined =>
+  Number.isNaN(value) ? "NaN" : Number.isFinite(value) ? undefined : value > 0 ? "Infinity" : "-Infinity";
 
 function real(value: Value, name: string, style: FormatStyle, digits: (value: number) => string): string {
   if (style === "kubernetes" && typeof value === "string" && /^(?:NaN|-?Infinity)$/.test(value)) return goSpecial(Number(value))!;
@@ -130,14 +145,22 @@ function plain(value: Value, style: FormatStyle, context: CallContext, depth: nu
     case "map":
       return mapText(value as object, style, context, depth + 1);
     default:
-      throw wrong("string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps", value);
+      throw wrong(
+        "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps",
+        value,
+      );
   }
 }
 
 function mapText(map: object, style: FormatStyle, context: CallContext, depth: number): string {
-  const entries = mapKeys(map).map((key) => [inner(key, style, context, depth), inner(getEntry(map, key)!, style, context, depth)] as const);
+  const entries = mapKeys(map).map(
+    (key) => [inner(key, style, context, depth), inner(getEntry(map, key)!, style, context, depth)] as const,
+  );
   const colon = style === "kubernetes" ? ":" : ": ";
-  return `{${entries.sort(([a], [b]) => compareStrings(a, b)).map(([key, value]) => key + colon + value).join(", ")}}`;
+  return `{${entries
+    .sort(([a], [b]) => compareStrings(a, b))
+    .map(([key, value]) => key + colon + value)
+    .join(", ")}}`;
 }
 
 /** What stands in a list or map: Kubernetes writes it as CEL would. */
@@ -161,4 +184,5 @@ function inner(value: Value, style: FormatStyle, context: CallContext, depth: nu
   }
 }
 
-const outermost = (value: Value, context: CallContext): string => (value instanceof Double ? formatDouble(value.value) : plain(value, "kubernetes", context, 0));
+const outermost = (value: Value, context: CallContext): string =>
+  value instanceof Double ? formatDouble(value.value) : plain(value, "kubernetes", context, 0);

@@ -35,7 +35,8 @@ const alphanumeric = "must start and end with an alphanumeric character";
 const messages = {
   label: `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and ${alphanumeric}`,
   subdomain: `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and ${alphanumeric}`,
-  label1035: "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
+  label1035:
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
   key: `must consist of alphanumeric characters, '-', '_' or '.', and ${alphanumeric}`,
   value: `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and ${alphanumeric}`,
 };
@@ -59,7 +60,10 @@ const subdomainFaults = (text: string, unit = "characters"): string[] => [
   ...tooLong(text, 253, unit),
   ...(isWhole(subdomain, text) ? [] : [mismatch(messages.subdomain, subdomain, "example.com")]),
 ];
-const label1035Faults = (text: string): string[] => [...tooLong(text, 63), ...(isWhole(label1035, text) ? [] : [mismatch(messages.label1035, label1035, "my-name", "abc-123")])];
+const label1035Faults = (text: string): string[] => [
+  ...tooLong(text, 63),
+  ...(isWhole(label1035, text) ? [] : [mismatch(messages.label1035, label1035, "my-name", "abc-123")]),
+];
 
 function qualifiedNameFaults(text: string): string[] {
   const parts = text.split("/");
@@ -81,7 +85,8 @@ const labelValueFaults = (text: string): string[] => [
 ];
 
 const isDate = (text: string): boolean => /^\d{4}-\d\d-\d\d$/.test(text) && !(parseTimestamp(`${text}T00:00:00Z`) instanceof CelError);
-const isBase64 = (text: string): boolean => text !== "" && text.length % 4 === 0 && /^[A-Za-z0-9+/]*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text);
+const isBase64 = (text: string): boolean =>
+  text !== "" && text.length % 4 === 0 && /^[A-Za-z0-9+/]*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text);
 
 function isDateTime(text: string): boolean {
   const [date, time = ""] = text.toLowerCase().split("t");
@@ -89,7 +94,10 @@ function isDateTime(text: string): boolean {
   return isDate(date!) && parts !== null && parts[1]! <= "23" && parts[2]! <= "59" && parts[3]! <= "59";
 }
 
-const unless = (test: (text: string) => boolean, message: string) => (text: string): string[] => (test(text) ? [] : [message]);
+const unless =
+  (test: (text: string) => boolean, message: string) =>
+  (text: string): string[] =>
+    test(text) ? [] : [message];
 const isUuid = (text: string): boolean => /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i.test(text);
 
 function uriFaults(text: string): string[] {
@@ -121,8 +129,15 @@ function validate([format, text]: readonly Value[]): Value {
 }
 
 /** Kubernetes' format library: format.dns1123Label() and the like, and format.named(). */
-export const formatFunctions = (): Overload[] => overloadsOf([
-  ...Object.entries(formats).map(([name, format]) => [`format.${name}`, `format.${name}() -> ${type}`, () => format] as FunctionTable[number]),
-  ["format-named", `format.named(string) -> optional_type(${type})`, ([name]) => ((name as string) in formats ? new Optional(formats[name as string]!) : none)],
-  ["format-validate", `<${type}>.validate(string) -> optional_type(list(string))`, validate],
-]);
+export const formatFunctions = (): Overload[] =>
+  overloadsOf([
+    ...Object.entries(formats).map(
+      ([name, format]) => [`format.${name}`, `format.${name}() -> ${type}`, () => format] as FunctionTable[number],
+    ),
+    [
+      "format-named",
+      `format.named(string) -> optional_type(${type})`,
+      ([name]) => ((name as string) in formats ? new Optional(formats[name as string]!) : none),
+    ],
+    ["format-validate", `<${type}>.validate(string) -> optional_type(list(string))`, validate],
+  ]);

@@ -24,7 +24,8 @@ export class IpValue extends Opaque {
 
 /** Reads an address as Go's netip.ParseAddr does; Kubernetes refuses zones and IPv4 within IPv6. */
 export function parseIp(text: string): IpValue | CelError {
-  const fault = (why: string): CelError => new CelError(`IP Address ${JSON.stringify(text.slice(0, 60))} parse error during conversion from string: ${why}`);
+  const fault = (why: string): CelError =>
+    new CelError(`IP Address ${JSON.stringify(text.slice(0, 60))} parse error during conversion from string: ${why}`);
   if (!text.includes(":")) {
     const address = parseV4(text);
     return address === undefined ? fault("four numbers from 0 to 255 are expected") : new IpValue(32, address);
@@ -73,35 +74,60 @@ function formatV6(address: bigint): string {
   return `${groups.slice(0, best.start).join(":")}::${groups.slice(best.start + best.length).join(":")}`;
 }
 
-const test = (v4: (address: bigint) => boolean, v6: (address: bigint) => boolean): Implementation => ([ip]) => {
-  const { bits, address } = ip as IpValue;
-  return bits === 32 ? v4(address) : v6(address);
-};
+const test =
+  (v4: (address: bigint) => boolean, v6: (address: bigint) => boolean): Implementation =>
+  ([ip]) => {
+    const { bits, address } = ip as IpValue;
+    return bits === 32 ? v4(address) : v6(address);
+  };
 
-const isLoopback = test((a) => a >> 24n === 127n, (a) => a === 1n);
-const isLinkLocalUnicast = test((a) => a >> 16n === 0xa9fen, (a) => a >> 118n === 0x3fan);
-const isLinkLocalMulticast = test((a) => a >> 8n === 0xe00000n, (a) => ((a >> 112n) & 0xff0fn) === 0xff02n && a >> 120n === 0xffn);
-const isMulticast = test((a) => a >> 28n === 14n, (a) => a >> 120n === 0xffn);
-const isUnspecified = test((a) => a === 0n, (a) => a === 0n);
-const isBroadcast = test((a) => a === 0xffffffffn, () => false);
+const isLoopback = test(
+  (a) => a >> 24n === 127n,
+  (a) => a === 1n,
+);
+const isLinkLocalUnicast = test(
+  (a) => a >> 16n === 0xa9fen,
+  (a) => a >> 118n === 0x3fan,
+);
+const isLinkLocalMulticast = test(
+  (a) => a >> 8n === 0xe00000n,
+  (a) => ((a >> 112n) & 0xff0fn) === 0xff02n && a >> 120n === 0xffn,
+);
+const isMulticast = test(
+  (a) => a >> 28n === 14n,
+  (a) => a >> 120n === 0xffn,
+);
+const isUnspecified = test(
+  (a) => a === 0n,
+  (a) => a === 0n,
+);
+const isBroadcast = test(
+  (a) => a === 0xffffffffn,
+  () => false,
+);
 
 /** Go counts private addresses as global, but not those of the local network or of all hosts. */
 const isGlobalUnicast: Implementation = (args, context) =>
   ![isLoopback, isLinkLocalUnicast, isMulticast, isUnspecified, isBroadcast].some((is) => is(args, context) === true);
 
 /** Kubernetes' IP library. */
-export const ipFunctions = (): Overload[] => overloadsOf([
-  ["string_to_ip", "ip(string) -> net.IP", ([text]) => parseIp(text as string)],
-  ["is_ip", "isIP(string) -> bool", ([text]) => parseIp(text as string) instanceof IpValue],
-  ["ip_is_canonical", "ip.isCanonical(string) -> bool", ([text]) => {
-    const ip = parseIp(text as string);
-    return ip instanceof CelError ? ip : ip.toString() === text;
-  }],
-  ["ip_to_string", "string(net.IP) -> string", ([ip]) => String(ip)],
-  ["ip_family", "<net.IP>.family() -> int", ([ip]) => ((ip as IpValue).bits === 32 ? 4 : 6)],
-  ["ip_is_unspecified", "<net.IP>.isUnspecified() -> bool", isUnspecified],
-  ["ip_is_loopback", "<net.IP>.isLoopback() -> bool", isLoopback],
-  ["ip_is_link_local_multicast", "<net.IP>.isLinkLocalMulticast() -> bool", isLinkLocalMulticast],
-  ["ip_is_link_local_unicast", "<net.IP>.isLinkLocalUnicast() -> bool", isLinkLocalUnicast],
-  ["ip_is_global_unicast", "<net.IP>.isGlobalUnicast() -> bool", isGlobalUnicast],
-]);
+export const ipFunctions = (): Overload[] =>
+  overloadsOf([
+    ["string_to_ip", "ip(string) -> net.IP", ([text]) => parseIp(text as string)],
+    ["is_ip", "isIP(string) -> bool", ([text]) => parseIp(text as string) instanceof IpValue],
+    [
+      "ip_is_canonical",
+      "ip.isCanonical(string) -> bool",
+      ([text]) => {
+        const ip = parseIp(text as string);
+        return ip instanceof CelError ? ip : ip.toString() === text;
+      },
+    ],
+    ["ip_to_string", "string(net.IP) -> string", ([ip]) => String(ip)],
+    ["ip_family", "<net.IP>.family() -> int", ([ip]) => ((ip as IpValue).bits === 32 ? 4 : 6)],
+    ["ip_is_unspecified", "<net.IP>.isUnspecified() -> bool", isUnspecified],
+    ["ip_is_loopback", "<net.IP>.isLoopback() -> bool", isLoopback],
+    ["ip_is_link_local_multicast", "<net.IP>.isLinkLocalMulticast() -> bool", isLinkLocalMulticast],
+    ["ip_is_link_local_unicast", "<net.IP>.isLinkLocalUnicast() -> bool", isLinkLocalUnicast],
+    ["ip_is_global_unicast", "<net.IP>.isGlobalUnicast() -> bool", isGlobalUnicast],
+  ]);

@@ -20,30 +20,38 @@ const isSorted: Implementation = ([list]) => {
   return true;
 };
 
-const sum = (start: Value): Implementation => ([list], context) => {
-  let total = start;
-  for (const item of items(list)) {
-    total = plus([total, item], context);
-    if (total instanceof CelError) return total;
-  }
-  return total;
-};
+const sum =
+  (start: Value): Implementation =>
+  ([list], context) => {
+    let total = start;
+    for (const item of items(list)) {
+      total = plus([total, item], context);
+      if (total instanceof CelError) return total;
+    }
+    return total;
+  };
 
-const extreme = (name: string, wanted: number): Implementation => ([list]) => {
-  let best: Value | undefined;
-  for (const item of items(list)) {
-    const sign = best === undefined ? 0 : compareValues(best, item);
-    if (sign === undefined) return new CelError(`no such overload: ${name}`);
-    if (best === undefined || sign * wanted > 0) best = item;
-  }
-  return best ?? new CelError(`${name} called on empty list`);
-};
+const extreme =
+  (name: string, wanted: number): Implementation =>
+  ([list]) => {
+    let best: Value | undefined;
+    for (const item of items(list)) {
+      const sign = best === undefined ? 0 : compareValues(best, item);
+      if (sign === undefined) return new CelError(`no such overload: ${name}`);
+      if (best === undefined || sign * wanted > 0) best = item;
+    }
+    return best ?? new CelError(`${name} called on empty list`);
+  };
 
-const indexOf = (fromEnd: boolean): Implementation => ([list, wanted], context) => {
-  const all = items(list);
-  context.work(all.length);
-  return comparing(() => (fromEnd ? all.findLastIndex((item) => equals(item, wanted!, context)) : all.findIndex((item) => equals(item, wanted!, context))));
-};
+const indexOf =
+  (fromEnd: boolean): Implementation =>
+  ([list, wanted], context) => {
+    const all = items(list);
+    context.work(all.length);
+    return comparing(() =>
+      fromEnd ? all.findLastIndex((item) => equals(item, wanted!, context)) : all.findIndex((item) => equals(item, wanted!, context)),
+    );
+  };
 
 /** Kubernetes' own list functions. */
 const kubernetes: FunctionTable = [
@@ -61,7 +69,9 @@ const kubernetes: FunctionTable = [
 ];
 
 const includes: Implementation = ([target, wanted], context) =>
-  Array.isArray(target) ? comparing(() => items(target).some((item) => equals(item, wanted!, context))) : comparing(() => equals(target!, wanted!, context));
+  Array.isArray(target)
+    ? comparing(() => items(target).some((item) => equals(item, wanted!, context)))
+    : comparing(() => equals(target!, wanted!, context));
 
 export const kubernetesLists = (): Overload[] => overloadsOf(kubernetes);
 export const kubernetesIncludes = (): Overload[] => overloadsOf([["list_includes_dyn_dyn", "<dyn>.includes(dyn) -> bool", includes]]);
@@ -94,14 +104,20 @@ function flatten(list: Value, depth: number, context: CallContext): Value {
 /** Sorts by keys of one comparable type; what is equal keeps its order. */
 function sortByKeys(list: Value, by: Value, context: CallContext): Value {
   const [all, keys] = [items(list), items(by)];
-  if (all.length !== keys.length) return new CelError(`@sortByAssociatedKeys() expected a list of the same size as the associated keys list, but got ${all.length} and ${keys.length} elements respectively`);
+  if (all.length !== keys.length)
+    return new CelError(
+      `@sortByAssociatedKeys() expected a list of the same size as the associated keys list, but got ${all.length} and ${keys.length} elements respectively`,
+    );
   if (all.length === 0) return list;
   const kind = kindOf(keys[0]!);
   if (compareValues(keys[0]!, keys[0]!) === undefined) return new CelError("list elements must be comparable");
   if (keys.some((key) => kindOf(key) !== kind)) return new CelError("list elements must have the same type");
   context.work(all.length * Math.ceil(Math.log2(all.length + 1)));
   context.allocate(all.length);
-  return keys.map((key, i) => [key, all[i]!] as const).sort(([a], [b]) => compareValues(a, b) || 0).map(([, item]) => item);
+  return keys
+    .map((key, i) => [key, all[i]!] as const)
+    .sort(([a], [b]) => compareValues(a, b) || 0)
+    .map(([, item]) => item);
 }
 
 function distinct(list: Value, context: CallContext): Value {
@@ -126,15 +142,24 @@ const edge = (list: Value, at: number): Value => {
   return item === undefined ? none : new Optional(adapt(item));
 };
 
-const typeName = (type: string): string => (type === "duration" ? "google.protobuf.Duration" : type === "timestamp" ? "google.protobuf.Timestamp" : type);
+const typeName = (type: string): string =>
+  type === "duration" ? "google.protobuf.Duration" : type === "timestamp" ? "google.protobuf.Timestamp" : type;
 
 const extended: FunctionTable = [
   ["list_slice", "<list(T)>.slice(int, int) -> list(T)", slice],
   ["list_flatten", "<list(list(T))>.flatten() -> list(T)", ([list], context) => flatten(list!, 1, context)],
   ["list_flatten_int", "<list(dyn)>.flatten(int) -> list(dyn)", ([list, depth], context) => flatten(list!, Number(depth), context)],
   ...sortable.flatMap((type) => [
-    [`list_${typeName(type)}_sort`, `<list(${type})>.sort() -> list(${type})`, ([list], context) => sortByKeys(list!, list!, context)] as FunctionTable[number],
-    [`list_${typeName(type)}_sortByAssociatedKeys`, `<list(T)>.@sortByAssociatedKeys(list(${type})) -> list(T)`, ([list, keys], context) => sortByKeys(list!, keys!, context)] as FunctionTable[number],
+    [
+      `list_${typeName(type)}_sort`,
+      `<list(${type})>.sort() -> list(${type})`,
+      ([list], context) => sortByKeys(list!, list!, context),
+    ] as FunctionTable[number],
+    [
+      `list_${typeName(type)}_sortByAssociatedKeys`,
+      `<list(T)>.@sortByAssociatedKeys(list(${type})) -> list(T)`,
+      ([list, keys], context) => sortByKeys(list!, keys!, context),
+    ] as FunctionTable[number],
   ]),
   ["lists_range", "lists.range(int) -> list(int)", ([count], context) => range(Number(count), context)],
   ["list_reverse", "<list(T)>.reverse() -> list(T)", ([list]) => items(list).toReversed()],

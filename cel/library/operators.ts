@@ -42,10 +42,12 @@ export const remainder: Implementation = ([a, b]) => numeric("%", a!, b!);
 export const negated = (value: Value): Value => negate(value) ?? noSuchOverload("-_", [value]);
 
 /** An ordering operator, from the test that the sign of the comparison must pass; NaN passes none. */
-export const order = (test: (sign: number) => boolean): Implementation => ([a, b]) => {
-  const sign = compareValues(a!, b!);
-  return sign === undefined ? noSuchOverload("_<_", [a!, b!]) : test(sign);
-};
+export const order =
+  (test: (sign: number) => boolean): Implementation =>
+  ([a, b]) => {
+    const sign = compareValues(a!, b!);
+    return sign === undefined ? noSuchOverload("_<_", [a!, b!]) : test(sign);
+  };
 
 export const isIn: Implementation = ([item, container], context) => {
   if (!Array.isArray(container)) return getEntry(container as object, item!) !== undefined;

@@ -13,7 +13,11 @@ const unwrap = ([list]: readonly Value[]): Value =>
 
 const table: FunctionTable = [
   ["optional_of", "optional.of(V) -> optional_type(V)", ([value]) => new Optional(value!)],
-  ["optional_ofNonZeroValue", "optional.ofNonZeroValue(V) -> optional_type(V)", ([value]) => (isZero(value!) ? none : new Optional(value!))],
+  [
+    "optional_ofNonZeroValue",
+    "optional.ofNonZeroValue(V) -> optional_type(V)",
+    ([value]) => (isZero(value!) ? none : new Optional(value!)),
+  ],
   ["optional_none", "optional.none() -> optional_type(V)", () => none],
   ["optional_value", "<optional_type(V)>.value() -> V", content],
   ["optional_hasValue", "<optional_type(V)>.hasValue() -> bool", ([optional]) => (optional as Optional).value !== undefined],
@@ -34,10 +38,11 @@ const table: FunctionTable = [
 export const optionalFunctions = (): Overload[] => overloadsOf(table);
 
 /** What transformMap expands to; it runs as a loop (run/folds.ts). */
-export const twoVariableFunctions = (): Overload[] => overloadsOf([
-  ["@mapInsert_map_key_value", "cel.@mapInsert(map(K, V), K, V) -> map(K, V)", planned],
-  ["@mapInsert_map_map", "cel.@mapInsert(map(K, V), map(K, V)) -> map(K, V)", planned],
-]);
+export const twoVariableFunctions = (): Overload[] =>
+  overloadsOf([
+    ["@mapInsert_map_key_value", "cel.@mapInsert(map(K, V), K, V) -> map(K, V)", planned],
+    ["@mapInsert_map_map", "cel.@mapInsert(map(K, V), map(K, V)) -> map(K, V)", planned],
+  ]);
 
 function isZero(value: Value): boolean {
   if (typeof value !== "object") return value === 0 || value === "" || value === false || value === 0n;

@@ -57,18 +57,24 @@ const compare = (a: Value | undefined, b: Value | undefined): number => {
 const type = "kubernetes.Quantity";
 
 /** Kubernetes' quantity library. `sign` is a function there, not a method. */
-export const quantityFunctions = (): Overload[] => overloadsOf([
-  ["string_to_quantity", `quantity(string) -> ${type}`, ([text]) => parseQuantity(text as string)],
-  ["is_quantity_string", "isQuantity(string) -> bool", ([text]) => parseQuantity(text as string) instanceof Quantity],
-  ["quantity_sign", `sign(${type}) -> int`, ([value]) => (quantity(value).nanos < 0n ? -1 : quantity(value).nanos > 0n ? 1 : 0)],
-  ["quantity_is_greater_than", `<${type}>.isGreaterThan(${type}) -> bool`, ([a, b]) => compare(a, b) > 0],
-  ["quantity_is_less_than", `<${type}>.isLessThan(${type}) -> bool`, ([a, b]) => compare(a, b) < 0],
-  ["quantity_compare_to", `<${type}>.compareTo(${type}) -> int`, ([a, b]) => compare(a, b)],
-  ["quantity_get_float", `<${type}>.asApproximateFloat() -> double`, ([value]) => new Double(Number(quantity(value).toString()))],
-  ["quantity_get_int", `<${type}>.asInteger() -> int`, ([value]) => (quantity(value).isInteger ? canonicalInt(quantity(value).nanos / billion) : new CelError("cannot convert value to integer"))],
-  ["quantity_is_integer", `<${type}>.isInteger() -> bool`, ([value]) => quantity(value).isInteger],
-  ["quantity_add", `<${type}>.add(${type}) -> ${type}`, ([a, b]) => sum(quantity(a), quantity(b), 1n)],
-  ["quantity_add_int", `<${type}>.add(int) -> ${type}`, ([a, b]) => sum(quantity(a), ofInt(b!), 1n)],
-  ["quantity_sub", `<${type}>.sub(${type}) -> ${type}`, ([a, b]) => sum(quantity(a), quantity(b), -1n)],
-  ["quantity_sub_int", `<${type}>.sub(int) -> ${type}`, ([a, b]) => sum(quantity(a), ofInt(b!), -1n)],
-]);
+export const quantityFunctions = (): Overload[] =>
+  overloadsOf([
+    ["string_to_quantity", `quantity(string) -> ${type}`, ([text]) => parseQuantity(text as string)],
+    ["is_quantity_string", "isQuantity(string) -> bool", ([text]) => parseQuantity(text as string) instanceof Quantity],
+    ["quantity_sign", `sign(${type}) -> int`, ([value]) => (quantity(value).nanos < 0n ? -1 : quantity(value).nanos > 0n ? 1 : 0)],
+    ["quantity_is_greater_than", `<${type}>.isGreaterThan(${type}) -> bool`, ([a, b]) => compare(a, b) > 0],
+    ["quantity_is_less_than", `<${type}>.isLessThan(${type}) -> bool`, ([a, b]) => compare(a, b) < 0],
+    ["quantity_compare_to", `<${type}>.compareTo(${type}) -> int`, ([a, b]) => compare(a, b)],
+    ["quantity_get_float", `<${type}>.asApproximateFloat() -> double`, ([value]) => new Double(Number(quantity(value).toString()))],
+    [
+      "quantity_get_int",
+      `<${type}>.asInteger() -> int`,
+      ([value]) =>
+        quantity(value).isInteger ? canonicalInt(quantity(value).nanos / billion) : new CelError("cannot convert value to integer"),
+    ],
+    ["quantity_is_integer", `<${type}>.isInteger() -> bool`, ([value]) => quantity(value).isInteger],
+    ["quantity_add", `<${type}>.add(${type}) -> ${type}`, ([a, b]) => sum(quantity(a), quantity(b), 1n)],
+    ["quantity_add_int", `<${type}>.add(int) -> ${type}`, ([a, b]) => sum(quantity(a), ofInt(b!), 1n)],
+    ["quantity_sub", `<${type}>.sub(${type}) -> ${type}`, ([a, b]) => sum(quantity(a), quantity(b), -1n)],
+    ["quantity_sub_int", `<${type}>.sub(int) -> ${type}`, ([a, b]) => sum(quantity(a), ofInt(b!), -1n)],
+  ]);

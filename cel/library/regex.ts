@@ -28,7 +28,11 @@ export function matches(text: string, source: string): Value {
 export const regexFunctions: FunctionTable = [
   ["string_find_string", "<string>.find(string) -> string", ([text, source]) => find(text as string, source as string)],
   ["string_find_all_string", "<string>.findAll(string) -> list(string)", ([text, source]) => findAll(text as string, source as string, -1)],
-  ["string_find_all_string_int", "<string>.findAll(string, int) -> list(string)", ([text, source, limit]) => findAll(text as string, source as string, Number(limit))],
+  [
+    "string_find_all_string_int",
+    "<string>.findAll(string, int) -> list(string)",
+    ([text, source, limit]) => findAll(text as string, source as string, Number(limit)),
+  ],
 ];
 
 function compilePattern(source: string): RE2JS | CelError {

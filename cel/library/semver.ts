@@ -31,14 +31,17 @@ function parse(text: string): Semver | CelError {
   if (!match) return new CelError("not a semantic version: MAJOR.MINOR.PATCH is expected, without leading zeros");
   const core = [BigInt(match[1]!), BigInt(match[2]!), BigInt(match[3]!)] as const;
   const prerelease = match[4]?.split(".") ?? [];
-  if (core.some((part) => part >= 2n ** 64n) || prerelease.some((part) => /^0\d+$/.test(part))) return new CelError("not a semantic version: a number is too large or has a leading zero");
+  if (core.some((part) => part >= 2n ** 64n) || prerelease.some((part) => /^0\d+$/.test(part)))
+    return new CelError("not a semantic version: a number is too large or has a leading zero");
   return new Semver(core, prerelease, match[5] ?? "");
 }
 
 /** Lets a v, leading zeros, and missing parts pass: "v1.02" is 1.2.0. */
 function parseTolerant(text: string): Semver | CelError {
   const parts = text.replace(/^v/, "").split(".");
-  const head = [...parts.slice(0, 2), ...(parts.length > 2 ? [parts.slice(2).join(".")] : [])].map((part) => (part.length > 1 ? part.replace(/^0+(?=\d)/, "").replace(/^0*(?=\D|$)/, "0") : part));
+  const head = [...parts.slice(0, 2), ...(parts.length > 2 ? [parts.slice(2).join(".")] : [])].map((part) =>
+    part.length > 1 ? part.replace(/^0+(?=\d)/, "").replace(/^0*(?=\D|$)/, "0") : part,
+  );
   if (head.length < 3 && /[+-]/.test(head.at(-1)!)) return new CelError("a short version cannot have a prerelease or build");
   while (head.length < 3) head.push("0");
   return parse(head.join("."));
@@ -62,23 +65,26 @@ function comparePart(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-const part = (index: 0 | 1 | 2) => ([value]: readonly Value[]): Value => {
-  const number = (value as Semver).core[index];
-  return number <= maxInt ? canonicalInt(number) : canonicalInt(BigInt.asIntN(64, number));
-};
+const part =
+  (index: 0 | 1 | 2) =>
+  ([value]: readonly Value[]): Value => {
+    const number = (value as Semver).core[index];
+    return number <= maxInt ? canonicalInt(number) : canonicalInt(BigInt.asIntN(64, number));
+  };
 const read = ([text, tolerant]: readonly Value[]): Semver | CelError => (tolerant === true ? parseTolerant : parse)(text as string);
 const type = "kubernetes.Semver";
 
 /** Kubernetes' semver library, version 1. */
-export const semverFunctions = (): Overload[] => overloadsOf([
-  ["string_to_semver", `semver(string) -> ${type}`, read],
-  ["string_bool_to_semver", `semver(string, bool) -> ${type}`, read],
-  ["is_semver_string", "isSemver(string) -> bool", (args) => read(args) instanceof Semver],
-  ["is_semver_string_bool", "isSemver(string, bool) -> bool", (args) => read(args) instanceof Semver],
-  ["semver_major", `<${type}>.major() -> int`, part(0)],
-  ["semver_minor", `<${type}>.minor() -> int`, part(1)],
-  ["semver_patch", `<${type}>.patch() -> int`, part(2)],
-  ["semver_is_greater_than", `<${type}>.isGreaterThan(${type}) -> bool`, ([a, b]) => compare(a as Semver, b as Semver) > 0],
-  ["semver_is_less_than", `<${type}>.isLessThan(${type}) -> bool`, ([a, b]) => compare(a as Semver, b as Semver) < 0],
-  ["semver_compare_to", `<${type}>.compareTo(${type}) -> int`, ([a, b]) => compare(a as Semver, b as Semver)],
-]);
+export const semverFunctions = (): Overload[] =>
+  overloadsOf([
+    ["string_to_semver", `semver(string) -> ${type}`, read],
+    ["string_bool_to_semver", `semver(string, bool) -> ${type}`, read],
+    ["is_semver_string", "isSemver(string) -> bool", (args) => read(args) instanceof Semver],
+    ["is_semver_string_bool", "isSemver(string, bool) -> bool", (args) => read(args) instanceof Semver],
+    ["semver_major", `<${type}>.major() -> int`, part(0)],
+    ["semver_minor", `<${type}>.minor() -> int`, part(1)],
+    ["semver_patch", `<${type}>.patch() -> int`, part(2)],
+    ["semver_is_greater_than", `<${type}>.isGreaterThan(${type}) -> bool`, ([a, b]) => compare(a as Semver, b as Semver) > 0],
+    ["semver_is_less_than", `<${type}>.isLessThan(${type}) -> bool`, ([a, b]) => compare(a as Semver, b as Semver) < 0],
+    ["semver_compare_to", `<${type}>.compareTo(${type}) -> int`, ([a, b]) => compare(a as Semver, b as Semver)],
+  ]);

@@ -9,14 +9,23 @@ import { timeAccessors } from "./time-accessors.ts";
 import { matches } from "./regex.ts";
 
 /** The functions of the CEL specification, with cel-go's overload ids and in its order: where a type is open, the first form decides. */
-export const standardFunctions = (): Overload[] => overloadsOf([...operators().toSorted(([a], [b]) => (a < b ? -1 : 1)), ...conversions, ...timeAccessors, ...rest]);
+export const standardFunctions = (): Overload[] =>
+  overloadsOf([...operators().toSorted(([a], [b]) => (a < b ? -1 : 1)), ...conversions, ...timeAccessors, ...rest]);
 
 /** Orderings between ints, uints and doubles: Kubernetes has them since 1.28. */
 export const crossTypeComparisons = (): Overload[] =>
-  overloadsOf(orderings.flatMap(([symbol, id, test]) =>
-    [["int", "double"], ["int", "uint"], ["uint", "double"], ["uint", "int"], ["double", "int"], ["double", "uint"]].map(
-      ([a, b]) => [`${id}_${long[a!]}_${long[b!]}`, `_${symbol}_(${a}, ${b}) -> bool`, order(test)] as const,
-    )));
+  overloadsOf(
+    orderings.flatMap(([symbol, id, test]) =>
+      [
+        ["int", "double"],
+        ["int", "uint"],
+        ["uint", "double"],
+        ["uint", "int"],
+        ["double", "int"],
+        ["double", "uint"],
+      ].map(([a, b]) => [`${id}_${long[a!]}_${long[b!]}`, `_${symbol}_(${a}, ${b}) -> bool`, order(test)] as const),
+    ),
+  );
 
 const long: Record<string, string> = { int: "int64", uint: "uint64", double: "double" };
 const orderings = [
@@ -29,12 +38,18 @@ const orderings = [
 function operators(): FunctionTable {
   const ordered = ["bool", "int", "uint", "double", "string", "bytes", "timestamp", "duration"];
   return [
-    ...orderings.flatMap(([symbol, id, test]) => ordered.map((type) => [`${id}_${long[type] ?? type}`, `_${symbol}_(${type}, ${type}) -> bool`, order(test)] as const)),
+    ...orderings.flatMap(([symbol, id, test]) =>
+      ordered.map((type) => [`${id}_${long[type] ?? type}`, `_${symbol}_(${type}, ${type}) -> bool`, order(test)] as const),
+    ),
     ["equals", "_==_(A, A) -> bool", ([a, b], context) => equalsValue(a!, b!, context)],
-    ["not_equals", "_!=_(A, A) -> bool", ([a, b], context) => {
-      const same = equalsValue(a!, b!, context);
-      return typeof same === "boolean" ? !same : same;
-    }],
+    [
+      "not_equals",
+      "_!=_(A, A) -> bool",
+      ([a, b], context) => {
+        const same = equalsValue(a!, b!, context);
+        return typeof same === "boolean" ? !same : same;
+      },
+    ],
     ["logical_and", "_&&_(bool, bool) -> bool", ([a, b]) => a === true && b === true],
     ["logical_or", "_||_(bool, bool) -> bool", ([a, b]) => a === true || b === true],
     ["conditional", "_?_:_(bool, A, A) -> A", ([test, a, b]) => (test === true ? a! : b!)],

@@ -11,7 +11,8 @@ const outOfRange = (index: Value): CelError => new CelError(`index out of range:
 
 /** A string by characters, indexed as CEL indexes it; plain where every character is one UTF-16 unit. */
 const characters = (value: string): string | string[] => (codePoints(value) === value.length ? value : [...value]);
-const sliced = (chars: string | string[], from: number, to: number): string => (typeof chars === "string" ? chars.slice(from, to) : chars.slice(from, to).join(""));
+const sliced = (chars: string | string[], from: number, to: number): string =>
+  typeof chars === "string" ? chars.slice(from, to) : chars.slice(from, to).join("");
 
 function charAt(args: Args): Value {
   const chars = characters(text(args));
@@ -63,7 +64,12 @@ function split(args: Args, context: CallContext): Value {
   const [source, separator] = [text(args), text(args, 1)];
   const limit = args.length > 2 && Number(args[2]) >= 0 ? Number(args[2]) : Infinity;
   if (limit === 0) return [];
-  const cuts = separator === "" ? boundaries(source).slice(1, -1).slice(0, limit - 1) : occurrences(source, separator, limit - 1, context);
+  const cuts =
+    separator === ""
+      ? boundaries(source)
+          .slice(1, -1)
+          .slice(0, limit - 1)
+      : occurrences(source, separator, limit - 1, context);
   context.allocate(source.length + cuts.length);
   if (separator === "" && source === "") return [];
   const parts: string[] = [];
@@ -87,9 +93,22 @@ function join(args: Args, context: CallContext): Value {
 
 const ascii = (args: Args, pattern: RegExp, change: (char: string) => string): Value => text(args).replaceAll(pattern, change);
 
-const quotes: Record<string, string> = { "\u0007": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\", '"': '\\"' };
+const quotes: Record<string, string> = {
+  "\u0007": "\\a",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\v": "\\v",
+  "\\": "\\\\",
+  '"': '\\"',
+};
 // oxlint-disable-next-line no-control-regex -- they are what is to be escaped
-const quote = (args: Args): Value => `"${text(args).toWellFormed().replaceAll(/["\\\u0007-\u000d]/g, (char) => quotes[char] ?? char)}"`;
+const quote = (args: Args): Value =>
+  `"${text(args)
+    .toWellFormed()
+    .replaceAll(/["\\\u0007-\u000d]/g, (char) => quotes[char] ?? char)}"`;
 
 const trim = (args: Args): Value => text(args).replaceAll(/^[\s\u0085]+|[\s\u0085]+$/g, (blank) => blank.replaceAll(/[^\ufeff]/g, ""));
 
@@ -114,11 +133,19 @@ const first: FunctionTable = [
 
 const second: FunctionTable = [
   ["strings_quote", "strings.quote(string) -> string", quote],
-  ["string_format", "<string>.format(list(dyn)) -> string", (args, context) => formatText(text(args), (args[1] as unknown[]).map(adapt), "kubernetes", context)],
+  [
+    "string_format",
+    "<string>.format(list(dyn)) -> string",
+    (args, context) => formatText(text(args), (args[1] as unknown[]).map(adapt), "kubernetes", context),
+  ],
 ];
 
 const latest: FunctionTable = [
-  ["string_format", "<string>.format(list(dyn)) -> string", (args, context) => formatText(text(args), (args[1] as unknown[]).map(adapt), "specified", context)],
+  [
+    "string_format",
+    "<string>.format(list(dyn)) -> string",
+    (args, context) => formatText(text(args), (args[1] as unknown[]).map(adapt), "specified", context),
+  ],
   ["string_reverse", "<string>.reverse() -> string", (args) => [...text(args)].toReversed().join("")],
 ];
 

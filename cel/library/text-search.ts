@@ -51,7 +51,7 @@ function searcher(text: string, part: string, context: CallContext): (from: numb
 function knuthMorrisPratt(text: string, part: string): (from: number) => number {
   const borders = new Int32Array(part.length + 1);
   borders[0] = -1;
-  for (let i = 0, border = -1; i < part.length; ) {
+  for (let i = 0, border = -1; i < part.length;) {
     while (border >= 0 && part.charCodeAt(i) !== part.charCodeAt(border)) border = borders[border]!;
     borders[++i] = ++border;
   }

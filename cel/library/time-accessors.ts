@@ -32,7 +32,14 @@ function read(time: Value, zone: string | undefined, part: (clock: WallClock) =>
 export const timeAccessors: FunctionTable = [
   ...parts.flatMap(([name, id, part]) => [
     [`timestamp_to_${id}`, `<timestamp>.${name}() -> int`, ([time]) => read(time!, undefined, part)] as FunctionTable[number],
-    [`timestamp_to_${id}_with_tz`, `<timestamp>.${name}(string) -> int`, ([time, zone]) => read(time!, zone as string, part)] as FunctionTable[number],
+    [
+      id === "seconds" ? "timestamp_to_seconds_tz" : `timestamp_to_${id}_with_tz`,
+      `<timestamp>.${name}(string) -> int`,
+      ([time, zone]) => read(time!, zone as string, part),
+    ] as FunctionTable[number],
   ]),
-  ...spans.map(([name, id, nanos]) => [`duration_to_${id}`, `<duration>.${name}() -> int`, ([span]) => Number((span as Duration).nanos / nanos)] as FunctionTable[number]),
+  ...spans.map(
+    ([name, id, nanos]) =>
+      [`duration_to_${id}`, `<duration>.${name}() -> int`, ([span]) => Number((span as Duration).nanos / nanos)] as FunctionTable[number],
+  ),
 ];

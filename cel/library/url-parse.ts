@@ -47,7 +47,9 @@ export function unescapeQuery(text: string): string | undefined {
 const badEscape = (text: string): string | undefined => /%(?![0-9A-Fa-f]{2}).{0,2}/.exec(text)?.[0];
 
 function decodeEscapes(text: string): string {
-  return text.replaceAll(/(?:%[0-9A-Fa-f]{2})+/g, (run) => new TextDecoder().decode(Uint8Array.from(run.slice(1).split("%"), (hex) => Number.parseInt(hex, 16))));
+  return text.replaceAll(/(?:%[0-9A-Fa-f]{2})+/g, (run) =>
+    new TextDecoder().decode(Uint8Array.from(run.slice(1).split("%"), (hex) => Number.parseInt(hex, 16))),
+  );
 }
 
 function parseAuthority(authority: string): { host: string } | string {
@@ -73,5 +75,6 @@ function parseAuthority(authority: string): { host: string } | string {
 function escapePath(path: string): string {
   if (/^(?:[A-Za-z0-9\-_.~$&+,/:;=@!'()*[\]]|%[0-9A-Fa-f]{2})*$/.test(path)) return path;
   return decodeEscapes(path).replaceAll(/[^A-Za-z0-9\-_.~$&+,/:;=@]/gu, (char) =>
-    Array.from(new TextEncoder().encode(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""));
+    Array.from(new TextEncoder().encode(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
+  );
 }

@@ -21,7 +21,10 @@ export class UrlValue extends Opaque {
   }
 }
 
-const part = (read: (parts: UrlParts) => string) => ([url]: readonly Value[]): Value => read((url as UrlValue).parts);
+const part =
+  (read: (parts: UrlParts) => string) =>
+  ([url]: readonly Value[]): Value =>
+    read((url as UrlValue).parts);
 
 function query({ query: text }: UrlParts): Value {
   const lists = new Map<string, string[]>();
@@ -39,17 +42,24 @@ function query({ query: text }: UrlParts): Value {
 
 function toUrl([text]: readonly Value[]): Value {
   const parts = parseUrl(text as string);
-  return typeof parts === "string" ? new CelError(`URL parse error during conversion from string: ${parts}`) : new UrlValue(text as string, parts);
+  return typeof parts === "string"
+    ? new CelError(`URL parse error during conversion from string: ${parts}`)
+    : new UrlValue(text as string, parts);
 }
 
 /** Kubernetes' URL library. */
-export const urlFunctions = (): Overload[] => overloadsOf([
-  ["string_to_url", "url(string) -> kubernetes.URL", toUrl],
-  ["is_url_string", "isURL(string) -> bool", ([text]) => typeof parseUrl(text as string) !== "string"],
-  ["url_get_scheme", "<kubernetes.URL>.getScheme() -> string", part(({ scheme }) => scheme)],
-  ["url_get_host", "<kubernetes.URL>.getHost() -> string", part(({ host }) => host)],
-  ["url_get_hostname", "<kubernetes.URL>.getHostname() -> string", part(({ host }) => /^\[(.*)\](?::\d*)?$/.exec(host)?.[1] ?? host.replace(/:\d*$/, ""))],
-  ["url_get_port", "<kubernetes.URL>.getPort() -> string", part(({ host }) => /:(\d*)$/.exec(host.replace(/^\[.*\]/, ""))?.[1] ?? "")],
-  ["url_get_escaped_path", "<kubernetes.URL>.getEscapedPath() -> string", part(({ escapedPath }) => escapedPath)],
-  ["url_get_query", "<kubernetes.URL>.getQuery() -> map(string, list(string))", ([url]) => query((url as UrlValue).parts)],
-]);
+export const urlFunctions = (): Overload[] =>
+  overloadsOf([
+    ["string_to_url", "url(string) -> kubernetes.URL", toUrl],
+    ["is_url_string", "isURL(string) -> bool", ([text]) => typeof parseUrl(text as string) !== "string"],
+    ["url_get_scheme", "<kubernetes.URL>.getScheme() -> string", part(({ scheme }) => scheme)],
+    ["url_get_host", "<kubernetes.URL>.getHost() -> string", part(({ host }) => host)],
+    [
+      "url_get_hostname",
+      "<kubernetes.URL>.getHostname() -> string",
+      part(({ host }) => /^\[(.*)\](?::\d*)?$/.exec(host)?.[1] ?? host.replace(/:\d*$/, "")),
+    ],
+    ["url_get_port", "<kubernetes.URL>.getPort() -> string", part(({ host }) => /:(\d*)$/.exec(host.replace(/^\[.*\]/, ""))?.[1] ?? "")],
+    ["url_get_escaped_path", "<kubernetes.URL>.getEscapedPath() -> string", part(({ escapedPath }) => escapedPath)],
+    ["url_get_query", "<kubernetes.URL>.getQuery() -> map(string, list(string))", ([url]) => query((url as UrlValue).parts)],
+  ]);

@@ -1,5 +1,14 @@
 import { mergeFunctions, overloadsOf, type Functions, type Overload } from "../check/functions.ts";
-import { MacroTable, bindingMacros, blockMacros, existsOneMacro, optionalMacros, standardMacros, twoVariableMacros, type Macro } from "../syntax/macros.ts";
+import {
+  MacroTable,
+  bindingMacros,
+  blockMacros,
+  existsOneMacro,
+  optionalMacros,
+  standardMacros,
+  twoVariableMacros,
+  type Macro,
+} from "../syntax/macros.ts";
 import { authorizerFunctions, authorizerSelectors } from "./authorizer.ts";
 import { cidrFunctions } from "./cidr.ts";
 import { clockFunctions, encoderFunctions } from "./encoders.ts";
@@ -53,7 +62,7 @@ const libraries: readonly Library[] = [
   { name: "cidr", since: 30, functions: cidrFunctions, types: ["net.CIDR"] },
   { name: "format", since: 31, functions: formatFunctions, types: ["kubernetes.NamedFormat"] },
   { name: "authorizer selectors", since: 31, functions: authorizerSelectors },
-  { name: "existsOne", since: 32, macros: existsOneMacro },
+
   { name: "two-variable comprehensions", since: 32, functions: twoVariableFunctions, macros: twoVariableMacros },
   { name: "semver", since: 33, functions: semverFunctions, types: ["kubernetes.Semver"] },
   { name: "lists, version 3", since: 34, functions: extendedLists, macros: sortMacros },
@@ -63,6 +72,7 @@ const libraries: readonly Library[] = [
   { name: "encoders", since: "never", functions: encoderFunctions },
   { name: "clock", since: "never", functions: clockFunctions },
   { name: "bindings", since: "never", macros: { ...bindingMacros, ...blockMacros } },
+  { name: "existsOne", since: "never", macros: existsOneMacro },
 ];
 
 export const oldestVersion = 23;
@@ -104,7 +114,9 @@ export function whoHas(name: string, minor: number | undefined): string | undefi
         Object.keys(library.macros ?? {}).some((macro) => macro.replace(/^\./, "").split("/")[0] === bare)),
   );
   if (!owner) return undefined;
-  return owner.since === "never" ? `Kubernetes does not have it (library ${owner.name})` : `Kubernetes has it since 1.${owner.since} (library ${owner.name}); this environment is 1.${minor}`;
+  return owner.since === "never"
+    ? `Kubernetes does not have it (library ${owner.name})`
+    : `Kubernetes has it since 1.${owner.since} (library ${owner.name}); this environment is 1.${minor}`;
 }
 
 function isIn({ since, until }: Library, minor: number | undefined): boolean {

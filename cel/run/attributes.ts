@@ -36,13 +36,26 @@ export function planAttribute(compiler: Compiler, node: Expr): Attribute | undef
   if (reference?.kind === "variable" || reference?.kind === "local" || reference?.kind === "undeclared") {
     if (node.kind !== "call") return variable(compiler, node, reference);
   }
-  if (node.kind === "select") return withStep(compiler, node.operand, { key: { value: node.field }, optional: false, test: node.test, strict: compiler.options.strictPresence, node: node.id });
+  if (node.kind === "select")
+    return withStep(compiler, node.operand, {
+      key: { value: node.field },
+      optional: false,
+      test: node.test,
+      strict: compiler.options.strictPresence,
+      node: node.id,
+    });
   if (node.kind !== "call" || node.target !== undefined) return undefined;
   switch (node.name) {
     case "_[_]":
     case "_[?_]":
     case "_?._":
-      return withStep(compiler, node.args[0]!, { key: indexKey(compiler, node.args[1]!), optional: node.name !== "_[_]", test: false, strict: compiler.options.strictPresence, node: node.id });
+      return withStep(compiler, node.args[0]!, {
+        key: indexKey(compiler, node.args[1]!),
+        optional: node.name !== "_[_]",
+        test: false,
+        strict: compiler.options.strictPresence,
+        node: node.id,
+      });
     case "_?_:_":
       return conditional(compiler, node.args as [Expr, Expr, Expr]);
     default:
@@ -165,7 +178,13 @@ function oneField(base: Eval, field: string, steps: readonly Step[]): Eval {
 }
 
 /** Takes the steps from a value on. Below an optional every step is one that may find nothing. */
-function take(frame: Frame, start: Value, steps: readonly Step[], from: number, visit?: (step: Step, key: Value, value: Value) => Value): Value {
+function take(
+  frame: Frame,
+  start: Value,
+  steps: readonly Step[],
+  from: number,
+  visit?: (step: Step, key: Value, value: Value) => Value,
+): Value {
   let value = start;
   let optional = false;
   for (let i = from; i < steps.length; i++) {
@@ -206,7 +225,9 @@ function observed({ base, root, steps }: Attribute): Eval {
       if (value === undefined) break; // what a computed key reads is seen by its own chain
       path.push(String(value));
     }
-    const hidden = frame.unknowns.filter(({ segments }) => segments.every((segment, i) => i >= path.length || segment === path[i] || segment === "*"));
+    const hidden = frame.unknowns.filter(({ segments }) =>
+      segments.every((segment, i) => i >= path.length || segment === path[i] || segment === "*"),
+    );
     if (hidden.length > 0) return new Unknown(hidden.map(({ text }) => text));
     return take(frame, base(frame), steps, 0, (step, _key, value) => {
       frame.trace?.set(step.node, value);
@@ -242,9 +263,15 @@ function lookUp(container: Value, key: Value, node: number, mayMiss: boolean): V
 }
 
 function element(list: readonly unknown[], key: Value, node: number, mayMiss: boolean): Value | undefined {
-  const index = key instanceof Uint ? Number(key.value) : key instanceof Double ? key.value : typeof key === "number" || typeof key === "bigint" ? Number(key) : Number.NaN;
+  const index =
+    key instanceof Uint
+      ? Number(key.value)
+      : key instanceof Double
+        ? key.value
+        : typeof key === "number" || typeof key === "bigint"
+          ? Number(key)
+          : Number.NaN;
   if (!Number.isInteger(index)) return mayMiss ? undefined : new CelError(`invalid list index of type ${typeNameOf(key)}`, node);
   if (index >= 0 && index < list.length) return located(adapt(list[index]), node);
   return mayMiss ? undefined : new CelError(`index out of bounds: ${index}`, node);
 }
-

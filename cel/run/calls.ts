@@ -28,7 +28,8 @@ export function planCall(compiler: Compiler, node: Call): Plan {
       return { run: equality(runs[0]!, runs[1]!, false, node.id) };
     case "or":
     case "orValue":
-      if (target && overloads.every(({ id }) => id.startsWith("optional_or"))) return { run: alternative(runs[0]!, runs[1]!, name === "or") };
+      if (target && overloads.every(({ id }) => id.startsWith("optional_or")))
+        return { run: alternative(runs[0]!, runs[1]!, name === "or") };
       break;
     case "@in":
       if (overloads.length === 1 && overloads[0]!.id === "in_list" && compiler.options.optimize) {
@@ -39,7 +40,8 @@ export function planCall(compiler: Compiler, node: Call): Plan {
   }
   const overload = overloads.length === 1 ? overloads[0]!.id : "";
   const cost = callCost(name, overload);
-  if (compiler.options.optimize && runs.length === 1 && conversions.has(name) && plans[0]!.constant) return folded(compiler, node, overloads, plans[0]!.constant.value);
+  if (compiler.options.optimize && runs.length === 1 && conversions.has(name) && plans[0]!.constant)
+    return folded(compiler, node, overloads, plans[0]!.constant.value);
   if (compiler.options.optimize && plans[1]?.constant && (name === "matches" || name === "find" || name === "findAll")) {
     checkPattern(compiler, operands[1], plans[1]);
     return { run: call(name, overloads, runs, cost, node.id, true) };
@@ -110,13 +112,15 @@ function ordering(left: Eval, right: Eval, name: keyof typeof orderings, cost: C
 }
 
 /** `a.or(b)` and `a.orValue(b)`: b is not evaluated if a has a value, and nothing is charged for the choice. */
-const alternative = (left: Eval, right: Eval, keepsOptional: boolean): Eval => (frame) => {
-  const value = left(frame);
-  if (isAbnormal(value)) return value;
-  if (!(value instanceof Optional)) return noSuchOverload(keepsOptional ? "or" : "orValue", [value]);
-  if (value.value === undefined) return right(frame);
-  return keepsOptional ? value : value.value;
-};
+const alternative =
+  (left: Eval, right: Eval, keepsOptional: boolean): Eval =>
+  (frame) => {
+    const value = left(frame);
+    if (isAbnormal(value)) return value;
+    if (!(value instanceof Optional)) return noSuchOverload(keepsOptional ? "or" : "orValue", [value]);
+    if (value.value === undefined) return right(frame);
+    return keepsOptional ? value : value.value;
+  };
 
 /** The elements of a constant list of strings, numbers and booleans: Kubernetes looks these up for nothing. */
 function constantSet(value: Value | undefined): Set<unknown> | undefined {
@@ -133,12 +137,14 @@ const plainKey = (value: Value): string | number | bigint | boolean | undefined 
   return value;
 };
 
-const membership = (item: Eval, set: ReadonlySet<unknown>): Eval => (frame) => {
-  const value = item(frame);
-  if (isAbnormal(value)) return value;
-  const key = plainKey(value);
-  return key !== undefined && set.has(key);
-};
+const membership =
+  (item: Eval, set: ReadonlySet<unknown>): Eval =>
+  (frame) => {
+    const value = item(frame);
+    if (isAbnormal(value)) return value;
+    const key = plainKey(value);
+    return key !== undefined && set.has(key);
+  };
 
 interface Guarded {
   overload: Overload;
@@ -163,7 +169,9 @@ function guardOf(type: Type): (value: Value) => boolean {
     case "struct":
       return (value) => kindOf(value) === "map";
     case "opaque":
-      return type.name === "optional_type" ? (value) => value instanceof Optional : (value) => kindOf(value) === "opaque" && (value as Opaque).typeName === type.name;
+      return type.name === "optional_type"
+        ? (value) => value instanceof Optional
+        : (value) => kindOf(value) === "opaque" && (value as Opaque).typeName === type.name;
     default:
       return (value) => kindOf(value) === type.kind;
   }
@@ -208,7 +216,14 @@ function refused(name: string, args: readonly Value[], node: number): Value {
   return args.find((value) => value instanceof Unknown) ?? args.find(isAbnormal) ?? located(noSuchOverload(name, args), node);
 }
 
-function call(name: string, overloads: readonly Overload[], runs: readonly Eval[], cost: CallCost, node: number, stops = runs.length > 2): Eval {
+function call(
+  name: string,
+  overloads: readonly Overload[],
+  runs: readonly Eval[],
+  cost: CallCost,
+  node: number,
+  stops = runs.length > 2,
+): Eval {
   const forms = overloads.map(guarded);
   return (frame) => {
     const args: Value[] = [];
@@ -218,7 +233,8 @@ function call(name: string, overloads: readonly Overload[], runs: readonly Eval[
       if (abnormal !== undefined && stops) return abnormal;
       const value = run(frame);
       args.push(value);
-      if (isAbnormal(value) && !(abnormal instanceof Unknown)) abnormal = abnormal === undefined || value instanceof Unknown ? value : abnormal;
+      if (isAbnormal(value) && !(abnormal instanceof Unknown))
+        abnormal = abnormal === undefined || value instanceof Unknown ? value : abnormal;
     }
     const result = abnormal ?? invoke(name, forms, args, frame, node);
     if ((frame.cost += typeof cost === "number" ? cost : cost(args, result)) > frame.budget) overBudget(node);
@@ -230,4 +246,3 @@ function located(value: Value, node: number): Value {
   if (typeof value === "object" && value instanceof CelError && value.node === 0) value.node = node;
   return value;
 }
-

@@ -98,7 +98,8 @@ export class Compiler {
           const value = runs[i]!(frame);
           if (isAbnormal(value)) abnormal = value;
           else if (!optional.has(i)) made.push(value);
-          else if (!(value instanceof Optional)) abnormal = new CelError(`cannot initialize an optional list element from a value of kind ${kindOf(value)}`, id);
+          else if (!(value instanceof Optional))
+            abnormal = new CelError(`cannot initialize an optional list element from a value of kind ${kindOf(value)}`, id);
           else if (value.value !== undefined) made.push(value.value);
         }
         frame.allocate(made.length);
@@ -112,7 +113,10 @@ export class Compiler {
     const entries = node.entries.map(({ key, value, optional }) => ({ key: this.plan(key), value: this.plan(value), optional }));
     const { id } = node;
     if (entries.every(({ key, value, optional }) => key.constant && value.constant && !optional)) {
-      const made = mapOf(entries.map(({ key, value }) => [key.constant!.value, value.constant!.value]), id);
+      const made = mapOf(
+        entries.map(({ key, value }) => [key.constant!.value, value.constant!.value]),
+        id,
+      );
       return made instanceof CelError ? { run: () => made } : constant(made);
     }
     const runs = entries.map(({ key, value, optional }) => ({ key: key.run, value: value.run, optional }));
@@ -127,7 +131,8 @@ export class Compiler {
           const value = run.value(frame);
           if (isAbnormal(value)) abnormal = value;
           else if (!run.optional) pairs.push([key, value]);
-          else if (!(value instanceof Optional)) abnormal = new CelError(`cannot initialize an optional entry from a value of kind ${kindOf(value)}`, id);
+          else if (!(value instanceof Optional))
+            abnormal = new CelError(`cannot initialize an optional entry from a value of kind ${kindOf(value)}`, id);
           else if (value.value !== undefined) pairs.push([key, value.value]);
           if (abnormal) break;
         }

@@ -17,7 +17,8 @@ export function explain(ast: Ast, trace: ReadonlyMap<number, Value>): Explained[
   const found: Explained[] = [];
   const visit = (node: Expr): void => {
     const value = trace.get(node.id);
-    if (value !== undefined && node.kind !== "literal" && !isInternal(ast, node)) found.push({ expression: printNode(ast, node), ...placeOf(ast.source, node.at), ...shown(value) });
+    if (value !== undefined && node.kind !== "literal" && !isInternal(ast, node))
+      found.push({ expression: printNode(ast, node), ...placeOf(ast.source, node.at), ...shown(value) });
     for (const child of written(ast, node)) visit(child);
   };
   visit(ast.root);

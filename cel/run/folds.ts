@@ -144,7 +144,8 @@ function appender(compiler: Compiler, node: Comprehension, bodyNode: Expr): (fra
 function inserter(compiler: Compiler, node: Comprehension, adding: Call): (frame: Frame, state: State) => void {
   const insert = (state: State, key: Value, value: Value): void => {
     const added = state.map.add(key, value);
-    if (added !== true) state.value = added instanceof CelError ? added : new CelError(`insert failed: key ${keyText(key)} already exists`, node.id);
+    if (added !== true)
+      state.value = added instanceof CelError ? added : new CelError(`insert failed: key ${keyText(key)} already exists`, node.id);
   };
   if (node.shape === "mapEntry") {
     const entries = compiler.run(adding.args[1]!);

@@ -16,16 +16,23 @@ export class Frame implements CallContext {
   readonly budget: number;
   readonly now: bigint | undefined;
   /** Variables of the host and of comprehensions, each in its place. */
-  readonly slots: (Value | undefined)[];
+  readonly slots: (Value | undefined)[] = [];
   readonly bindings: object;
   readonly unknowns: readonly UnknownPattern[];
   /** Values by node id, when asked for. */
   readonly trace: Map<number, Value> | undefined;
 
-  constructor(budget: number, slots: number, bindings: object, now?: bigint, unknowns: readonly UnknownPattern[] = [], trace?: Map<number, Value>) {
+  constructor(
+    budget: number,
+    slots: number,
+    bindings: object,
+    now?: bigint,
+    unknowns: readonly UnknownPattern[] = [],
+    trace?: Map<number, Value>,
+  ) {
     this.budget = budget;
     this.now = now;
-    this.slots = new Array<Value | undefined>(slots).fill(undefined);
+    for (let i = 0; i < slots; i++) this.slots.push(undefined);
     this.bindings = bindings;
     this.unknowns = unknowns;
     this.trace = trace;

@@ -3,21 +3,25 @@ import { Unknown, isAbnormal, mergeUnknowns, type Value } from "../values/values
 import type { Eval } from "./frame.ts";
 
 /** `&&`: false decides, whatever the other side is; else what is unknown outweighs an error. Costs nothing. */
-export const conjunction = (left: Eval, right: Eval, node: number): Eval => (frame) => {
-  const a = left(frame);
-  if (a === false) return false;
-  const b = right(frame);
-  if (a === true && typeof b === "boolean") return b;
-  return and(a, b, node);
-};
+export const conjunction =
+  (left: Eval, right: Eval, node: number): Eval =>
+  (frame) => {
+    const a = left(frame);
+    if (a === false) return false;
+    const b = right(frame);
+    if (a === true && typeof b === "boolean") return b;
+    return and(a, b, node);
+  };
 
-export const disjunction = (left: Eval, right: Eval, node: number): Eval => (frame) => {
-  const a = left(frame);
-  if (a === true) return true;
-  const b = right(frame);
-  if (a === false && typeof b === "boolean") return b;
-  return or(a, b, node);
-};
+export const disjunction =
+  (left: Eval, right: Eval, node: number): Eval =>
+  (frame) => {
+    const a = left(frame);
+    if (a === true) return true;
+    const b = right(frame);
+    if (a === false && typeof b === "boolean") return b;
+    return or(a, b, node);
+  };
 
 export function and(a: Value, b: Value, node: number): Value {
   if (a === false || b === false) return false;
@@ -38,4 +42,3 @@ function undecided(name: string, a: Value, b: Value, node: number): Value {
   fault.node = node;
   return fault;
 }
-

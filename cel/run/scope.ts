@@ -67,4 +67,3 @@ function rawBinding(bindings: object, name: string): unknown {
   if (bindings instanceof Map) return bindings.get(name) as unknown;
   return Object.hasOwn(bindings, name) ? (bindings as Record<string, unknown>)[name] : undefined;
 }
-

@@ -67,7 +67,8 @@ class Deriver {
   }
 
   #derive(schema: Schema, name: string): Derived {
-    if (schema["x-kubernetes-int-or-string"] || schema.format === "int-or-string") return { type: dyn.sized(schema.maxLength === undefined ? maxRequest - 2 : schema.maxLength * 4), minBytes: 1 };
+    if (schema["x-kubernetes-int-or-string"] || schema.format === "int-or-string")
+      return { type: dyn.sized(schema.maxLength === undefined ? maxRequest - 2 : schema.maxLength * 4), minBytes: 1 };
     switch (typeOfSchema(schema)) {
       case "array":
         return this.#list(schema, name);
@@ -87,7 +88,10 @@ class Deriver {
   }
 
   #list(schema: Schema, name: string): Derived {
-    const items = typeof schema.items === "object" && !Array.isArray(schema.items) ? this.derive(schema.items as Schema, `${name}[]`) : { type: dyn, minBytes: 1 };
+    const items =
+      typeof schema.items === "object" && !Array.isArray(schema.items)
+        ? this.derive(schema.items as Schema, `${name}[]`)
+        : { type: dyn, minBytes: 1 };
     const limit = schema.maxItems ?? Math.floor((maxRequest - 2) / (items.minBytes + 1));
     return { type: listOf(items.type).sized(Math.max(0, limit)), minBytes: 2 };
   }
@@ -105,7 +109,8 @@ class Deriver {
     for (const [key, property] of Object.entries(schema.properties ?? {})) {
       const { type, minBytes: own } = this.derive(property, `${name}.${key}`);
       const fieldName = escapeName(key);
-      if (fieldName !== undefined) fields.set(fieldName, { type, key, ...(property.default !== undefined && { fallback: property.default }) });
+      if (fieldName !== undefined)
+        fields.set(fieldName, { type, key, ...(property.default !== undefined && { fallback: property.default }) });
       if (required.has(key) && property.default === undefined) minBytes += key.length + own + 4;
     }
     return { type: struct(name, fields), minBytes };
@@ -139,7 +144,11 @@ function typeOfSchema({ type }: Schema): string | undefined {
 
 function text(schema: Schema): Derived {
   const byFormat = { byte: bytes, duration, date: timestamp, "date-time": timestamp }[schema.format ?? ""];
-  if (byFormat && schema.format !== "byte") return { type: byFormat.sized(stringLimits[schema.format!]!), minBytes: { duration: 3, date: 12, "date-time": 21 }[schema.format!] ?? 2 };
+  if (byFormat && schema.format !== "byte")
+    return {
+      type: byFormat.sized(stringLimits[schema.format!]!),
+      minBytes: { duration: 3, date: 12, "date-time": 21 }[schema.format!] ?? 2,
+    };
   const longest = schema.enum && Math.max(0, ...schema.enum.map((value) => (typeof value === "string" ? value.length : 0)));
   if (byFormat) return { type: bytes.sized(schema.maxLength ?? maxRequest - 2), minBytes: 2 };
   return { type: string.sized(schema.maxLength === undefined ? (longest ?? maxRequest - 2) : schema.maxLength * 4), minBytes: 2 };
@@ -149,7 +158,10 @@ const anyText: Schema = { type: "string" };
 
 function asResource(schema: Schema): Schema {
   const metadata = schema.properties?.metadata;
-  const known = metadata?.properties?.name && metadata.properties.generateName ? metadata : { type: "object", properties: { ...metadata?.properties, name: anyText, generateName: anyText } };
+  const known =
+    metadata?.properties?.name && metadata.properties.generateName
+      ? metadata
+      : { type: "object", properties: { ...metadata?.properties, name: anyText, generateName: anyText } };
   return { ...schema, type: "object", properties: { ...schema.properties, apiVersion: anyText, kind: anyText, metadata: known } };
 }
 

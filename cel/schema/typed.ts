@@ -26,7 +26,11 @@ export class TypedReader extends FieldReader {
         if (typeof raw === "number") return new Double(raw);
         return typeof raw === "bigint" ? new Double(Number(raw)) : adapt(raw);
       case "uint":
-        return typeof raw === "number" && Number.isInteger(raw) && raw >= 0 ? new Uint(BigInt(raw)) : typeof raw === "bigint" && raw >= 0n ? new Uint(raw) : adapt(raw);
+        return typeof raw === "number" && Number.isInteger(raw) && raw >= 0
+          ? new Uint(BigInt(raw))
+          : typeof raw === "bigint" && raw >= 0n
+            ? new Uint(raw)
+            : adapt(raw);
       case "timestamp":
         return typeof raw === "string" ? parseTimestamp(raw.length === 10 ? `${raw}T00:00:00Z` : raw) : adapt(raw);
       case "duration":
@@ -76,7 +80,8 @@ function needsReading(type: Type): boolean {
   const answer = known.get(type);
   if (answer !== undefined) return answer;
   known.set(type, true); // a type that contains itself
-  const needs = type.kind === "struct" || ["double", "uint", "timestamp", "duration", "bytes"].includes(type.kind) || type.params.some(needsReading);
+  const needs =
+    type.kind === "struct" || ["double", "uint", "timestamp", "duration", "bytes"].includes(type.kind) || type.params.some(needsReading);
   known.set(type, needs);
   return needs;
 }

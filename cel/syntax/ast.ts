@@ -96,7 +96,7 @@ export interface Issue extends Place {
 export function placeOf(source: string, at: number): Place {
   const before = source.slice(0, at);
   const lineStart = before.lastIndexOf("\n") + 1;
-  return { line: before.split("\n").length, column: [...before.slice(lineStart)].length + 1 };
+  return { line: before.split("\n").length, column: Array.from(before.slice(lineStart)).length + 1 };
 }
 
 /** Refused when compiled; `issues` has every fault found. */

@@ -52,11 +52,19 @@ export class TreeBuilder {
   }
 
   map(at: number, entries: MapLiteral["entries"]): MapLiteral {
-    return this.add<MapLiteral>({ kind: "map", entries }, at, entries.flatMap(({ key, value }) => [key, value]));
+    return this.add<MapLiteral>(
+      { kind: "map", entries },
+      at,
+      entries.flatMap(({ key, value }) => [key, value]),
+    );
   }
 
   struct(at: number, name: string, fields: Struct["fields"]): Struct {
-    return this.add<Struct>({ kind: "struct", name, fields }, at, fields.map(({ value }) => value));
+    return this.add<Struct>(
+      { kind: "struct", name, fields },
+      at,
+      fields.map(({ value }) => value),
+    );
   }
 
   /** Depth counts what was written: the range and the bodies, not the nodes that the expansion adds. */
@@ -74,17 +82,36 @@ export class TreeBuilder {
       case "select":
         return this.select(node.at, this.copy(node.operand), node.field, node.test);
       case "call":
-        return this.call(node.at, node.name, node.args.map((arg) => this.copy(arg)), node.target && this.copy(node.target));
+        return this.call(
+          node.at,
+          node.name,
+          node.args.map((arg) => this.copy(arg)),
+          node.target && this.copy(node.target),
+        );
       case "list":
-        return this.list(node.at, node.elements.map((element) => this.copy(element)), node.optional);
+        return this.list(
+          node.at,
+          node.elements.map((element) => this.copy(element)),
+          node.optional,
+        );
       case "map":
-        return this.map(node.at, node.entries.map((entry) => ({ ...entry, id: this.newId(), key: this.copy(entry.key), value: this.copy(entry.value) })));
+        return this.map(
+          node.at,
+          node.entries.map((entry) => ({ ...entry, id: this.newId(), key: this.copy(entry.key), value: this.copy(entry.value) })),
+        );
       case "struct":
-        return this.struct(node.at, node.name, node.fields.map((field) => ({ ...field, id: this.newId(), value: this.copy(field.value) })));
+        return this.struct(
+          node.at,
+          node.name,
+          node.fields.map((field) => ({ ...field, id: this.newId(), value: this.copy(field.value) })),
+        );
       case "comprehension": {
         const parts = {
-          range: this.copy(node.range), init: this.copy(node.init), condition: this.copy(node.condition),
-          step: this.copy(node.step), result: this.copy(node.result),
+          range: this.copy(node.range),
+          init: this.copy(node.init),
+          condition: this.copy(node.condition),
+          step: this.copy(node.step),
+          result: this.copy(node.result),
         };
         return this.comprehension(node.at, { ...node, ...parts }, [parts.range]);
       }

@@ -28,7 +28,32 @@ export function tokenize(source: string): Token[] {
 const identifier = /[A-Za-z_][A-Za-z0-9_]*/y;
 const quoted = /`[A-Za-z0-9_.\-/ ]+`/y;
 const number = /0[xX][0-9a-fA-F]+[uU]?|(?:\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)|\.\d+(?:[eE][+-]?\d+)?)|\d+[uU]?/y;
-const symbols = ["==", "!=", "<=", ">=", "&&", "||", "<", ">", "!", "-", "+", "*", "/", "%", "?", ":", ".", ",", "(", ")", "[", "]", "{", "}"];
+const symbols = [
+  "==",
+  "!=",
+  "<=",
+  ">=",
+  "&&",
+  "||",
+  "<",
+  ">",
+  "!",
+  "-",
+  "+",
+  "*",
+  "/",
+  "%",
+  "?",
+  ":",
+  ".",
+  ",",
+  "(",
+  ")",
+  "[",
+  "]",
+  "{",
+  "}",
+];
 const pairs = new Set(symbols.filter((symbol) => symbol.length === 2));
 const singles = new Set(symbols.filter((symbol) => symbol.length === 1));
 

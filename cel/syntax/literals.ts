@@ -31,9 +31,14 @@ export function readQuoted(source: string, at: number): Quoted | undefined {
   const triple = source.startsWith(quote.repeat(3), open);
   const start = open + (triple ? 3 : 1);
   const close = findClose(source, start, quote, triple, raw);
-  if (close < 0) throw new SyntaxFault(at, "this string is never closed", triple ? undefined : "a string of several lines stands between triple quotes");
+  if (close < 0)
+    throw new SyntaxFault(at, "this string is never closed", triple ? undefined : "a string of several lines stands between triple quotes");
   const text = triple ? source.slice(start, close).replaceAll(/\r\n?/g, "\n") : source.slice(start, close);
-  const content = bytes ? unescapeBytes(text, raw, start) : raw || !text.includes("\\") ? wellFormed(text, start) : unescapeText(text, start);
+  const content = bytes
+    ? unescapeBytes(text, raw, start)
+    : raw || !text.includes("\\")
+      ? wellFormed(text, start)
+      : unescapeText(text, start);
   return { bytes, content, end: close + (triple ? 3 : 1) };
 }
 
@@ -50,7 +55,18 @@ function findClose(source: string, start: number, quote: string, triple: boolean
 }
 
 const simple: Record<string, string> = {
-  a: "\u0007", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v", "\\": "\\", "?": "?", '"': '"', "'": "'", "`": "`",
+  a: "\u0007",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+  "\\": "\\",
+  "?": "?",
+  '"': '"',
+  "'": "'",
+  "`": "`",
 };
 const escape = /\\(?:([abfnrtv\\?"'`])|([0-3][0-7]{2})|[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([\s\S]?))/gu;
 
@@ -59,7 +75,8 @@ function unescapeText(text: string, start: number): string {
     if (plain !== undefined) return simple[plain]!;
     const at = start + Number(rest.find((part) => typeof part === "number"));
     const digits = hex ?? short ?? long;
-    if (octal === undefined && digits === undefined) throw new SyntaxFault(at, "unknown escape in a string", "a backslash is written \\\\, or the string raw: r'...'");
+    if (octal === undefined && digits === undefined)
+      throw new SyntaxFault(at, "unknown escape in a string", "a backslash is written \\\\, or the string raw: r'...'");
     return fromCode(octal === undefined ? Number.parseInt(digits!, 16) : Number.parseInt(octal, 8), at);
   });
 }

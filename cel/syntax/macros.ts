@@ -31,7 +31,8 @@ export class MacroTable {
 }
 
 const has: Macro = (tree, { args: [arg] }) => {
-  if (arg!.kind !== "select") throw new SyntaxFault(arg!.at, "invalid argument to has() macro", "has() tests a field, like has(object.spec)");
+  if (arg!.kind !== "select")
+    throw new SyntaxFault(arg!.at, "invalid argument to has() macro", "has() tests a field, like has(object.spec)");
   return tree.select(arg!.at, arg!.operand, arg!.field, true);
 };
 
@@ -79,7 +80,8 @@ export const blockMacros: Record<string, Macro> = {
     if (values!.kind !== "list") throw new SyntaxFault(values!.at, "cel.block() takes a list of values, and an expression");
     return values!.elements.reduceRight<Expr>((inner, value, i) => bind(tree, at, `@index${i}`, value, inner), result!);
   },
-  ".index/1": (tree, { at, target, args: [index] }) => (isNamed(target, "cel") ? tree.ident(at, `@index${numbersOf([index!])}`) : undefined),
+  ".index/1": (tree, { at, target, args: [index] }) =>
+    isNamed(target, "cel") ? tree.ident(at, `@index${numbersOf([index!])}`) : undefined,
   ".iterVar/2": (tree, { at, target, args }) => (isNamed(target, "cel") ? tree.ident(at, `@it:${numbersOf(args)}`) : undefined),
   ".accuVar/2": (tree, { at, target, args }) => (isNamed(target, "cel") ? tree.ident(at, `@ac:${numbersOf(args)}`) : undefined),
 };
@@ -139,7 +141,13 @@ function quantifier(tree: TreeBuilder, call: MacroCall, shape: "all" | "exists" 
   return tree.comprehension(at, { shape, ...names, accumulator: accumulatorName, range: target!, ...parts }, [target!, body]);
 }
 
-function transform(tree: TreeBuilder, call: MacroCall, shape: "list" | "map" | "mapEntry", filter: Expr | undefined, body: Expr): Comprehension {
+function transform(
+  tree: TreeBuilder,
+  call: MacroCall,
+  shape: "list" | "map" | "mapEntry",
+  filter: Expr | undefined,
+  body: Expr,
+): Comprehension {
   const { at, target, name } = call;
   // A filter gives its variable itself, so the body of `filter` is the name and no argument of its own.
   const isFilter = name === "filter";
@@ -152,7 +160,16 @@ function transform(tree: TreeBuilder, call: MacroCall, shape: "list" | "map" | "
   };
   const step = filter ? tree.call(at, "_?_:_", [filter, add(), accumulated()]) : add();
   const init = shape === "list" ? tree.list(at, []) : tree.map(at, []);
-  const parts = { shape, ...names, accumulator: accumulatorName, range: target!, init, condition: tree.literal(at, true), step, result: accumulated() };
+  const parts = {
+    shape,
+    ...names,
+    accumulator: accumulatorName,
+    range: target!,
+    init,
+    condition: tree.literal(at, true),
+    step,
+    result: accumulated(),
+  };
   return tree.comprehension(at, parts, filter ? [target!, filter, body] : [target!, body]);
 }
 

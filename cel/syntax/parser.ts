@@ -33,15 +33,36 @@ export function parse(source: string, options: ParseOptions): Ast {
   } catch (fault) {
     if (!(fault instanceof SyntaxFault)) throw fault;
     const place = placeOf(source, fault.at);
-    throw new CompileError([fault.hint === undefined ? { ...place, message: fault.message } : { ...place, message: fault.message, hint: fault.hint }]);
+    throw new CompileError([
+      fault.hint === undefined ? { ...place, message: fault.message } : { ...place, message: fault.message, hint: fault.hint },
+    ]);
   }
 }
 
 /** Legal as field names, but not as variables. */
-export const reserved = new Set(
-  ["as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "package",
-    "namespace", "null", "return", "true", "var", "void", "while"],
-);
+export const reserved = new Set([
+  "as",
+  "break",
+  "const",
+  "continue",
+  "else",
+  "false",
+  "for",
+  "function",
+  "if",
+  "import",
+  "in",
+  "let",
+  "loop",
+  "package",
+  "namespace",
+  "null",
+  "return",
+  "true",
+  "var",
+  "void",
+  "while",
+]);
 const relations = new Set(["<", "<=", ">=", ">", "==", "!=", "in"]);
 
 class Parser {
@@ -195,7 +216,8 @@ class Parser {
 
   #optional(syntax: string): boolean {
     const token = this.#accept("?");
-    if (token && !this.#options.optionals) throw new SyntaxFault(token.at, `optional syntax '${syntax}' is not available in this environment`, "Kubernetes has it since 1.28");
+    if (token && !this.#options.optionals)
+      throw new SyntaxFault(token.at, `optional syntax '${syntax}' is not available in this environment`, "Kubernetes has it since 1.28");
     return token !== undefined;
   }
 
@@ -203,7 +225,8 @@ class Parser {
     const token = this.#peek;
     if (token.kind === "quotedIdent" && !this.#options.quotedIdentifiers)
       throw new SyntaxFault(token.at, "quoted field names are not available in this environment", 'write it as an index: object["name"]');
-    if ((token.kind !== "ident" || notAField.has(token.text)) && token.kind !== "quotedIdent") throw new SyntaxFault(token.at, `expected a field name, found ${describe(token)}`);
+    if ((token.kind !== "ident" || notAField.has(token.text)) && token.kind !== "quotedIdent")
+      throw new SyntaxFault(token.at, `expected a field name, found ${describe(token)}`);
     this.#next++;
     return token;
   }
@@ -329,7 +352,8 @@ function numberValue(kind: string, sign: "" | "-", text: string, at: number): Va
     if (magnitude > maxUint) throw new SyntaxFault(at, "this number does not fit a uint (64 bits)");
     return new Uint(magnitude);
   }
-  if (magnitude > maxInt + (sign ? 1n : 0n)) throw new SyntaxFault(at, "this number does not fit an int (64 bits, signed)", "a uint is written with u, a double with a point");
+  if (magnitude > maxInt + (sign ? 1n : 0n))
+    throw new SyntaxFault(at, "this number does not fit an int (64 bits, signed)", "a uint is written with u, a double with a point");
   return canonicalInt(sign ? -magnitude : magnitude);
 }
 

@@ -12,9 +12,20 @@ export function printNode(ast: Pick<Ast, "macros">, node: Expr): string {
 }
 
 const binary = ownTable<readonly [symbol: string, strength: number]>({
-  "_||_": ["||", 2], "_&&_": ["&&", 3],
-  "_==_": ["==", 4], "_!=_": ["!=", 4], "_<_": ["<", 4], "_<=_": ["<=", 4], "_>_": [">", 4], "_>=_": [">=", 4], "@in": ["in", 4],
-  "_+_": ["+", 5], "_-_": ["-", 5], "_*_": ["*", 6], "_/_": ["/", 6], "_%_": ["%", 6],
+  "_||_": ["||", 2],
+  "_&&_": ["&&", 3],
+  "_==_": ["==", 4],
+  "_!=_": ["!=", 4],
+  "_<_": ["<", 4],
+  "_<=_": ["<=", 4],
+  "_>_": [">", 4],
+  "_>=_": [">=", 4],
+  "@in": ["in", 4],
+  "_+_": ["+", 5],
+  "_-_": ["-", 5],
+  "_*_": ["*", 6],
+  "_/_": ["/", 6],
+  "_%_": ["%", 6],
 });
 const unary = 7;
 const member = 8;
@@ -101,7 +112,12 @@ class Printer {
     };
     collect(a);
     collect(b);
-    return sameShape(balancedShape(0, flat.length - 2), shapeOf(name, { kind: "call", name, args: [a, b], target: undefined, id: 0, at: 0 }, this.#macros)) ? flat : undefined;
+    return sameShape(
+      balancedShape(0, flat.length - 2),
+      shapeOf(name, { kind: "call", name, args: [a, b], target: undefined, id: 0, at: 0 }, this.#macros),
+    )
+      ? flat
+      : undefined;
   }
 }
 
@@ -128,7 +144,8 @@ const wrapped = (text: string, parenthesised: boolean): string => (parenthesised
 /** A minus right before a number would become part of it. */
 const negated = (operand: string): string => (/^[\d.]/.test(operand) ? `-(${operand})` : `-${operand}`);
 
-const fieldName = (name: string): string => (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !["in", "true", "false", "null"].includes(name) ? name : `\`${name}\``);
+const fieldName = (name: string): string =>
+  /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !["in", "true", "false", "null"].includes(name) ? name : `\`${name}\``;
 
 function literal({ value }: Literal, strength: number): string {
   if (typeof value === "string") return formatStringLiteral(value);

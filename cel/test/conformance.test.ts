@@ -15,13 +15,21 @@ function holds(cases: readonly Case[], listed: Exceptions, run: (test: Case) => 
   const failing = new Map(cases.map((one) => [one.path, run(one)] as const).filter(([, fault]) => fault !== undefined));
   const surprises = [...failing].filter(([path]) => !(path in listed)).map(([path, fault]) => `${path}: ${fault}`);
   expect(surprises, "cases that fail").toEqual([]);
-  expect(Object.keys(listed).filter((path) => !failing.has(path)), "cases that are listed as exceptions but pass").toEqual([]);
+  expect(
+    Object.keys(listed).filter((path) => !failing.has(path)),
+    "cases that are listed as exceptions but pass",
+  ).toEqual([]);
 }
 
 const plain = suites.conformance.filter((one) => !needsMessages(one));
 
 test("the corpus is whole: no case is left out unseen", () => {
-  expect(Object.fromEntries(Object.entries(suites).map(([name, cases]) => [name, cases.length]))).toEqual({ conformance: 2344, parsing: 194, checking: 135, comprehension: 92 });
+  expect(Object.fromEntries(Object.entries(suites).map(([name, cases]) => [name, cases.length]))).toEqual({
+    conformance: 2344,
+    parsing: 194,
+    checking: 135,
+    comprehension: 92,
+  });
   expect(plain.length).toBe(1639);
 });
 
@@ -59,12 +67,19 @@ function checkFault(one: Case): string | undefined {
   if (Array.isArray(checked)) return one.checkedAst === undefined ? undefined : checked.map(({ message }) => message).join("; ");
   if (one.checkedAst === undefined) return "was not refused";
   if (one.type !== undefined && typeText(checked.type) !== one.type) return `type ${checked.type}, expected ${one.type}`;
-  const shown = Object.entries(ids).reduce((text, [signature, id]) => text.replaceAll(`^${signature}`, `^${id}`), debugString(ast.root, checked));
+  const shown = Object.entries(ids).reduce(
+    (text, [signature, id]) => text.replaceAll(`^${signature}`, `^${id}`),
+    debugString(ast.root, checked),
+  );
   return shown === one.checkedAst ? undefined : `gave ${shown}`;
 }
 
 test("check() gives cel-go's types and overloads, and refuses what cel-go refuses", () => {
-  holds(suites.checking.filter((one) => !needsMessages(one)), exceptions.checking, checkFault);
+  holds(
+    suites.checking.filter((one) => !needsMessages(one)),
+    exceptions.checking,
+    checkFault,
+  );
 });
 
 test("two-variable comprehensions do what cel-go's own tests of them ask", () => {

@@ -45,11 +45,14 @@ export const suites = {
 };
 
 function cases(suite: Suite, prefix: string): Case[] {
-  const own = (suite.tests ?? []).map(({ original, ...rest }, i) => ({ ...original, ...rest, path: `${prefix}${original.name ?? i}` }) as Case);
+  const own = (suite.tests ?? []).map(
+    ({ original, ...rest }, i) => ({ ...original, ...rest, path: `${prefix}${original.name ?? i}` }) as Case,
+  );
   return [...own, ...(suite.suites ?? []).flatMap((inner) => cases(inner, `${prefix}${inner.name}/`))];
 }
 
-const messages = /\b(?:TestAllTypes|NestedTestAllTypes|TestRequired|GlobalEnum|NestedEnum|Proto2|proto\.(?:get|has)Ext|cel\.expr\.|google\.(?:api|expr|type)\.|google\.protobuf\.(?!Timestamp\b|Duration\b))/;
+const messages =
+  /\b(?:TestAllTypes|NestedTestAllTypes|TestRequired|GlobalEnum|NestedEnum|Proto2|proto\.(?:get|has)Ext|cel\.expr\.|google\.(?:api|expr|type)\.|google\.protobuf\.(?!Timestamp\b|Duration\b))/;
 const literal = /(?:^|[^\w.'"])[A-Za-z_][\w.]*\s*\{/;
 
 /** Whether a case cannot be stated without protobuf messages: a message literal, a message's name, or a message as data. */
@@ -81,7 +84,8 @@ export function readValue(json: Json): Value {
       return (((content as Json).values ?? []) as Json[]).map(readValue);
     case "mapValue": {
       const map = new CelMap();
-      for (const { key, value } of ((content as Json).entries ?? []) as { key: Json; value: Json }[]) map.add(readValue(key), readValue(value));
+      for (const { key, value } of ((content as Json).entries ?? []) as { key: Json; value: Json }[])
+        map.add(readValue(key), readValue(value));
       return map;
     }
     case "typeValue":

@@ -8,7 +8,8 @@ import { Double, Uint, type Value } from "../values/values.ts";
 /** A tree as cel-go's debug.ToDebugString writes it, each node marked with its kind, or once checked with its type and meaning. */
 export function debugString(root: Expr, checked?: Checked): string {
   const mark = (node: Expr): string => (checked ? typeMark(node, checked) : `^#*expr.${kindOf(node)}#`);
-  const lines = (parts: string[], open: string, close: string): string => (parts.length === 0 ? open + close : `${open}\n${indent(parts.join(",\n"))}\n${close}`);
+  const lines = (parts: string[], open: string, close: string): string =>
+    parts.length === 0 ? open + close : `${open}\n${indent(parts.join(",\n"))}\n${close}`;
   const write = (node: Expr): string => {
     const reference = checked?.referenceOf(node);
     if (reference?.kind === "variable" && node.kind !== "ident") return reference.name + mark(node);
@@ -31,9 +32,17 @@ export function debugString(root: Expr, checked?: Checked): string {
       case "list":
         return lines(node.elements.map(write), "[", "]");
       case "map":
-        return lines(node.entries.map(({ key, value, optional }) => `${optional ? "?" : ""}${write(key)}:${write(value)}${checked ? "" : entryMark}`), "{", "}");
+        return lines(
+          node.entries.map(({ key, value, optional }) => `${optional ? "?" : ""}${write(key)}:${write(value)}${checked ? "" : entryMark}`),
+          "{",
+          "}",
+        );
       case "struct":
-        return lines(node.fields.map(({ name, value, optional }) => `${optional ? "?" : ""}${name}:${write(value)}${checked ? "" : entryMark}`), `${node.name}{`, "}");
+        return lines(
+          node.fields.map(({ name, value, optional }) => `${optional ? "?" : ""}${name}:${write(value)}${checked ? "" : entryMark}`),
+          `${node.name}{`,
+          "}",
+        );
       case "comprehension":
         return comprehension(node, write);
     }
@@ -42,24 +51,36 @@ export function debugString(root: Expr, checked?: Checked): string {
 }
 
 const entryMark = "^#*expr.Expr_CreateStruct_Entry#";
-const indent = (text: string): string => text.split("\n").map((line) => `  ${line}`).join("\n");
+const indent = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => `  ${line}`)
+    .join("\n");
 
 function comprehension(node: Comprehension, write: (node: Expr) => string): string {
   const parts: [string, string][] = [
-    ["Variable", node.variable], ["Target", write(node.range)], ["Accumulator", node.accumulator], ["Init", write(node.init)],
-    ["LoopCondition", write(node.condition)], ["LoopStep", write(node.step)], ["Result", write(node.result)],
+    ["Variable", node.variable],
+    ["Target", write(node.range)],
+    ["Accumulator", node.accumulator],
+    ["Init", write(node.init)],
+    ["LoopCondition", write(node.condition)],
+    ["LoopStep", write(node.step)],
+    ["Result", write(node.result)],
   ];
   return `__comprehension__(\n${indent(parts.map(([name, part]) => `// ${name}\n${part}`).join(",\n"))})`;
 }
 
 function kindOf(node: Expr): string {
-  if (node.kind !== "literal") return `Expr_${{ ident: "Ident", select: "Select", call: "Call", list: "List", map: "Struct", struct: "Struct", comprehension: "Comprehension" }[node.kind]}Expr`;
+  if (node.kind !== "literal")
+    return `Expr_${{ ident: "Ident", select: "Select", call: "Call", list: "List", map: "Struct", struct: "Struct", comprehension: "Comprehension" }[node.kind]}Expr`;
   const { value } = node;
   if (value === null) return "Constant_NullValue";
   if (value instanceof Double) return "Constant_DoubleValue";
   if (value instanceof Uint) return "Constant_Uint64Value";
   if (value instanceof Uint8Array) return "Constant_BytesValue";
-  return { string: "Constant_StringValue", boolean: "Constant_BoolValue", number: "Constant_Int64Value", bigint: "Constant_Int64Value" }[typeof value as "string"];
+  return { string: "Constant_StringValue", boolean: "Constant_BoolValue", number: "Constant_Int64Value", bigint: "Constant_Int64Value" }[
+    typeof value as "string"
+  ];
 }
 
 function typeMark(node: Expr, checked: Checked): string {
@@ -81,12 +102,26 @@ function literal(value: Value): string {
   return typeof value === "string" ? goQuoted(value) : String(value);
 }
 
-const escapes: Record<string, string> = { "\u0007": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\" };
+const escapes: Record<string, string> = {
+  "\u0007": "\\a",
+  "\b": "\\b",
+  "\t": "\\t",
+  "\n": "\\n",
+  "\v": "\\v",
+  "\f": "\\f",
+  "\r": "\\r",
+  '"': '\\"',
+  "\\": "\\\\",
+};
 
 const goQuoted = (text: string): string =>
   `"${Array.from(text, (char) => {
     const code = char.codePointAt(0)!;
     if (escapes[char]) return escapes[char];
     if (/[\p{L}\p{N}\p{S}\p{P}\p{M} ]/u.test(char)) return char;
-    return code < 0x80 ? `\\x${code.toString(16).padStart(2, "0")}` : code < 0x10000 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
+    return code < 0x80
+      ? `\\x${code.toString(16).padStart(2, "0")}`
+      : code < 0x10000
+        ? `\\u${code.toString(16).padStart(4, "0")}`
+        : `\\U${code.toString(16).padStart(8, "0")}`;
   }).join("")}"`;

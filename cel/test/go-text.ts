@@ -16,7 +16,10 @@ export function goText(value: Value): string {
     case "uint":
       return `uint64_value:${(value as Uint).value}`;
     case "double":
-      return `double_value:${formatDouble((value as Double).value).replace("+Inf", "inf").replace("-Inf", "-inf").replace("NaN", "nan")}`;
+      return `double_value:${formatDouble((value as Double).value)
+        .replace("+Inf", "inf")
+        .replace("-Inf", "-inf")
+        .replace("NaN", "nan")}`;
     case "string":
       return `string_value:${JSON.stringify(value)}`;
     case "type":
@@ -24,7 +27,9 @@ export function goText(value: Value): string {
     case "list":
       return `list_value:{${(value as unknown[]).map((item) => `values:{${goText(adapt(item))}}`).join(" ")}}`;
     case "map":
-      return `map_value:{${mapKeys(value as object).map((key) => `entries:{key:{${goText(key)}} value:{${goText(getEntry(value as object, key)!)}}}`).join(" ")}}`;
+      return `map_value:{${mapKeys(value as object)
+        .map((key) => `entries:{key:{${goText(key)}} value:{${goText(getEntry(value as object, key)!)}}}`)
+        .join(" ")}}`;
     case "duration":
     case "timestamp": {
       const { nanos } = value as Duration | Timestamp;

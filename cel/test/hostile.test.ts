@@ -95,7 +95,10 @@ test("evaluate() reads, compares and gives back data of 5,000 levels", () => {
   expect(run("has(object.a)", { object: deep })).toMatchObject({ value: true });
   expect(run("object", { object: deep }).kind).toBe("value");
   expect(run("object == dyn([object])[0]", { object: deep })).toMatchObject({ value: true });
-  expect(run("object.x == object.y", { object: { x: deep, y: levels(5000) } })).toMatchObject({ kind: "error", message: expect.stringContaining("nested too deeply") });
+  expect(run("object.x == object.y", { object: { x: deep, y: levels(5000) } })).toMatchObject({
+    kind: "error",
+    message: expect.stringContaining("nested too deeply"),
+  });
   expect(run("[object].indexOf(1)", { object: deep }).kind).toBe("value");
   const ring: { self?: object; list: unknown[] } = { list: [] };
   ring.self = ring;
@@ -119,7 +122,8 @@ test("keys of prototypes are keys like any other, and no prototype is reached", 
 });
 
 test("names of prototypes are no variables, functions, types or formats", () => {
-  for (const source of ["constructor", "toString()", "'a'.constructor()", "__proto__", "hasOwnProperty('a')"]) expect(refusal(source), source).toMatch(/undeclared/);
+  for (const source of ["constructor", "toString()", "'a'.constructor()", "__proto__", "hasOwnProperty('a')"])
+    expect(refusal(source), source).toMatch(/undeclared/);
   expect(run("format.named('constructor').hasValue()")).toMatchObject({ value: false });
   expect(run("quantity('1constructor')")).toMatchObject({ kind: "error" });
 });
@@ -130,13 +134,45 @@ test("evaluate() changes nothing that it is given", () => {
     return value;
   };
   const object = freeze({ list: [3, 1, 2], map: { a: [1] } });
-  for (const source of ["object.list.map(x, x) + [4]", "dyn(object.list).sort()", "object.map.a + [2]", "object.list.map(x, [x]).flatten()", "object"])
+  for (const source of [
+    "object.list.map(x, x) + [4]",
+    "dyn(object.list).sort()",
+    "object.map.a + [2]",
+    "object.list.map(x, [x]).flatten()",
+    "object",
+  ])
     expect(run(source, { object }).kind, source).toBe("value");
 });
 
 test("evaluate() gives an error, never an exception, for values that no data has", () => {
-  const thrower = { get a(): never { throw new Error("no"); } };
-  for (const object of [() => 1, Symbol("s"), new Date(Number.NaN), thrower, new Proxy({}, { getPrototypeOf: () => { throw new Error("trap"); } }), 10n ** 30n])
-    for (const source of ["object", "object.a", "object.a == 1 || true", "'%s'.format([object])", "object == object", "size(object)", "object.all(x, true)"])
+  const thrower = {
+    get a(): never {
+      throw new Error("no");
+    },
+  };
+  for (const object of [
+    () => 1,
+    Symbol("s"),
+    new Date(Number.NaN),
+    thrower,
+    new Proxy(
+      {},
+      {
+        getPrototypeOf: () => {
+          throw new Error("trap");
+        },
+      },
+    ),
+    10n ** 30n,
+  ])
+    for (const source of [
+      "object",
+      "object.a",
+      "object.a == 1 || true",
+      "'%s'.format([object])",
+      "object == object",
+      "size(object)",
+      "object.all(x, true)",
+    ])
       expect(["value", "error"], source).toContain(run(source, { object }).kind);
 });

@@ -37,9 +37,12 @@ function difference(env: ReturnType<typeof environment>, bindings: object, recor
     const faults: string[] = [];
     if (goType(program.type) !== recorded.type) faults.push(`type ${program.type}, Kubernetes ${recorded.type}`);
     if (outcome.cost !== recorded.cost) faults.push(`cost ${outcome.cost}, Kubernetes ${recorded.cost}`);
-    if (!near(min, recorded.min!) || !near(max, recorded.max!)) faults.push(`estimate ${min} to ${max}, Kubernetes ${recorded.min} to ${recorded.max}`);
-    if (outcome.kind !== (recorded.error === undefined ? "value" : "error")) faults.push(`gave ${outcome.kind}, Kubernetes ${recorded.error ?? recorded.value}`);
-    else if (outcome.kind === "value" && isComparable(recorded.value!) && unspaced(goText(outcome.celValue)) !== unspaced(recorded.value!)) faults.push(`gave ${goText(outcome.celValue)}, Kubernetes ${recorded.value}`);
+    if (!near(min, recorded.min!) || !near(max, recorded.max!))
+      faults.push(`estimate ${min} to ${max}, Kubernetes ${recorded.min} to ${recorded.max}`);
+    if (outcome.kind !== (recorded.error === undefined ? "value" : "error"))
+      faults.push(`gave ${outcome.kind}, Kubernetes ${recorded.error ?? recorded.value}`);
+    else if (outcome.kind === "value" && isComparable(recorded.value!) && unspaced(goText(outcome.celValue)) !== unspaced(recorded.value!))
+      faults.push(`gave ${goText(outcome.celValue)}, Kubernetes ${recorded.value}`);
     return faults;
   } catch (fault) {
     if (!(fault instanceof CompileError)) throw fault;
@@ -48,10 +51,13 @@ function difference(env: ReturnType<typeof environment>, bindings: object, recor
 }
 
 const goType = (type: string): string =>
-  type.replaceAll("null_type", "null").replaceAll(/\b(timestamp|duration)\b/g, (name) => `google.protobuf.${name === "duration" ? "Duration" : "Timestamp"}`);
+  type
+    .replaceAll("null_type", "null")
+    .replaceAll(/\b(timestamp|duration)\b/g, (name) => `google.protobuf.${name === "duration" ? "Duration" : "Timestamp"}`);
 /** Go prints its messages with spaces that it changes at random, and maps and opaque values in forms of their own. */
 const unspaced = (text: string): string => text.replaceAll(/\s+/g, " ");
-const isComparable = (text: string): boolean => /^(?:null|bool|int64|uint64|double|string|list|type|object)_value:/.test(text) && !text.includes("map_value");
+const isComparable = (text: string): boolean =>
+  /^(?:null|bool|int64|uint64|double|string|list|type|object)_value:/.test(text) && !text.includes("map_value");
 const near = (a: number, b: number): boolean => a === b || Math.abs(a - b) / Math.max(a, b) < 1e-9;
 
 test("expressions of real policies and of the whole function library do as in Kubernetes 1.37: type, value or error, cost, estimate", () => {

@@ -25,15 +25,33 @@ test("print() gives every expression of the corpus back as one that parses to th
 });
 
 test("arithmetic() is that of 64 bits: exact, or an error", () => {
-  const number = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.integer().map(BigInt), fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n, -(2n ** 53n)));
+  const number = fc.oneof(
+    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+    fc.integer().map(BigInt),
+    fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n, -(2n ** 53n)),
+  );
   const env = environment({ variables: { a: "int", b: "int" } });
-  fc.assert(fc.property(number, number, fc.constantFrom("+", "-", "*", "/", "%"), (a, b, operator) => {
-    const exact = operator === "+" ? a + b : operator === "-" ? a - b : operator === "*" ? a * b : b === 0n ? undefined : operator === "/" ? a / b : a % b;
-    const fits = exact !== undefined && exact >= -(2n ** 63n) && exact < 2n ** 63n && !(a === -(2n ** 63n) && b === -1n);
-    const outcome = env.compile(`a ${operator} b`).evaluate({ a, b });
-    expect(outcome.kind).toBe(fits ? "value" : "error");
-    if (outcome.kind === "value") expect(BigInt(outcome.value as number)).toBe(exact);
-  }), { numRuns: 500 });
+  fc.assert(
+    fc.property(number, number, fc.constantFrom("+", "-", "*", "/", "%"), (a, b, operator) => {
+      const exact =
+        operator === "+"
+          ? a + b
+          : operator === "-"
+            ? a - b
+            : operator === "*"
+              ? a * b
+              : b === 0n
+                ? undefined
+                : operator === "/"
+                  ? a / b
+                  : a % b;
+      const fits = exact !== undefined && exact >= -(2n ** 63n) && exact < 2n ** 63n && !(a === -(2n ** 63n) && b === -1n);
+      const outcome = env.compile(`a ${operator} b`).evaluate({ a, b });
+      expect(outcome.kind).toBe(fits ? "value" : "error");
+      if (outcome.kind === "value") expect(BigInt(outcome.value as number)).toBe(exact);
+    }),
+    { numRuns: 500 },
+  );
   expect(arithmetic("+", new Uint(1n), new Double(1))).toBeUndefined();
 });
 
@@ -41,24 +59,44 @@ test("data comes back from an evaluation as it went in", () => {
   const env = environment({ variables: { d: "dyn" } });
   const program = env.compile("d");
   const text = (value: unknown): string => JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? Number(part) : part));
-  fc.assert(fc.property(fc.jsonValue(), (d) => {
-    const outcome = program.evaluate({ d });
-    expect(outcome.kind).toBe("value");
-    if (outcome.kind === "value") expect(JSON.parse(text(outcome.value))).toEqual(JSON.parse(text(d)));
-    expect(toPlain(null)).toBeNull();
-  }), { numRuns: 300 });
+  fc.assert(
+    fc.property(fc.jsonValue(), (d) => {
+      const outcome = program.evaluate({ d });
+      expect(outcome.kind).toBe("value");
+      if (outcome.kind === "value") expect(JSON.parse(text(outcome.value))).toEqual(JSON.parse(text(d)));
+      expect(toPlain(null)).toBeNull();
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test("compile() gives a program or says where the fault is, for any text", () => {
-  fc.assert(fc.property(fc.oneof(fc.string({ maxLength: 40 }), fc.string({ unit: "binary", maxLength: 20 })), (text) => {
-    for (const env of environments) compiled(env, text);
-  }), { numRuns: 2000, ...(fuzzSeconds < 60 && { interruptAfterTimeLimit: fuzzSeconds * 100 }) });
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ maxLength: 40 }), fc.string({ unit: "binary", maxLength: 20 })), (text) => {
+      for (const env of environments) compiled(env, text);
+    }),
+    { numRuns: 2000, ...(fuzzSeconds < 60 && { interruptAfterTimeLimit: fuzzSeconds * 100 }) },
+  );
 });
 
-test("whatever is written, evaluation is total, deterministic, within budget, of the checked type, and printing is inverse: fuzzed sources", () => {
-  fc.assert(fc.property(source, data, (text, bindings) => keepsLaws(text, bindings)), fuzz(0.55));
-}, (fuzzSeconds + 60) * 1000);
+test(
+  "whatever is written, evaluation is total, deterministic, within budget, of the checked type, and printing is inverse: fuzzed sources",
+  () => {
+    fc.assert(
+      fc.property(source, data, (text, bindings) => keepsLaws(text, bindings)),
+      fuzz(0.55),
+    );
+  },
+  (fuzzSeconds + 60) * 1000,
+);
 
-test("the same for sources near those of the corpus: fuzzed mutations", () => {
-  fc.assert(fc.property(mutated, data, (text, bindings) => keepsLaws(text, bindings)), fuzz(0.35));
-}, (fuzzSeconds + 60) * 1000);
+test(
+  "the same for sources near those of the corpus: fuzzed mutations",
+  () => {
+    fc.assert(
+      fc.property(mutated, data, (text, bindings) => keepsLaws(text, bindings)),
+      fuzz(0.35),
+    );
+  },
+  (fuzzSeconds + 60) * 1000,
+);

@@ -20,7 +20,8 @@ export function runCase(test: Case): string | undefined {
     const outcome = program.evaluate(bindings, { budget: Infinity });
     const expected = test.value ?? test.typedResult?.result;
     if (expected === undefined) {
-      if (test.evalError === undefined && outcome.kind === "value") return outcome.value === true || test.typedResult ? undefined : `gave ${JSON.stringify(outcome.value)}`;
+      if (test.evalError === undefined && outcome.kind === "value")
+        return outcome.value === true || test.typedResult ? undefined : `gave ${JSON.stringify(outcome.value)}`;
       return outcome.kind === "error" ? undefined : `gave a value, expected an error`;
     }
     if (outcome.kind !== "value") return outcome.kind === "error" ? `error: ${outcome.message}` : "unknown";
@@ -38,11 +39,19 @@ const testIds = { "fg_s() -> string": "fg_s_0", "<string>.fi_s_s() -> string": "
 /** What a case declares, for the checker alone; `ids` are the overload ids of its functions by signature. */
 export function scopeOf(test: Case): { scope: Scope; ids: Readonly<Record<string, string>> } {
   const { variables, functions, ids } = declarations(test);
-  const options = { variables: { ...testVariables, ...variables }, functions: { ...testFunctions, ...functions }, container: test.container ?? "" };
+  const options = {
+    variables: { ...testVariables, ...variables },
+    functions: { ...testFunctions, ...functions },
+    container: test.container ?? "",
+  };
   return { scope: environment(options).scope, ids: { ...testIds, ...ids } };
 }
 
-function declarations(test: Case): { variables: Record<string, string>; functions: Record<string, HostFunction>; ids: Record<string, string> } {
+function declarations(test: Case): {
+  variables: Record<string, string>;
+  functions: Record<string, HostFunction>;
+  ids: Record<string, string>;
+} {
   const variables: Record<string, string> = Object.fromEntries(Object.keys(test.bindings ?? {}).map((name) => [name, "dyn"]));
   const functions: Record<string, HostFunction> = {};
   const ids: Record<string, string> = {};
@@ -52,7 +61,9 @@ function declarations(test: Case): { variables: Record<string, string>; function
     for (const overload of ((declaration.function as Json | undefined)?.overloads ?? []) as Json[]) {
       const params = ((overload.params ?? []) as Json[]).map(readType);
       const result = readType(overload.resultType as Json);
-      const signature = overload.isInstanceFunction ? `<${params[0]}>.${name}(${params.slice(1).join(", ")}) -> ${result}` : `${name}(${params.join(", ")}) -> ${result}`;
+      const signature = overload.isInstanceFunction
+        ? `<${params[0]}>.${name}(${params.slice(1).join(", ")}) -> ${result}`
+        : `${name}(${params.join(", ")}) -> ${result}`;
       functions[signature] = () => null;
       ids[signature] = overload.overloadId as string;
     }
@@ -67,7 +78,10 @@ function same(a: Value, b: Value): boolean {
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => same(adapt(item), adapt(b[i])));
   if (kindOf(a) === "map") {
     const keys = mapKeys(a as object);
-    return keys.length === mapKeys(b as object).length && keys.every((key) => same(getEntry(a as object, key)!, getEntry(b as object, key) ?? "none"));
+    return (
+      keys.length === mapKeys(b as object).length &&
+      keys.every((key) => same(getEntry(a as object, key)!, getEntry(b as object, key) ?? "none"))
+    );
   }
   return equals(a, b, { work: () => undefined });
 }

@@ -33,7 +33,6 @@ function adaptObject(raw: object): Value {
     return Number.isNaN(time) ? new CelError("invalid Date") : Timestamp.fromMillis(time);
   }
   if (raw instanceof Set) return [...raw];
-  if (raw instanceof Number || raw instanceof String || raw instanceof Boolean) return adapt(raw.valueOf());
   return raw;
 }
 

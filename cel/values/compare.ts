@@ -122,4 +122,3 @@ export function firstAbnormal(values: readonly Value[]): CelError | Unknown | un
   }
   return error;
 }
-

@@ -5,8 +5,7 @@ export const minInt = -(2n ** 63n);
 export const maxUint = 2n ** 64n - 1n;
 
 /** An int64 in its one form: a number while it is safe, else a bigint. */
-export const canonicalInt = (value: bigint): number | bigint =>
-  value >= minSafe && value <= maxSafe ? Number(value) : value;
+export const canonicalInt = (value: bigint): number | bigint => (value >= minSafe && value <= maxSafe ? Number(value) : value);
 
 /** An int64, or the overflow error. */
 export const toInt = (value: bigint): Value =>

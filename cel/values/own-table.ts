@@ -1,2 +1,3 @@
 /** A table without a prototype: a name like `constructor`, which an expression may well hold, finds nothing in it. */
-export const ownTable = <T>(entries: Record<string, T>): Readonly<Record<string, T>> => Object.assign(Object.create(null) as Record<string, T>, entries);
+export const ownTable = <T>(entries: Record<string, T>): Readonly<Record<string, T>> =>
+  Object.assign(Object.create(null) as Record<string, T>, entries);

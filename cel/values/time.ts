@@ -102,7 +102,14 @@ const maxTimestamp = 253_402_300_799n * billion + 999_999_999n;
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(Z|([+-])(\d\d):(\d\d))$/;
 const durationPart = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/gy;
 const units: Record<string, bigint> = {
-  ns: 1n, us: 1000n, "µs": 1000n, "μs": 1000n, ms: 1_000_000n, s: billion, m: 60n * billion, h: 3600n * billion,
+  ns: 1n,
+  us: 1000n,
+  µs: 1000n,
+  μs: 1000n,
+  ms: 1_000_000n,
+  s: billion,
+  m: 60n * billion,
+  h: 3600n * billion,
 };
 
 const clip = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}...` : text);

@@ -8,8 +8,22 @@
 export type Value = null | boolean | number | bigint | string | object;
 
 export type Kind =
-  | "null" | "bool" | "int" | "uint" | "double" | "string" | "bytes" | "list" | "map"
-  | "timestamp" | "duration" | "type" | "optional" | "opaque" | "error" | "unknown";
+  | "null"
+  | "bool"
+  | "int"
+  | "uint"
+  | "double"
+  | "string"
+  | "bytes"
+  | "list"
+  | "map"
+  | "timestamp"
+  | "duration"
+  | "type"
+  | "optional"
+  | "opaque"
+  | "error"
+  | "unknown";
 
 /** Everything that CEL itself makes and that is no JavaScript primitive. Host data never inherits from it. */
 export abstract class CelObject {

@@ -35,7 +35,7 @@ export function wallClock(time: Timestamp, zone?: string): WallClock | CelError 
     hour: local.getUTCHours(),
     minute: local.getUTCMinutes(),
     second: local.getUTCSeconds(),
-    millisecond: Number(floorDivide(time.nanos, 1_000_000n) % 1000n + 1000n) % 1000,
+    millisecond: Number((floorDivide(time.nanos, 1_000_000n) % 1000n) + 1000n) % 1000,
   };
 }
 
@@ -64,7 +64,8 @@ function offsetSeconds(millis: number, zone: string): number | CelError {
 function fixedOffset(zone: string, colon: number): number | CelError {
   const hours = zone.slice(0, colon);
   const minutes = zone.slice(colon + 1);
-  if (!/^[+-]?\d{1,4}$/.test(hours) || !/^[+-]?\d{1,4}$/.test(minutes)) return new CelError(`invalid time zone offset ${zone.slice(0, 60)}`);
+  if (!/^[+-]?\d{1,4}$/.test(hours) || !/^[+-]?\d{1,4}$/.test(minutes))
+    return new CelError(`invalid time zone offset ${zone.slice(0, 60)}`);
   if (Number(minutes) < 0 || Number(minutes) > 59) return new CelError(`time zone offset minutes out of range: ${zone}`);
   return 60 * (Number(hours) * 60 + (zone.startsWith("-") ? -1 : 1) * Number(minutes));
 }
@@ -75,8 +76,17 @@ function clockOf(zone: string): Intl.DateTimeFormat | undefined {
   if (!/^[A-Za-z][A-Za-z0-9_+\-/]{0,60}$/.test(zone) || zone === "Local") return undefined;
   try {
     const clock = new Intl.DateTimeFormat("en-US", {
-      timeZone: zone, calendar: "gregory", numberingSystem: "latn", hourCycle: "h23", era: "short",
-      year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
+      timeZone: zone,
+      calendar: "gregory",
+      numberingSystem: "latn",
+      hourCycle: "h23",
+      era: "short",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
     });
     if (clocks.size >= maxClocks) clocks.clear();
     clocks.set(zone, clock);
