@@ -1,52 +1,70 @@
 import { answer, ApiProblem, connect, type Api } from "@cairn/api";
-import { QueryClient, useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
+import { keepPreviousData, QueryClient, useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 let csrfToken = "";
 /** The session's token against forged requests: sent with each change. */
 export const setCsrfToken = (token: string): void => void (csrfToken = token);
 
-export const api: Api = connect({ url: window.location.origin, headers: () => (csrfToken ? { "x-csrf-token": csrfToken } : {}) });
+const csrfHeaders = (): Record<string, string> => (csrfToken ? { "x-csrf-token": csrfToken } : {});
+export const api: Api = connect({ url: window.location.origin, headers: csrfHeaders });
+
+const isRefusal = (error: unknown): boolean => error instanceof ApiProblem && error.problem.status < 500;
 
 /** One place for what is cached: facts are fresh until the live feed says otherwise. */
 export const queries = new QueryClient({
-  defaultOptions: {
-    queries: {
-      staleTime: 15_000,
-      retry: (count, error) => !(error instanceof ApiProblem && error.problem.status < 500) && count < 3,
-    },
-  },
+  defaultOptions: { queries: { staleTime: 15_000, retry: (count, error) => !isRefusal(error) && count < 2 } },
 });
 
-/** Asks the API and keeps the answer under `key`; the first word of the key is what the live feed refreshes. */
+/** Asks the API and keeps the answer under `key`. */
 export function useAnswer<T>(
   key: readonly unknown[],
   ask: () => Promise<{ data?: T; error?: unknown; response: Response }>,
-  options: { enabled?: boolean; refetchInterval?: number | false } = {},
+  options: { enabled?: boolean; refetchInterval?: number | false; keep?: boolean } = {},
 ): UseQueryResult<T> {
-  return useQuery({ queryKey: key, queryFn: () => answer(ask()), ...options });
+  const { keep, ...rest } = options;
+  return useQuery({ queryKey: key, queryFn: () => answer(ask()), ...(keep && { placeholderData: keepPreviousData }), ...rest });
 }
+
+/** What changes only with a new version of the platform, or never. */
+const STEADY = new Set(["golden-paths", "decisions", "file", "diff"]);
 
 /** Listens to the platform and refetches what is shown when something changed. Gives false while the connection is lost. */
 export function useLive(): boolean {
   const client = useQueryClient();
   const [connected, setConnected] = useState(true);
   useEffect(() => {
-    const source = new EventSource("/api/live");
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let source: EventSource | undefined;
+    let refreshing: ReturnType<typeof setTimeout> | undefined;
+    let opening: ReturnType<typeof setTimeout> | undefined;
+    let lost = false;
     const refresh = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void client.invalidateQueries();
-      }, 300);
+      refreshing ??= setTimeout(() => {
+        refreshing = undefined;
+        void client.invalidateQueries({ predicate: ({ queryKey }) => !STEADY.has(String(queryKey[0])) });
+      }, 250);
     };
-    source.addEventListener("ledger", refresh);
-    source.addEventListener("runs", refresh);
-    source.addEventListener("open", () => setConnected(true));
-    source.addEventListener("error", () => setConnected(false));
+    const open = () => {
+      source = new EventSource("/api/live");
+      source.addEventListener("ledger", refresh);
+      source.addEventListener("runs", refresh);
+      source.addEventListener("open", () => {
+        if (lost) refresh();
+        lost = false;
+        setConnected(true);
+      });
+      source.addEventListener("error", () => {
+        lost = true;
+        setConnected(false);
+        // The browser tries again by itself, except after a refusal.
+        if (source?.readyState === EventSource.CLOSED) opening = setTimeout(open, 2000);
+      });
+    };
+    open();
     return () => {
-      clearTimeout(timer);
-      source.close();
+      clearTimeout(refreshing);
+      clearTimeout(opening);
+      source?.close();
     };
   }, [client]);
   return connected;

@@ -10,7 +10,11 @@ export const openPalette = (): void => spotlight.open();
 export function Palette({ places }: { places: readonly { name: string; to: string; icon: Icon }[] }) {
   const navigate = useNavigate();
   const [text, setText] = useState("");
-  const services = useAnswer(["services", "palette", text], () => api.GET("/api/catalog/service-views", { params: { query: { text, limit: 8 } } }), { enabled: text.length > 0 });
+  const services = useAnswer(
+    ["services", "palette", text],
+    () => api.GET("/api/catalog/service-views", { params: { query: { text, limit: 8 } } }),
+    { enabled: text.length > 0, keep: true },
+  );
   const go = (to: string) => () => {
     spotlight.close();
     void navigate(to);
@@ -20,10 +24,18 @@ export function Palette({ places }: { places: readonly { name: string; to: strin
     <Spotlight.Root query={text} onQueryChange={setText} shortcut={["mod + K"]} scrollable maxHeight={420}>
       <Spotlight.Search placeholder="Search services, places and actions" aria-label="Search" />
       <Spotlight.ActionsList>
-        {services.data?.services.map((service) => (
-          <Spotlight.Action key={service.name} label={service.name} description={service.description} leftSection={<IconServer size={16} />} onClick={go(`/services/${service.name}`)} />
+        {services.data?.items.map((service) => (
+          <Spotlight.Action
+            key={service.name}
+            label={service.name}
+            description={service.description}
+            leftSection={<IconServer size={16} />}
+            onClick={go(`/services/${service.name}`)}
+          />
         ))}
-        {named("Create a service") && <Spotlight.Action label="Create a service" leftSection={<IconPlus size={16} />} onClick={go("/create")} />}
+        {named("Create a service") && (
+          <Spotlight.Action label="Create a service" leftSection={<IconPlus size={16} />} onClick={go("/create")} />
+        )}
         {places
           .filter(({ name }) => named(name))
           .map(({ name, to, icon: Sign }) => (

@@ -1,9 +1,35 @@
-import { ActionIcon, Alert, Anchor, AppShell, Burger, Button, Container, Group, Kbd, Menu, Modal, NavLink, Stack, Table, Text, Tooltip } from "@mantine/core";
+import {
+  ActionIcon,
+  Alert,
+  Anchor,
+  AppShell,
+  Burger,
+  Button,
+  Container,
+  Group,
+  Kbd,
+  Menu,
+  Modal,
+  NavLink,
+  Table,
+  Text,
+} from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { IconGitPullRequest, IconHome, IconListCheck, IconPlus, IconRocket, IconSearch, IconServer, IconShieldCheck, IconUser, IconUsers } from "@tabler/icons-react";
+import {
+  IconGitPullRequest,
+  IconHome,
+  IconListCheck,
+  IconPlus,
+  IconRocket,
+  IconSearch,
+  IconServer,
+  IconShieldCheck,
+  IconUser,
+  IconUsers,
+} from "@tabler/icons-react";
+import { answer, ApiProblem } from "@cairn/api";
 import { useEffect } from "react";
 import { Link, Navigate, Outlet, useLocation, useNavigate } from "react-router";
-import { answer } from "@cairn/api";
 import { api, queries, setCsrfToken, useAnswer, useLive } from "./api.ts";
 import { openPalette, Palette } from "./palette.tsx";
 import { Answered } from "./parts/page.tsx";
@@ -14,8 +40,8 @@ const PLACES = [
   { name: "Changes", to: "/changes", icon: IconGitPullRequest, keys: "g r" },
   { name: "Releases", to: "/releases", icon: IconRocket, keys: "g d" },
   { name: "Policies", to: "/policies", icon: IconShieldCheck, keys: "g p" },
-  { name: "Audit", to: "/audit", icon: IconListCheck, keys: "g a" },
   { name: "Teams", to: "/teams", icon: IconUsers, keys: "g t" },
+  { name: "Audit", to: "/audit", icon: IconListCheck, keys: "g a" },
 ] as const;
 
 /** What stands around every page: where one can go, who one is, and whether what one sees is live. */
@@ -27,17 +53,18 @@ export function Shell() {
   setCsrfToken(me.data?.csrfToken ?? "");
   useEffect(close, [location.pathname, close]);
   useShortcuts(helpHandlers.toggle);
-  if (me.error) return <Navigate to={`/login?then=${encodeURIComponent(location.pathname + location.search)}`} replace />;
+  if (me.error instanceof ApiProblem && me.error.problem.status === 401)
+    return <Navigate to={`/login?then=${encodeURIComponent(location.pathname + location.search)}`} replace />;
   return (
-    <AppShell header={{ height: 52 }} navbar={{ width: 200, breakpoint: "sm", collapsed: { mobile: !navigation } }} padding="md">
+    <AppShell header={{ height: 52 }} navbar={{ width: 196, breakpoint: "sm", collapsed: { mobile: !navigation } }} padding="lg">
       <a className="skip" href="#content">
         Skip to content
       </a>
       <AppShell.Header>
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
           <Group gap="xs" wrap="nowrap">
-            <Burger opened={navigation} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Navigation" />
-            <Anchor component={Link} to="/" underline="never" c="inherit" fw={700}>
+            <Burger opened={navigation} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Navigation" aria-expanded={navigation} />
+            <Anchor component={Link} to="/" underline="never" c="inherit" fw={700} size="md">
               <Group gap={8} wrap="nowrap">
                 <img src="/assets/cairn.svg" alt="" width={22} height={22} />
                 Cairn
@@ -45,10 +72,19 @@ export function Shell() {
             </Anchor>
           </Group>
           <Group gap="xs" wrap="nowrap">
-            <Button variant="default" size="xs" onClick={openPalette} leftSection={<IconSearch size={14} aria-hidden />} rightSection={<Kbd size="xs">Ctrl K</Kbd>} visibleFrom="sm">
+            <Button
+              variant="default"
+              size="xs"
+              fw={400}
+              onClick={openPalette}
+              leftSection={<IconSearch size={14} aria-hidden />}
+              rightSection={<Kbd size="xs">Ctrl K</Kbd>}
+              visibleFrom="sm"
+              aria-keyshortcuts="Control+K"
+            >
               Search
             </Button>
-            <ActionIcon variant="default" size="lg" onClick={openPalette} hiddenFrom="sm" aria-label="Search">
+            <ActionIcon variant="default" size={30} onClick={openPalette} hiddenFrom="sm" aria-label="Search">
               <IconSearch size={16} />
             </ActionIcon>
             <Button component={Link} to="/create" size="xs" leftSection={<IconPlus size={14} aria-hidden />}>
@@ -56,15 +92,17 @@ export function Shell() {
             </Button>
             <Menu position="bottom-end">
               <Menu.Target>
-                <Tooltip label={me.data?.principal.displayName ?? "Account"}>
-                  <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Account">
-                    <IconUser size={18} />
-                  </ActionIcon>
-                </Tooltip>
+                <ActionIcon variant="subtle" color="gray" size={30} aria-label="Account">
+                  <IconUser size={18} />
+                </ActionIcon>
               </Menu.Target>
               <Menu.Dropdown>
-                <Menu.Label>{me.data?.principal.displayName}</Menu.Label>
+                <Menu.Label>{me.data?.principal.displayName ?? "Account"}</Menu.Label>
                 <Menu.Item onClick={helpHandlers.open}>Keyboard shortcuts</Menu.Item>
+                <Menu.Item component="a" href="/openapi.json">
+                  API description
+                </Menu.Item>
+                <Menu.Divider />
                 <Menu.Item onClick={() => void signOut()}>Sign out</Menu.Item>
               </Menu.Dropdown>
             </Menu>
@@ -72,19 +110,24 @@ export function Shell() {
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="xs" aria-label="Main">
-        {PLACES.map(({ name, to, icon: Sign }) => (
-          <NavLink
-            key={to}
-            component={Link}
-            to={to}
-            label={name}
-            leftSection={<Sign size={16} aria-hidden />}
-            active={to === "/" ? location.pathname === "/" : location.pathname.startsWith(to)}
-          />
-        ))}
+        {PLACES.map(({ name, to, icon: Sign }) => {
+          const here = to === "/" ? location.pathname === "/" : location.pathname.startsWith(to);
+          return (
+            <NavLink
+              key={to}
+              component={Link}
+              to={to}
+              label={name}
+              leftSection={<Sign size={16} aria-hidden />}
+              active={here}
+              aria-current={here ? "page" : undefined}
+              py={7}
+            />
+          );
+        })}
       </AppShell.Navbar>
-      <AppShell.Main id="content">
-        <Container size="xl" px={0}>
+      <AppShell.Main id="content" tabIndex={-1}>
+        <Container size={1120} px={0}>
           <Connection />
           <Answered query={me}>{() => <Outlet />}</Answered>
         </Container>
@@ -93,7 +136,12 @@ export function Shell() {
       <Modal opened={help} onClose={helpHandlers.close} title="Keyboard shortcuts">
         <Table>
           <Table.Tbody>
-            {[["Ctrl K or /", "Search everything"], ["c", "Create a service"], ...PLACES.map(({ name, keys }) => [keys, name]), ["?", "This help"]].map(([keys, what]) => (
+            {[
+              ["Ctrl K or /", "Search everything"],
+              ["c", "Create a service"],
+              ...PLACES.map(({ name, keys }) => [keys, name]),
+              ["?", "This help"],
+            ].map(([keys, what]) => (
               <Table.Tr key={keys}>
                 <Table.Td>
                   <Kbd>{keys}</Kbd>
@@ -113,9 +161,7 @@ function Connection() {
   if (connected) return null;
   return (
     <Alert color="orange" variant="outline" mb="md" role="status" title="The connection is lost">
-      <Stack gap={0}>
-        <Text size="sm">What you see may be old. It reconnects by itself.</Text>
-      </Stack>
+      <Text>What you see may be old. It reconnects by itself.</Text>
     </Alert>
   );
 }
@@ -129,14 +175,14 @@ function useShortcuts(showHelp: () => void) {
     ["shift+?", showHelp],
   ]);
   useEffect(() => {
-    let begun = 0;
+    let begun = Number.NEGATIVE_INFINITY;
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       if (target.closest("input, textarea, select, [contenteditable]") || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "g") begun = event.timeStamp;
       else if (event.timeStamp - begun < 1500) {
         const place = PLACES.find(({ keys }) => keys === `g ${event.key}`);
-        begun = 0;
+        begun = Number.NEGATIVE_INFINITY;
         if (place) void navigate(place.to);
       }
     };

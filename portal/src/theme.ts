@@ -1,19 +1,20 @@
-import { createTheme, type CSSVariablesResolver } from "@mantine/core";
+import { createTheme, Text, type CSSVariablesResolver } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "cyan",
   primaryShade: { light: 9, dark: 5 },
   autoContrast: true,
-  defaultRadius: "sm",
+  defaultRadius: "md",
   cursorType: "pointer",
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, 'DejaVu Sans Mono', monospace",
-  headings: { fontWeight: "600" },
+  headings: { fontWeight: "600", sizes: { h1: { fontSize: "1.375rem" }, h2: { fontSize: "1rem" }, h3: { fontSize: "0.9375rem" } } },
+  components: { Text: Text.extend({ defaultProps: { size: "sm" } }) },
 });
 
-/** Mantine's dimmed text is too faint for small sizes on white (WCAG 2.2, 1.4.3). */
+/** Mantine's dimmed text is too faint for small sizes (WCAG 2.2, 1.4.3). */
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
-  light: { "--mantine-color-dimmed": "var(--mantine-color-gray-7)" },
-  dark: { "--mantine-color-dimmed": "var(--mantine-color-dark-1)" },
+  light: { "--mantine-color-dimmed": "var(--mantine-color-gray-7)", "--mantine-color-anchor": "var(--mantine-color-cyan-9)" },
+  dark: { "--mantine-color-dimmed": "var(--mantine-color-dark-1)", "--mantine-color-anchor": "var(--mantine-color-cyan-4)" },
 });

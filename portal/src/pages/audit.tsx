@@ -1,26 +1,47 @@
-import { Button, Group, Table, TextInput } from "@mantine/core";
+import { Anchor, Button, Group, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { useSearchParams } from "react-router";
+import { Link, useSearchParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { Digest } from "../parts/digest.tsx";
+import { nameOf, pageOf, sentence } from "../parts/names.ts";
 import { Answered, Empty, Page } from "../parts/page.tsx";
+import { Row, Rows } from "../parts/rows.tsx";
 import { Time } from "../parts/time.tsx";
+
+const LIMIT = 100;
+const FILTERS = [
+  { name: "about", label: "About", example: "component:default/orders" },
+  { name: "actor", label: "By", example: "user:default/ada" },
+  { name: "type", label: "What", example: "forge.merged" },
+] as const;
 
 /** Who did what? The ledger, newest first. */
 export default function Audit() {
   const [search, setSearch] = useSearchParams();
-  const [about, setAbout] = useState(search.get("about") ?? "");
-  const query = { about: search.get("about") || undefined, before: Number(search.get("before")) || undefined, limit: 100 };
-  const ledger = useAnswer(["ledger", query], () => api.GET("/api/ledger", { params: { query } }));
+  const [typed, setTyped] = useState(() => Object.fromEntries(FILTERS.map(({ name }) => [name, search.get(name) ?? ""])));
+  const filters = Object.fromEntries(FILTERS.flatMap(({ name }) => (search.get(name) ? [[name, search.get(name) ?? ""]] : [])));
+  const before = Number(search.get("before"));
+  const query = { ...filters, limit: LIMIT, ...(before > 0 && { before }) };
+  const ledger = useAnswer(["ledger", query], () => api.GET("/api/ledger", { params: { query } }), { keep: true });
   return (
     <Page title="Audit">
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          setSearch(about ? { about } : {});
+          setSearch(Object.fromEntries(Object.entries(typed).filter(([, value]) => value.trim() !== "")));
         }}
       >
-        <Group align="flex-end">
-          <TextInput label="About" placeholder="component:default/orders" value={about} onChange={(event) => setAbout(event.currentTarget.value)} w={300} />
+        <Group align="flex-end" gap="xs">
+          {FILTERS.map(({ name, label, example }) => (
+            <TextInput
+              key={name}
+              label={label}
+              placeholder={example}
+              value={typed[name]}
+              onChange={(event) => setTyped({ ...typed, [name]: event.currentTarget.value })}
+              style={{ flex: "1 1 180px" }}
+            />
+          ))}
           <Button type="submit" variant="default">
             Filter
           </Button>
@@ -32,37 +53,45 @@ export default function Audit() {
             <Empty title="Nothing is recorded here">Every change leaves a line: who, what, about what.</Empty>
           ) : (
             <>
-              <Table.ScrollContainer minWidth={560}>
-                <Table>
-                  <Table.Thead>
-                    <Table.Tr>
-                      <Table.Th className="number">Line</Table.Th>
-                      <Table.Th>What</Table.Th>
-                      <Table.Th>About</Table.Th>
-                      <Table.Th>By</Table.Th>
-                      <Table.Th>When</Table.Th>
-                    </Table.Tr>
-                  </Table.Thead>
-                  <Table.Tbody>
-                    {events.map((event) => (
-                      <Table.Tr key={event.seq}>
-                        <Table.Td className="number">{event.seq}</Table.Td>
-                        <Table.Td>{event.type}</Table.Td>
-                        <Table.Td className="mono">{event.about}</Table.Td>
-                        <Table.Td className="mono">{event.actor}</Table.Td>
-                        <Table.Td>
-                          <Time at={event.at} />
-                        </Table.Td>
-                      </Table.Tr>
-                    ))}
-                  </Table.Tbody>
-                </Table>
-              </Table.ScrollContainer>
-              {events.length === 100 && (
-                <Button variant="default" size="xs" style={{ alignSelf: "flex-start" }} onClick={() => setSearch({ ...(about && { about }), before: String(events.at(-1)?.seq) })}>
-                  Older
-                </Button>
-              )}
+              <Rows label="Ledger">
+                {events.map((event) => {
+                  const page = pageOf(event.about);
+                  return (
+                    <Row
+                      key={event.seq}
+                      sign={<span className="number mono">{event.seq}</span>}
+                      title={said(event.type)}
+                      below={
+                        <>
+                          {page ? (
+                            <Anchor component={Link} to={page} size="xs">
+                              {event.about}
+                            </Anchor>
+                          ) : (
+                            event.about
+                          )}{" "}
+                          by {nameOf(event.actor)}
+                        </>
+                      }
+                    >
+                      <Digest of={event.hash} length={8} />
+                      <Time at={event.at} />
+                    </Row>
+                  );
+                })}
+              </Rows>
+              <Group gap="xs">
+                {before > 0 && (
+                  <Button variant="default" size="xs" onClick={() => setSearch(filters)}>
+                    Newest
+                  </Button>
+                )}
+                {events.length === LIMIT && (
+                  <Button variant="default" size="xs" onClick={() => setSearch({ ...filters, before: String(events.at(-1)?.seq) })}>
+                    Older
+                  </Button>
+                )}
+              </Group>
             </>
           )
         }
@@ -70,3 +99,6 @@ export default function Audit() {
     </Page>
   );
 }
+
+/** `releases.rolled_back` reads as "Releases: rolled back". */
+const said = (type: string): string => sentence(type.replace(".", ": ").replaceAll("_", " "));

@@ -1,22 +1,27 @@
-import { answer, type components } from "@cairn/api";
-import { Alert, Anchor, Button, Group, List, Paper, Stack, Table, Text } from "@mantine/core";
+import { answer, type Answered as Answer } from "@cairn/api";
+import { Anchor, Button, Group, List, Paper, Stack, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { Delivery } from "../parts/delivery.tsx";
 import { Diff } from "../parts/diff.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
+import { nameOf } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
+import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
 
-type Change = components["schemas"]["ChangeRequest"];
+type Change = Answer<"getChange">;
 
 /** May this merge? Checks with their reasons, approvals, the files; then merge. */
 export default function ChangePage() {
   const { repository = "", number = "" } = useParams();
   const path = { repository, number: Number(number) };
-  const change = useAnswer(["changes", repository, number], () => api.GET("/api/changes/{repository}/{number}", { params: { path } }), { refetchInterval: 3000 });
+  const change = useAnswer(["changes", repository, number], () => api.GET("/api/changes/{repository}/{number}", { params: { path } }), {
+    refetchInterval: 5000,
+  });
   return <Answered query={change}>{(data) => <ChangeView change={data} />}</Answered>;
 }
 
@@ -24,126 +29,155 @@ function ChangeView({ change }: { change: Change }) {
   const { repository, number, head } = change;
   const client = useQueryClient();
   const path = { repository, number };
-  const done = () => void client.invalidateQueries();
-  const merge = useMutation({ mutationFn: () => answer(api.POST("/api/changes/{repository}/{number}/merge", { params: { path }, body: { head } })), onSuccess: done });
-  const approve = useMutation({ mutationFn: () => answer(api.POST("/api/changes/{repository}/{number}/approve", { params: { path }, body: { head } })), onSuccess: done });
-  const waiting = change.checks.filter((check) => check.state === "pending" || check.state === "running");
-  const blocking = change.checks.filter((check) => check.state === "failed" || check.state === "unknown");
-  const ready = change.state === "open" && change.mergeable && change.checks.length > 0 && waiting.length + blocking.length === 0;
+  const onSuccess = () => client.invalidateQueries();
+  const merge = useMutation({
+    mutationFn: () => answer(api.POST("/api/changes/{repository}/{number}/merge", { params: { path }, body: { head } })),
+    onSuccess,
+  });
+  const approve = useMutation({
+    mutationFn: () => answer(api.POST("/api/changes/{repository}/{number}/approve", { params: { path }, body: { head } })),
+    onSuccess,
+  });
+  const close = useMutation({
+    mutationFn: () => answer(api.POST("/api/changes/{repository}/{number}/close", { params: { path } })),
+    onSuccess,
+  });
+  const open = change.state === "open";
   return (
     <Page
-      title={`${change.title} #${number}`}
+      title={change.title}
       path={[
         { name: "Changes", to: "/changes" },
         { name: repository, to: `/services/${repository}` },
       ]}
       aside={<Status of={change.state} />}
       actions={
-        <>
-          <Equivalents cli={`cairn merge ${repository}/${number}`} api={`POST /api/changes/${repository}/${number}/merge\n{"head": "${head}"}`} />
-          {change.state === "open" && (
-            <>
-              <Button variant="default" onClick={() => approve.mutate()} loading={approve.isPending}>
-                Approve
-              </Button>
-              <Button onClick={() => merge.mutate()} loading={merge.isPending} disabled={!ready}>
-                Merge
-              </Button>
-            </>
-          )}
-        </>
+        <Equivalents
+          cli={`cairn merge ${repository}/${number}`}
+          api={`POST /api/changes/${repository}/${number}/merge\n{"head": "${head}"}`}
+        />
       }
     >
-      <Text size="sm" c="dimmed">
-        {change.author} wants to merge <span className="mono">{change.branch}</span>, opened <Time at={change.createdAt} />
+      <Text c="dimmed">
+        {repository} #{number}: {nameOf(change.author)} {change.state === "merged" ? "merged" : "wants to merge"}{" "}
+        <span className="mono">{change.branch}</span>, opened <Time at={change.createdAt} />
+        {change.mergedAt && (
+          <>
+            , merged <Time at={change.mergedAt} />
+          </>
+        )}
       </Text>
-      <ProblemNote error={merge.error ?? approve.error} />
-      {change.state === "open" && !ready && (
-        <Text size="sm" role="status">
-          {!change.mergeable
-            ? `It conflicts with the default branch in ${change.conflicts.join(", ")}: merge the default branch into ${change.branch}, solve them and push.`
-            : blocking.length > 0
-              ? `It can't merge: ${blocking.map((check) => check.name).join(", ")} did not pass.`
-              : `It waits for ${waiting.map((check) => check.name).join(", ") || "its checks to report"}.`}
-        </Text>
-      )}
-      {change.warnings.length > 0 && (
-        <Alert color="orange" variant="outline" title="Recorded at the merge">
-          {change.warnings.join(" ")}
-        </Alert>
-      )}
-      {change.state === "merged" && (
-        <Alert color="grape" variant="outline" title="Merged: delivery has begun">
-          <Anchor component={Link} to={`/services/${repository}`}>
-            Watch it reach production
-          </Anchor>
-        </Alert>
-      )}
-      {change.description && (
-        <Paper withBorder p="md">
-          <Text size="sm" style={{ whiteSpace: "pre-wrap" }}>
-            {change.description}
-          </Text>
-        </Paper>
-      )}
+      {change.state === "merged" && change.mergeCommit && <Delivery service={repository} commit={change.mergeCommit} />}
       <Section title="Checks">
-        <Checks checks={change.checks} />
+        <Stack gap="sm">
+          <Checks checks={change.checks} />
+          {open && (
+            <Paper withBorder p="md">
+              <Group justify="space-between" align="flex-start">
+                <Stack gap={2} maw={640} role="status">
+                  <Text fw={600}>{change.merge.allowed ? "It may be merged" : change.merge.because}</Text>
+                  <Text c="dimmed">
+                    {change.merge.allowed ? "Merging starts its delivery: dev, staging, production." : change.merge.next}
+                  </Text>
+                  {change.merge.warnings.map((warning) => (
+                    <Text key={warning} size="xs" className="tone-warn">
+                      Recorded at the merge: {warning}
+                    </Text>
+                  ))}
+                </Stack>
+                <Group gap="xs">
+                  <Button variant="subtle" color="gray" onClick={() => close.mutate()} loading={close.isPending}>
+                    Close
+                  </Button>
+                  <Button variant="default" onClick={() => approve.mutate()} loading={approve.isPending}>
+                    Approve
+                  </Button>
+                  <Button onClick={() => merge.mutate()} loading={merge.isPending} disabled={!change.merge.allowed}>
+                    Merge
+                  </Button>
+                </Group>
+              </Group>
+            </Paper>
+          )}
+          <ProblemNote error={merge.error ?? approve.error ?? close.error} />
+        </Stack>
       </Section>
-      {change.approvals.length > 0 && (
-        <Section title="Approvals">
+      {!open && change.warnings.length > 0 && (
+        <Section title="Recorded at the merge">
           <List size="sm">
-            {change.approvals.map((approval) => (
-              <List.Item key={approval.by}>
-                {approval.by}, <Time at={approval.at} />
-                {approval.commit !== head && " (of an older commit: no longer counts)"}
-              </List.Item>
+            {change.warnings.map((warning) => (
+              <List.Item key={warning}>{warning}</List.Item>
             ))}
           </List>
         </Section>
       )}
+      {(change.approvals.length > 0 || change.codeOwners.length > 0) && (
+        <Section title="Approvals">
+          <Rows label="Approvals">
+            {change.codeOwners.map((part) => (
+              <Row
+                key={part.owners.join(" ")}
+                sign={<Status of={part.approvedBy.length > 0 ? "passed" : "pending"} bare />}
+                title={part.owners.join(", ")}
+                below={part.fileCount === 1 ? part.files[0] : `${part.fileCount} files`}
+              >
+                <span>{part.approvedBy.length > 0 ? `approved by ${part.approvedBy.map(nameOf).join(", ")}` : "not approved"}</span>
+              </Row>
+            ))}
+            {change.approvals.map((approval) => (
+              <Row
+                key={approval.by}
+                sign={<Status of={approval.commit === head ? "passed" : "stale"} bare />}
+                title={nameOf(approval.by)}
+                below={approval.commit !== head && "Of an older commit: it no longer counts"}
+              >
+                <Time at={approval.at} />
+              </Row>
+            ))}
+          </Rows>
+        </Section>
+      )}
+      {change.description && (
+        <Section title="Description">
+          <Text className="anywhere" style={{ whiteSpace: "pre-wrap" }}>
+            {change.description}
+          </Text>
+        </Section>
+      )}
       <Section title="Files">
-        <Diff repository={repository} number={number} />
+        <Diff repository={repository} number={number} head={head} />
       </Section>
     </Page>
   );
 }
 
 function Checks({ checks }: { checks: Change["checks"] }) {
-  if (checks.length === 0) return <Text size="sm">No check has reported yet.</Text>;
+  if (checks.length === 0) return <Text c="dimmed">No check has reported yet.</Text>;
   return (
-    <Table.ScrollContainer minWidth={320}>
-      <Table>
-        <Table.Tbody>
-          {checks.map((check) => (
-            <Table.Tr key={check.name}>
-              <Table.Td style={{ verticalAlign: "top" }}>
-                <Status of={check.state} />
-              </Table.Td>
-              <Table.Td>
-                <Stack gap={2}>
-                  <Text size="sm">
-                    <strong>{check.name}</strong> {check.summary}
-                  </Text>
-                  {check.details.map((detail) => (
-                    <Text size="xs" key={detail} c="dimmed">
-                      {detail}
-                    </Text>
-                  ))}
-                </Stack>
-              </Table.Td>
-              <Table.Td style={{ verticalAlign: "top" }}>
-                <Group justify="flex-end">
-                  {check.link && (
-                    <Anchor component={Link} to={check.link.replace(/^\/api/, "")} size="sm">
-                      Details
-                    </Anchor>
-                  )}
-                </Group>
-              </Table.Td>
-            </Table.Tr>
+    <Rows label="Checks">
+      {checks.map((check) => (
+        <Row
+          key={check.name}
+          sign={<Status of={check.state} bare />}
+          title={
+            <>
+              {check.name}{" "}
+              <Text span c="dimmed" fw={400}>
+                {check.details.length > 0 && check.state !== "passed" ? check.state : check.summary}
+              </Text>
+            </>
+          }
+          below={check.details.map((detail) => (
+            <div key={detail}>{detail}</div>
           ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+        >
+          {check.link && (
+            <Anchor component={Link} to={check.link.replace(/^\/api/, "")} size="xs">
+              Details
+            </Anchor>
+          )}
+        </Row>
+      ))}
+    </Rows>
   );
 }

@@ -1,16 +1,28 @@
 import { SegmentedControl } from "@mantine/core";
 import { useSearchParams } from "react-router";
 import { ChangeRows } from "../parts/change-rows.tsx";
+import { sentence } from "../parts/names.ts";
 import { Page } from "../parts/page.tsx";
 
-type State = "open" | "merged" | "closed";
+const STATES = ["open", "merged", "closed"] as const;
 
+/** What waits to be merged, and what was? */
 export default function Changes() {
   const [search, setSearch] = useSearchParams();
-  const state = (search.get("state") ?? "open") as State;
+  const state = STATES.find((each) => each === search.get("state")) ?? "open";
   return (
-    <Page title="Change requests">
-      <SegmentedControl data={["open", "merged", "closed"]} value={state} onChange={(value) => setSearch({ state: value })} aria-label="State" style={{ alignSelf: "flex-start" }} />
+    <Page
+      title="Change requests"
+      actions={
+        <SegmentedControl
+          size="xs"
+          data={STATES.map((value) => ({ value, label: sentence(value) }))}
+          value={state}
+          onChange={(value) => setSearch(value === "open" ? {} : { state: value })}
+          aria-label="State"
+        />
+      }
+    >
       <ChangeRows state={state} />
     </Page>
   );

@@ -1,53 +1,99 @@
-import { Paper, Table, Text } from "@mantine/core";
-import { useParams } from "react-router";
+import { Alert, Anchor, Text } from "@mantine/core";
+import { Link, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "../parts/digest.tsx";
+import { Facts } from "../parts/facts.tsx";
+import { sentence } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
+import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
+import { Time } from "../parts/time.tsx";
 
+/** Did it build and pass, and what came of it? */
 export default function CiRunPage() {
   const { id = "" } = useParams();
-  const run = useAnswer(["ci-runs", id], () => api.GET("/api/ci-runs/{id}", { params: { path: { id } } }), { refetchInterval: 2000 });
-  const log = useAnswer(["ci-log", id], () => api.GET("/api/ci-runs/{id}/log", { params: { path: { id }, query: { from: 0 } } }), { refetchInterval: 2000 });
+  const run = useAnswer(["ci-runs", id], () => api.GET("/api/ci-runs/{id}", { params: { path: { id } } }), { refetchInterval: 3000 });
+  const under = run.data?.endedAt === null;
+  const log = useAnswer(["ci-log", id, under], () => api.GET("/api/ci-runs/{id}/log", { params: { path: { id }, query: { from: 0 } } }), {
+    refetchInterval: under ? 1500 : false,
+    keep: true,
+  });
   return (
     <Answered query={run}>
       {(data) => (
-        <Page title={`CI of ${data.repository}`} path={[{ name: data.repository, to: `/services/${data.repository}` }]} aside={<Status of={data.state} />}>
-          <Text size="sm">
-            Commit <Digest of={data.commit} length={8} />
-            {data.artifact && (
-              <>
-                , artifact <Digest of={data.artifact.digest} />
-              </>
-            )}
-            {data.tests && `, ${data.tests.total - data.tests.failed - data.tests.skipped} of ${data.tests.total} tests passed`}
-          </Text>
-          {data.because && <Text role="alert">{data.because}</Text>}
+        <Page
+          title={`CI of ${data.repository}`}
+          path={[{ name: data.repository, to: `/services/${data.repository}` }]}
+          aside={<Status of={data.state} />}
+        >
+          <Facts
+            of={[
+              ["Commit", <Digest key="commit" of={data.commit} length={8} />],
+              ["For", data.purpose === "merge" ? "delivery of the merge" : "a change request"],
+              data.tests && ["Tests", `${data.tests.total - data.tests.failed - data.tests.skipped} of ${data.tests.total} passed`],
+              data.artifact && ["Artifact", <Digest key="artifact" of={data.artifact.digest} />],
+              ["Begun", <Time key="time" at={data.createdAt} />],
+            ]}
+          />
+          {data.because && (
+            <Alert color="red" variant="outline" title={data.because} role="alert">
+              The log below says more.
+            </Alert>
+          )}
           <Section title="Stages">
-            <Table>
-              <Table.Tbody>
-                {data.stages.map((stage) => (
-                  <Table.Tr key={stage.name}>
-                    <Table.Td>
-                      <Status of={stage.state} />
-                    </Table.Td>
-                    <Table.Td>{stage.name}</Table.Td>
-                    <Table.Td className="mono">{stage.command}</Table.Td>
-                    <Table.Td className="number">{stage.seconds === null ? "" : `${stage.seconds.toFixed(1)} s`}</Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
+            <Rows label="Stages">
+              {data.stages.map((stage) => (
+                <Row key={stage.name} sign={<Status of={stage.state} bare />} title={sentence(stage.name)} below={stage.detail}>
+                  {stage.command && <span className="mono">{stage.command}</span>}
+                  <span className="number">{stage.seconds === null ? "" : `${stage.seconds.toFixed(1)} s`}</span>
+                </Row>
+              ))}
+            </Rows>
           </Section>
+          {data.artifact && <Evidence artifact={data.artifact.digest} />}
           <Section title="Log">
-            <Paper withBorder>
-              <pre className="log" tabIndex={0} aria-label="Log">
-                {log.data?.text ?? ""}
-              </pre>
-            </Paper>
+            <pre className="log panel" tabIndex={0} role="region" aria-label="Log">
+              {log.data?.text ?? ""}
+            </pre>
           </Section>
         </Page>
       )}
     </Answered>
+  );
+}
+
+function Evidence({ artifact }: { artifact: string }) {
+  const evidence = useAnswer(["evidence", artifact], () => api.GET("/api/evidence", { params: { query: { artifact } } }));
+  return (
+    <Section title="Evidence">
+      <Answered query={evidence}>
+        {({ evidence: rows }) =>
+          rows.length === 0 ? (
+            <Text c="dimmed">None.</Text>
+          ) : (
+            <Rows label="Evidence">
+              {rows.map((each) => (
+                <Row
+                  key={each.digest}
+                  sign={<Status of={each.revokedBecause ? "failed" : each.result} bare />}
+                  title={
+                    <Anchor component={Link} to={`/api/evidence/${each.digest}`} reloadDocument>
+                      {sentence(each.kind.replace("-", " "))}
+                    </Anchor>
+                  }
+                  below={
+                    each.revokedBecause
+                      ? `Revoked: ${each.revokedBecause}`
+                      : `Signed by ${each.builder}${each.isolated ? "" : ", not isolated"}`
+                  }
+                >
+                  <Digest of={each.digest} />
+                </Row>
+              ))}
+            </Rows>
+          )
+        }
+      </Answered>
+    </Section>
   );
 }

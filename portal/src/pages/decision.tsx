@@ -1,27 +1,64 @@
-import { Text } from "@mantine/core";
-import { useParams } from "react-router";
+import { Accordion, Anchor, Code } from "@mantine/core";
+import { Link, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Rules } from "../parts/decisions.tsx";
 import { Digest } from "../parts/digest.tsx";
+import { Facts } from "../parts/facts.tsx";
+import { nameOf, pageOf } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
 
+/** What was decided, by which rules, on which facts? */
 export default function DecisionPage() {
   const { id = "" } = useParams();
   const decision = useAnswer(["decisions", id], () => api.GET("/api/decisions/{id}", { params: { path: { id } } }));
   return (
     <Answered query={decision}>
-      {(data) => (
-        <Page title={`Decision at ${data.point}`} path={[{ name: "Policies", to: "/policies" }]} aside={<Status of={data.outcome} />}>
-          <Text size="sm">
-            About <span className="mono">{data.about}</span>, <Time at={data.decidedAt} />. Facts <Digest of={data.subject} />, rules <Digest of={data.bundle} />, evaluator {data.evaluator}.
-          </Text>
-          <Section title="Rules">
-            <Rules results={data.results} />
-          </Section>
-        </Page>
-      )}
+      {(data) => {
+        const page = pageOf(data.about);
+        return (
+          <Page
+            title={`Policy decision at ${data.point}`}
+            path={[{ name: "Policies", to: "/policies" }]}
+            aside={<Status of={data.outcome} />}
+          >
+            <Facts
+              of={[
+                [
+                  "About",
+                  page ? (
+                    <Anchor key="about" component={Link} to={page}>
+                      {nameOf(data.about)}
+                    </Anchor>
+                  ) : (
+                    nameOf(data.about)
+                  ),
+                ],
+                data.facts.environment && ["Environment", data.facts.environment.name],
+                data.facts.commit !== null && ["Commit", <Digest key="commit" of={data.facts.commit} length={8} />],
+                ["Decided", <Time key="time" at={data.decidedAt} />],
+                ["Facts", <Digest key="facts" of={data.subject} />],
+                ["Rules", <Digest key="rules" of={data.bundle} />],
+                ["Evaluator", data.evaluator],
+              ]}
+            />
+            <Section title="Rules">
+              <Rules results={data.results} />
+            </Section>
+            <Accordion variant="contained">
+              <Accordion.Item value="facts">
+                <Accordion.Control>The facts it was decided on</Accordion.Control>
+                <Accordion.Panel>
+                  <Code block tabIndex={0}>
+                    {JSON.stringify(data.facts, null, 2)}
+                  </Code>
+                </Accordion.Panel>
+              </Accordion.Item>
+            </Accordion>
+          </Page>
+        );
+      }}
     </Answered>
   );
 }

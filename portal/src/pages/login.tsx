@@ -43,7 +43,14 @@ export default function Login() {
             <Text size="sm">
               Open a one-time link. On the platform's machine <Code>./cairn login --link</Code> makes one; it works once, for 15 minutes.
             </Text>
-            <TextInput label="Code of the link" value={token} onChange={(event) => setToken(event.currentTarget.value)} autoComplete="off" spellCheck={false} required />
+            <TextInput
+              label="Code of the link"
+              value={token}
+              onChange={(event) => setToken(event.currentTarget.value)}
+              autoComplete="off"
+              spellCheck={false}
+              required
+            />
             <ProblemNote error={error} />
             <Button type="submit" loading={busy} disabled={token.trim() === ""}>
               Sign in

@@ -6,7 +6,10 @@ export default function Missing() {
   return (
     <Page title="Nothing is here">
       <Empty title="This address leads nowhere">
-        It may have been removed, or the link is mistyped. <Anchor component={Link} to="/services" underline="always">All services</Anchor>
+        It may have been removed, or the link is mistyped.{" "}
+        <Anchor component={Link} to="/services" underline="always">
+          All services
+        </Anchor>
       </Empty>
     </Page>
   );

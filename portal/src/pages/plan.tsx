@@ -1,5 +1,5 @@
-import { answer, type components } from "@cairn/api";
-import { Accordion, Alert, Button, Grid, Group, List, NavLink, Paper, ScrollArea, Stack, Table, Text } from "@mantine/core";
+import { answer, type Answered as Answer } from "@cairn/api";
+import { Accordion, Alert, Button, Grid, List, NavLink, Stack, Text } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
@@ -7,12 +7,16 @@ import { api, useAnswer } from "../api.ts";
 import { Decisions } from "../parts/decisions.tsx";
 import { Digest } from "../parts/digest.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
+import { Facts } from "../parts/facts.tsx";
+import { nameOf, runPath, serviceOf } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
+import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
 
-type PlanAnswer = components["schemas"]["PlanAnswer"];
+type PlanAnswer = Answer<"getPlan">;
+type Change = PlanAnswer["plan"]["changes"][number];
 interface PlannedFile {
   path: string;
   content: string;
@@ -31,64 +35,64 @@ function PlanView({ kept }: { kept: PlanAnswer }) {
   const navigate = useNavigate();
   const apply = useMutation({
     mutationFn: () => answer(api.POST("/api/plans/{digest}/apply", { params: { path: { digest } } })),
-    onSuccess: ({ run }) => void navigate(`/runs/${run}`),
+    onSuccess: ({ run }) => void navigate(runPath(run), { state: { follow: true } }),
   });
   const denied = plan.decisions.some((decision) => decision.outcome === "deny");
-  const resources = plan.changes.filter((change) => change.kind === "resource");
-  const others = plan.changes.filter((change) => change.kind !== "resource" && change.kind !== "file");
-  const files = (plan.payload.files ?? []) as PlannedFile[];
+  const files = (Array.isArray(plan.payload.files) ? plan.payload.files : []) as PlannedFile[];
+  const creates = plan.kind === "create-service";
+  const about = serviceOf(plan.about);
+  const button = kept.run ? (
+    <Button onClick={() => void navigate(runPath(kept.run ?? ""))}>See how it went</Button>
+  ) : (
+    creates && (
+      <Button onClick={() => apply.mutate()} loading={apply.isPending} disabled={denied || kept.state !== "open"}>
+        Apply this plan
+      </Button>
+    )
+  );
   return (
     <Page
       title={plan.title}
-      path={[{ name: "Create a service", to: "/create" }]}
-      aside={<Status of={kept.state} />}
+      path={creates ? [{ name: "Create a service", to: "/create" }] : about ? [{ name: about, to: `/services/${about}` }] : []}
+      aside={<Status of={kept.state === "open" ? "planned" : kept.state} />}
       actions={
         <>
-          <Equivalents cli={`cairn apply ${digest}`} api={`POST /api/plans/${digest}/apply`} />
-          {kept.run ? (
-            <Button onClick={() => void navigate(`/runs/${kept.run}`)}>See how it goes</Button>
-          ) : (
-            <Button onClick={() => apply.mutate()} loading={apply.isPending} disabled={denied}>
-              Apply this plan
-            </Button>
-          )}
+          {creates && <Equivalents cli={`cairn apply ${digest}`} api={`POST /api/plans/${digest}/apply`} />}
+          {button}
         </>
       }
     >
-      <Text size="sm" c="dimmed">
-        Nothing has changed yet. Plan <Digest of={digest} />, made <Time at={kept.createdAt} />
-      </Text>
-      <ProblemNote error={apply.error} />
-      {denied && (
-        <Alert color="red" variant="outline" title="Policy denies this plan">
-          Each denied rule below says how to meet it; then make the plan anew.
-        </Alert>
-      )}
-      <Grid>
+      <Stack gap="xs">
+        {kept.state === "open" && <Text>Nothing has changed yet. Applying makes exactly what stands here.</Text>}
+        {kept.state === "stale" && <Text className="tone-warn">What it was made on has changed since: make the plan anew.</Text>}
+        <Facts
+          of={[
+            ["Plan", <Digest key="digest" of={digest} />],
+            ["Made", <Time key="made" at={kept.createdAt} />],
+            ["By", nameOf(kept.createdBy)],
+            [
+              "Cost",
+              plan.cost.monthly === null
+                ? `unknown${plan.cost.unknown.length > 0 ? ` (no price for ${plan.cost.unknown.join(", ")})` : ""}`
+                : `${plan.cost.monthly.toFixed(2)} ${plan.cost.currency} a month`,
+            ],
+          ]}
+        />
+        <ProblemNote error={apply.error} />
+        {denied && (
+          <Alert color="red" variant="outline" title="Policy denies this plan">
+            Each denied rule below says how to meet it; then make the plan anew.
+          </Alert>
+        )}
+      </Stack>
+      <Grid gap="xl">
         <Grid.Col span={{ base: 12, md: 6 }}>
           <Stack gap="lg">
             <Section title="What it makes">
-              <ChangeTable rows={others} />
+              <Changes rows={plan.changes.filter((change) => change.kind !== "resource" && change.kind !== "file")} />
             </Section>
             <Section title="Infrastructure">
-              <ChangeTable rows={resources} />
-              <Text size="sm" mt="xs">
-                Cost: {plan.cost.monthly === null ? "unknown" : `${plan.cost.monthly.toFixed(2)} ${plan.cost.currency} a month`}
-                {plan.cost.unknown.length > 0 && ` (not known: ${plan.cost.unknown.join(", ")})`}
-              </Text>
-            </Section>
-            <Section title="Rollout">
-              <List size="sm">
-                {plan.rollout.map((step) => (
-                  <List.Item key={step.environment}>
-                    {step.environment}: {step.stepsPercent.map((percent) => `${percent} %`).join(" → ")}
-                    {step.gates.length > 0 && ` (${step.gates.join(", ")})`}
-                  </List.Item>
-                ))}
-              </List>
-              <Text size="sm" mt="xs">
-                Undo: {plan.rollback}
-              </Text>
+              <Changes rows={plan.changes.filter((change) => change.kind === "resource")} />
             </Section>
           </Stack>
         </Grid.Col>
@@ -97,35 +101,44 @@ function PlanView({ kept }: { kept: PlanAnswer }) {
             <Section title="Policy decisions">
               <Decisions decisions={plan.decisions} />
             </Section>
-            <Section title="Not known yet">
-              <List size="sm">
-                {plan.unknowns.map((unknown) => (
-                  <List.Item key={unknown}>{unknown}</List.Item>
+            <Section title="Rollout">
+              <Rows label="Rollout">
+                {plan.rollout.map((step) => (
+                  <Row key={step.environment} title={step.environment} below={step.gates.join(", ")}>
+                    <span>{step.stepsPercent.map((percent) => `${percent} %`).join(" → ")}</span>
+                  </Row>
                 ))}
-              </List>
+              </Rows>
+              <Text size="xs" c="dimmed" mt="xs">
+                Undo: {plan.rollback}
+              </Text>
             </Section>
+            {plan.unknowns.length > 0 && (
+              <Section title="Not known yet">
+                <List size="sm">
+                  {plan.unknowns.map((unknown) => (
+                    <List.Item key={unknown}>{unknown}</List.Item>
+                  ))}
+                </List>
+              </Section>
+            )}
           </Stack>
         </Grid.Col>
       </Grid>
-      <Section title={`Files of the first change request (${files.length})`}>
-        <Files files={files} />
-      </Section>
-      <Accordion variant="separated">
+      {files.length > 0 && (
+        <Section title={`Files (${files.length})`}>
+          <Files files={files} />
+        </Section>
+      )}
+      <Accordion variant="contained">
         <Accordion.Item value="basis">
-          <Accordion.Control>Basis: what the plan was made on</Accordion.Control>
+          <Accordion.Control>What the plan was made on</Accordion.Control>
           <Accordion.Panel>
-            <Table>
-              <Table.Tbody>
-                {Object.entries(plan.basis).map(([name, value]) => (
-                  <Table.Tr key={name}>
-                    <Table.Td>{name}</Table.Td>
-                    <Table.Td>
-                      <Digest of={value} />
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
+            <Facts
+              of={Object.entries(plan.basis).map(
+                ([name, value]) => [name, value.startsWith("sha256:") ? <Digest key={name} of={value} /> : value] as const,
+              )}
+            />
           </Accordion.Panel>
         </Accordion.Item>
       </Accordion>
@@ -133,49 +146,73 @@ function PlanView({ kept }: { kept: PlanAnswer }) {
   );
 }
 
-function ChangeTable({ rows }: { rows: PlanAnswer["plan"]["changes"] }) {
-  if (rows.length === 0) return <Text size="sm">None.</Text>;
+/** One line a thing; the same in several environments is one line. */
+function Changes({ rows }: { rows: readonly Change[] }) {
+  if (rows.length === 0) return <Text c="dimmed">None.</Text>;
+  const grouped = Map.groupBy(rows, (row) => `${row.action} ${row.kind} ${row.id}`);
   return (
-    <Table.ScrollContainer minWidth={280}>
-      <Table>
-        <Table.Tbody>
-          {rows.map((row) => (
-            <Table.Tr key={`${row.kind} ${row.id} ${row.environment}`}>
-              <Table.Td>{row.action}</Table.Td>
-              <Table.Td>
-                {row.kind.replaceAll("_", " ")} <span className="mono">{row.id}</span>
-                {row.environment && ` in ${row.environment}`}
-                {row.detail && (
-                  <Text size="xs" c="dimmed">
-                    {row.detail}
-                  </Text>
-                )}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <Rows>
+      {[...grouped].map(([key, [row, ...more]]) => {
+        if (!row) return null;
+        const environments = [row, ...more].flatMap(({ environment }) => environment ?? []);
+        return (
+          <Row key={key} sign={<span className="wide">{row.action}</span>} title={nameOf(row.id)} below={row.detail}>
+            <span>{row.kind.replaceAll("_", " ")}</span>
+            {environments.length > 0 && <span>{environments.join(", ")}</span>}
+          </Row>
+        );
+      })}
+    </Rows>
   );
 }
 
+interface Folder {
+  folders: Map<string, Folder>;
+  files: PlannedFile[];
+}
+
 function Files({ files }: { files: PlannedFile[] }) {
-  const [path, setPath] = useState(files.find((file) => file.path === "README.md")?.path ?? files[0]?.path);
+  const [path, setPath] = useState((files.find((each) => each.path === "README.md") ?? files[0])?.path);
   const file = files.find((each) => each.path === path);
+  const tree: Folder = { folders: new Map(), files: [] };
+  for (const each of files) {
+    let folder = tree;
+    for (const name of each.path.split("/").slice(0, -1)) {
+      const inner: Folder = folder.folders.get(name) ?? { folders: new Map(), files: [] };
+      folder.folders.set(name, inner);
+      folder = inner;
+    }
+    folder.files.push(each);
+  }
+  const level = (folder: Folder) => (
+    <>
+      {[...folder.folders].map(([name, inner]) => (
+        <NavLink key={name} component="button" type="button" label={`${name}/`} py={3} childrenOffset={18}>
+          {level(inner)}
+        </NavLink>
+      ))}
+      {folder.files.map((each) => (
+        <NavLink
+          key={each.path}
+          component="button"
+          type="button"
+          label={each.path.split("/").at(-1)}
+          active={each.path === path}
+          aria-pressed={each.path === path}
+          onClick={() => setPath(each.path)}
+          py={3}
+        />
+      ))}
+    </>
+  );
   return (
-    <Paper withBorder>
-      <Group align="stretch" gap={0} wrap="wrap">
-        <ScrollArea.Autosize mah={420} w={{ base: "100%", sm: 280 }} viewportProps={{ tabIndex: 0, role: "region", "aria-label": "Files" }}>
-          {files.map((each) => (
-            <NavLink key={each.path} component="button" label={each.path} active={each.path === path} onClick={() => setPath(each.path)} py={4} />
-          ))}
-        </ScrollArea.Autosize>
-        <ScrollArea.Autosize mah={420} flex={1} miw={240} viewportProps={{ tabIndex: 0, role: "region", "aria-label": "Content" }}>
-          <pre className="diff" style={{ padding: 12 }}>
-            {file?.encoding === "base64" ? "(binary)" : file?.content}
-          </pre>
-        </ScrollArea.Autosize>
-      </Group>
-    </Paper>
+    <div className="panel files">
+      <div role="region" aria-label="Files" tabIndex={0}>
+        {level(tree)}
+      </div>
+      <div role="region" aria-label={`Content of ${path}`} tabIndex={0}>
+        <pre className="source">{file?.encoding === "base64" ? "Binary file" : file?.content}</pre>
+      </div>
+    </div>
   );
 }

@@ -1,6 +1,7 @@
-import { Badge, Code, Group, Paper, Stack, Text } from "@mantine/core";
+import { Accordion, Badge, Code, Group, Stack, Text } from "@mantine/core";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "../parts/digest.tsx";
+import { Facts } from "../parts/facts.tsx";
 import { Answered, Page } from "../parts/page.tsx";
 
 /** What do we require? */
@@ -11,30 +12,56 @@ export default function Policies() {
       <Answered query={policies}>
         {({ bundle, rules }) => (
           <Stack>
-            <Text size="sm" c="dimmed">
-              Rules are data in library/policies. Bundle <Digest of={bundle} />
+            <Text c="dimmed" component="div">
+              {rules.length} rules, as data in <Code>library/policies</Code>. Bundle <Digest of={bundle} />
             </Text>
-            {rules.map((rule) => (
-              <Paper withBorder p="md" key={rule.name}>
-                <Group gap="xs" mb={4}>
-                  <Text fw={600}>{rule.name}</Text>
-                  {rule.points.map((point) => (
-                    <Badge key={point} variant="default">
-                      {point}
-                    </Badge>
-                  ))}
-                </Group>
-                <Text size="sm">{rule.description}</Text>
-                {rule.expressions.map((expression) => (
-                  <Code block mt="xs" key={expression} tabIndex={0}>
-                    {expression}
-                  </Code>
-                ))}
-              </Paper>
-            ))}
+            <Accordion variant="contained" chevronPosition="left" multiple>
+              {rules.map((rule) => (
+                <Accordion.Item value={rule.name} key={rule.name}>
+                  <Accordion.Control>
+                    <Group justify="space-between" gap="xs">
+                      <div>
+                        <Text fw={500}>{rule.name}</Text>
+                        <Text size="xs" c="dimmed">
+                          {rule.description}
+                        </Text>
+                      </div>
+                      <Group gap={6}>
+                        {rule.points.map((point) => (
+                          <Badge key={point} variant="default">
+                            {point}
+                          </Badge>
+                        ))}
+                      </Group>
+                    </Group>
+                  </Accordion.Control>
+                  <Accordion.Panel>
+                    <Stack gap="xs">
+                      <Facts
+                        of={[
+                          ["When it does not hold", actions(rule.actions)],
+                          ["When it is unknown", actions(rule.unknown)],
+                        ]}
+                      />
+                      <Text>{rule.fix}</Text>
+                      {rule.expressions.map((expression) => (
+                        <Code block key={expression} tabIndex={0}>
+                          {expression}
+                        </Code>
+                      ))}
+                    </Stack>
+                  </Accordion.Panel>
+                </Accordion.Item>
+              ))}
+            </Accordion>
           </Stack>
         )}
       </Answered>
     </Page>
   );
 }
+
+const actions = (of: Record<string, string>): string =>
+  Object.entries(of)
+    .map(([where, action]) => (where === "default" ? action : `${action} for ${where}`))
+    .join(", ");

@@ -1,25 +1,28 @@
-import type { components } from "@cairn/api";
-import { Anchor, Group, Paper, Progress, Stack, Table, Text } from "@mantine/core";
+import type { Answered as Answer } from "@cairn/api";
+import { Anchor, List, Paper, Progress, Stack, Table, Text } from "@mantine/core";
 import { lazy, Suspense } from "react";
 import { Link, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "../parts/digest.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
+import { Facts } from "../parts/facts.tsx";
+import { nameOf, sentence } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
 
 const CanaryChart = lazy(() => import("../parts/canary-chart.tsx"));
-type ReleaseView = components["schemas"]["ReleaseDetail"];
+type Release = Answer<"getRelease">;
+const CHART = 220;
 
 /** What is happening, and why? */
 export default function ReleasePage() {
   const { id = "" } = useParams();
-  const release = useAnswer(["releases", id], () => api.GET("/api/releases/{id}", { params: { path: { id } } }), { refetchInterval: 2000 });
+  const release = useAnswer(["releases", id], () => api.GET("/api/releases/{id}", { params: { path: { id } } }), { refetchInterval: 3000 });
   return <Answered query={release}>{(data) => <ReleaseShown release={data} />}</Answered>;
 }
 
-function ReleaseShown({ release }: { release: ReleaseView }) {
+function ReleaseShown({ release }: { release: Release }) {
   const judged = release.rounds.filter((round) => round.baseline !== null);
   const last = release.rounds.at(-1);
   return (
@@ -30,67 +33,98 @@ function ReleaseShown({ release }: { release: ReleaseView }) {
         { name: release.service, to: `/services/${release.service}` },
       ]}
       aside={<Status of={release.state} />}
-      actions={<Equivalents cli={`cairn release ${release.id}`} api={`GET /api/releases/${release.id}`} />}
+      actions={<Equivalents cli={`cairn releases ${release.service} -e ${release.environment}`} api={`GET /api/releases/${release.id}`} />}
     >
-      <Text fw={600}>{release.because}</Text>
-      <Text size="sm">
-        Commit <Digest of={release.commit} length={8} />, artifact <Digest of={release.artifactDigest} />, plan <Digest of={release.plan} />. Begun <Time at={release.createdAt} /> by {release.startedBy}.{" "}
-        {release.decision && (
-          <Anchor component={Link} to={`/decisions/${release.decision}`}>
-            The policy decision
-          </Anchor>
-        )}
-      </Text>
+      <Stack gap="xs">
+        <Text fw={600} size="md">
+          {sentence(release.because)}
+        </Text>
+        <Facts
+          of={[
+            ["Commit", <Digest key="commit" of={release.commit} length={8} />],
+            ["Artifact", <Digest key="artifact" of={release.artifactDigest} />],
+            [
+              "Plan",
+              <Anchor key="plan" component={Link} to={`/plans/${encodeURIComponent(release.plan)}`} size="sm">
+                what it changes
+              </Anchor>,
+            ],
+            release.decision !== null && [
+              "Policy",
+              <Anchor key="policy" component={Link} to={`/decisions/${release.decision}`} size="sm">
+                the decision
+              </Anchor>,
+            ],
+            release.previous !== null && [
+              "Before it",
+              <Anchor key="previous" component={Link} to={`/releases/${release.previous}`} size="sm">
+                the release it follows
+              </Anchor>,
+            ],
+            ["Begun", <Time key="begun" at={release.createdAt} />],
+            release.endedAt !== null && ["Ended", <Time key="ended" at={release.endedAt} />],
+            ["By", nameOf(release.startedBy)],
+          ]}
+        />
+      </Stack>
       <Section title="Traffic">
-        <Group gap="sm">
-          <Progress value={release.percent} w={240} aria-label={`${release.percent} % of traffic`} />
-          <Text size="sm">
-            {release.percent} % (steps: {release.stepsPercent.map((percent) => `${percent} %`).join(", ")})
+        <Paper withBorder p="md">
+          <Text mb={6}>
+            {release.percent} % of requests go to this release. Steps: {release.stepsPercent.map((percent) => `${percent} %`).join(" → ")}
           </Text>
-        </Group>
+          <Progress value={release.percent} aria-label={`${release.percent} % of traffic`} />
+          {release.endsWhen.length > 0 && (
+            <>
+              <Text mt="sm" fw={500}>
+                What ends this step
+              </Text>
+              <List size="sm">
+                {release.endsWhen.map((each) => (
+                  <List.Item key={each}>{sentence(each)}</List.Item>
+                ))}
+              </List>
+            </>
+          )}
+        </Paper>
       </Section>
       {judged.length > 0 && (
-        <Section title="Canary against the stable revision">
-          <Suspense fallback={<div style={{ height: 220 }} />}>
-            <CanaryChart rounds={judged} />
-          </Suspense>
+        <Section title="Failed requests: this release against the stable revision">
+          <Paper withBorder p="md">
+            <Suspense fallback={<div style={{ height: CHART }} />}>
+              <CanaryChart rounds={judged} height={CHART} />
+            </Suspense>
+          </Paper>
         </Section>
       )}
       {last && (
         <Section title="Evidence so far">
           <Stack gap="sm">
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>Arm</Table.Th>
-                  <Table.Th className="number">Requests</Table.Th>
-                  <Table.Th className="number">Errors</Table.Th>
-                  <Table.Th className="number">Slow</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {[["This release", last.canary] as const, ...(last.baseline ? [["Stable revision", last.baseline] as const] : [])].map(([name, arm]) => (
-                  <Table.Tr key={name}>
-                    <Table.Td>{name}</Table.Td>
-                    <Table.Td className="number">{arm.requests}</Table.Td>
-                    <Table.Td className="number">{arm.errors}</Table.Td>
-                    <Table.Td className="number">{arm.slow}</Table.Td>
+            <div className="panel">
+              <Table>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>Revision</Table.Th>
+                    <Table.Th className="number">Requests</Table.Th>
+                    <Table.Th className="number">Errors</Table.Th>
+                    <Table.Th className="number">Slow</Table.Th>
                   </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-            {last.tests.map((test) => (
-              <div key={`${test.metric} ${test.process}`}>
-                <Group justify="space-between">
-                  <Text size="sm">
-                    {test.metric === "errors" ? "Errors" : "Slow requests"}: {test.process === "worse" ? "worse than the stable revision" : "not worse"}
-                  </Text>
-                  <Text size="sm" className="mono">
-                    {test.logE.toFixed(2)} of {test.threshold.toFixed(2)}
-                  </Text>
-                </Group>
-                <Progress value={Math.max(0, Math.min(100, (test.logE / test.threshold) * 100))} color={test.process === "worse" ? "red" : "teal"} aria-label={`${test.metric} ${test.process}`} />
-              </div>
+                </Table.Thead>
+                <Table.Tbody>
+                  {[["This release", last.canary] as const, ...(last.baseline ? [["Stable", last.baseline] as const] : [])].map(
+                    ([name, arm]) => (
+                      <Table.Tr key={name}>
+                        <Table.Td>{name}</Table.Td>
+                        <Table.Td className="number">{arm.requests}</Table.Td>
+                        <Table.Td className="number">{arm.errors}</Table.Td>
+                        <Table.Td className="number">{arm.slow}</Table.Td>
+                      </Table.Tr>
+                    ),
+                  )}
+                </Table.Tbody>
+              </Table>
+            </div>
+            {release.tests.map((test) => (
+              <Test key={`${test.metric} ${test.process}`} test={test} />
             ))}
           </Stack>
         </Section>
@@ -102,42 +136,73 @@ function ReleaseShown({ release }: { release: ReleaseView }) {
   );
 }
 
-/** The chart's table: the last rounds, newest first. */
-function Rounds({ rounds }: { rounds: ReleaseView["rounds"] }) {
-  if (rounds.length === 0) return <Text size="sm">None yet.</Text>;
+/** How far the evidence is from deciding: the logarithm of the e-value against its threshold. */
+function Test({ test }: { test: Release["tests"][number] }) {
+  const about = `${test.metric === "errors" ? "Errors" : "Slow requests"}: ${test.process === "worse" ? "worse than the stable revision" : "not worse"}`;
   return (
-    <Paper withBorder>
-      <Table.ScrollContainer minWidth={480} maxHeight={320}>
+    <div>
+      <Text>
+        {about}
+        <Text span c="dimmed">
+          {" "}
+          {test.decided
+            ? "decided"
+            : test.requestsNeeded === null
+              ? "not decided"
+              : `not decided; about ${test.requestsNeeded} requests more`}
+          , evidence {test.logE.toFixed(2)} of {test.threshold.toFixed(2)}
+        </Text>
+      </Text>
+      <Progress
+        value={Math.max(0, Math.min(100, (test.logE / test.threshold) * 100))}
+        color={test.process === "worse" ? "red" : "teal"}
+        size="sm"
+        aria-label={about}
+      />
+    </div>
+  );
+}
+
+/** The chart's table: the last rounds, newest first. */
+function Rounds({ rounds }: { rounds: Release["rounds"] }) {
+  if (rounds.length === 0) return <Text c="dimmed">None yet.</Text>;
+  return (
+    <div className="panel">
+      <Table.ScrollContainer
+        minWidth={560}
+        maxHeight={360}
+        scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": "Rounds" } }}
+      >
         <Table stickyHeader>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>When</Table.Th>
+              <Table.Th className="number">Round</Table.Th>
               <Table.Th className="number">Weight</Table.Th>
               <Table.Th className="number">Requests</Table.Th>
               <Table.Th className="number">Errors</Table.Th>
-              <Table.Th>Verdict</Table.Th>
               <Table.Th>Move</Table.Th>
+              <Table.Th>When</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
             {rounds
               .slice(-100)
-              .reverse()
+              .toReversed()
               .map((round) => (
-                <Table.Tr key={round.at}>
-                  <Table.Td>
-                    <Time at={round.at} />
-                  </Table.Td>
+                <Table.Tr key={round.number}>
+                  <Table.Td className="number">{round.number}</Table.Td>
                   <Table.Td className="number">{round.percent} %</Table.Td>
                   <Table.Td className="number">{round.canary.requests}</Table.Td>
                   <Table.Td className="number">{round.canary.errors}</Table.Td>
-                  <Table.Td>{"because" in round.verdict ? round.verdict.because : round.verdict.kind.replaceAll("_", " ")}</Table.Td>
-                  <Table.Td>{round.move}</Table.Td>
+                  <Table.Td>{sentence(round.move)}</Table.Td>
+                  <Table.Td className="nowrap">
+                    <Time at={round.at} />
+                  </Table.Td>
                 </Table.Tr>
               ))}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-    </Paper>
+    </div>
   );
 }

@@ -1,53 +1,72 @@
-import { Alert, Anchor, Group, Paper, Stack, Text } from "@mantine/core";
-import { Link, useParams } from "react-router";
+import { Alert, Button, Group, Text } from "@mantine/core";
+import { Link, Navigate, useLocation, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { Equivalents } from "../parts/equivalents.tsx";
+import { nameOf, pageOf, runPath, sentence, serviceOf } from "../parts/names.ts";
 import { Answered, Page } from "../parts/page.tsx";
-import { Steps } from "../parts/steps.tsx";
 import { Status } from "../parts/status.tsx";
+import { Steps } from "../parts/steps.tsx";
 import { Time } from "../parts/time.tsx";
 
 /** How it goes: the steps of one workflow, live, and where it led. */
 export default function RunPage() {
   const id = useParams()["*"] ?? "";
-  const run = useAnswer(["runs", id], () => api.GET("/api/runs/{id}", { params: { path: { id } } }), { refetchInterval: 2000 });
-  const service = run.data?.about.startsWith("component:default/") ? run.data.about.slice("component:default/".length) : undefined;
+  const { state: from } = useLocation() as { state: { follow?: boolean } | null };
+  const run = useAnswer(["runs", id], () => api.GET("/api/runs/{id}", { params: { path: { id } } }), { refetchInterval: 3000 });
   return (
     <Answered query={run}>
-      {(data) => (
-        <Page title={data.name.replaceAll("-", " ")} path={service ? [{ name: "Services", to: "/services" }, { name: service, to: `/services/${service}` }] : []} aside={<Status of={data.state} />}>
-          <Text size="sm" c="dimmed">
-            Started <Time at={data.createdAt} /> by {data.startedBy}
-          </Text>
-          {data.error && (
-            <Alert color="red" variant="outline" title={data.error.message} role="alert">
-              {data.error.next}
-            </Alert>
-          )}
-          <Paper withBorder p="md">
+      {(data) => {
+        const service = serviceOf(data.about);
+        const made = madeBy(data.output);
+        const page = pageOf(data.about);
+        // Whoever has just applied the plan goes on to what it made.
+        if (from?.follow && data.state === "success" && made) return <Navigate to={made} replace />;
+        return (
+          <Page
+            title={sentence(data.workflow)}
+            path={[
+              ...(page ? [{ name: nameOf(data.about), to: page }] : []),
+              ...(data.parent ? [{ name: "The workflow above it", to: runPath(data.parent) }] : []),
+            ]}
+            aside={<Status of={data.state} />}
+            actions={<Equivalents cli={`cairn runs show "${data.id}" --watch`} api={`GET /api${runPath(data.id)}`} />}
+          >
+            <Text c="dimmed">
+              Started <Time at={data.createdAt} /> by {nameOf(data.startedBy)}
+              {from?.follow && data.state === "running" && ". When it is done, you go on to the first change request."}
+            </Text>
+            {data.error && (
+              <Alert color="red" variant="outline" title={data.error.message} role="alert">
+                <Text>{data.error.next}</Text>
+                <Text size="xs" c="dimmed" className="mono">
+                  {data.error.code}
+                </Text>
+              </Alert>
+            )}
             <Steps steps={data.steps} />
-          </Paper>
-          {data.state === "success" && service && <WhatNext service={service} output={data.output} />}
-        </Page>
-      )}
+            {data.state === "success" && (
+              <Group>
+                {made && (
+                  <Button component={Link} to={made}>
+                    Review the first change request
+                  </Button>
+                )}
+                {service && (
+                  <Button component={Link} to={`/services/${service}`} variant="default">
+                    Open {service}
+                  </Button>
+                )}
+              </Group>
+            )}
+          </Page>
+        );
+      }}
     </Answered>
   );
 }
 
-function WhatNext({ service, output }: { service: string; output: unknown }) {
-  const made = output as { change?: number } | null;
-  return (
-    <Stack gap="xs">
-      <Text fw={600}>What next?</Text>
-      <Group>
-        {made?.change !== undefined && (
-          <Anchor component={Link} to={`/changes/${service}/${made.change}`}>
-            Look at the first change request and merge it
-          </Anchor>
-        )}
-        <Anchor component={Link} to={`/services/${service}`}>
-          Open the service
-        </Anchor>
-      </Group>
-    </Stack>
-  );
+/** The page of the change request that a run opened, if it opened one. */
+function madeBy(output: unknown): string | undefined {
+  const { repository, change } = (output ?? {}) as { repository?: string; change?: number };
+  return repository !== undefined && change !== undefined ? `/changes/${repository}/${change}` : undefined;
 }

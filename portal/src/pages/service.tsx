@@ -1,72 +1,94 @@
-import { Anchor, Badge, Group, Progress, Stack, Table, Tabs, Text } from "@mantine/core";
-import { Link, useNavigate, useParams } from "react-router";
+import type { Answered as Answer } from "@cairn/api";
+import { Anchor, Badge, Group, Stack, Tabs, Text } from "@mantine/core";
+import { Link, useLocation, useNavigate, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { ChangeRows } from "../parts/change-rows.tsx";
-import { Digest } from "../parts/digest.tsx";
+import { Docs } from "../parts/docs.tsx";
+import { Environments } from "../parts/environments.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
+import { Facts } from "../parts/facts.tsx";
 import { Logs } from "../parts/logs.tsx";
+import { nameOf, runPath, sentence, serviceOf } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { ReleaseRows } from "../parts/release-rows.tsx";
+import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
 
+type View = Answer<"getServiceView">;
+const TABS = ["overview", "changes", "releases", "dependencies", "docs", "logs"] as const;
+
 /** Is it well, what runs where, who has it? */
 export default function ServicePage() {
-  const { name = "", tab = "overview" } = useParams();
+  const { name = "", tab } = useParams();
+  const { hash } = useLocation();
   const navigate = useNavigate();
-  const service = useAnswer(["services", name], () => api.GET("/api/catalog/service-views/{name}", { params: { path: { name } } }));
+  const view = useAnswer(["services", name], () => api.GET("/api/catalog/service-views/{name}", { params: { path: { name } } }));
+  // Catalog entries link to #documentation and #runbook of this page.
+  const shown = TABS.find((each) => each === tab) ?? (hash === "#runbook" || hash === "#documentation" ? "docs" : "overview");
   return (
-    <Answered query={service}>
-      {(view) => (
+    <Answered query={view}>
+      {(data) => (
         <Page
           title={name}
           path={[{ name: "Services", to: "/services" }]}
           aside={
             <Group gap={6}>
-              <Badge variant="default">{view.tier}</Badge>
-              <Badge variant="default">{view.lifecycle}</Badge>
+              <Badge variant="default">{data.service.tier}</Badge>
+              <Badge variant="default">{data.service.lifecycle}</Badge>
             </Group>
           }
           actions={<Equivalents cli={`cairn service ${name}`} api={`GET /services/${name}`} />}
         >
-          <div>
-            <Text>{view.description}</Text>
-            <Text size="sm">
-              Owner: <strong>{view.owner}</strong>
-              {!view.ownerExists && " (unowned: no such team)"}
-              {view.repository && (
-                <>
-                  {" "}
-                  · Repository: <span className="mono">{view.repository}</span>
-                </>
-              )}
-            </Text>
-          </div>
-          <Tabs value={tab} onChange={(next) => void navigate(`/services/${name}${next === "overview" ? "" : `/${next}`}`)} keepMounted={false}>
-            <Tabs.List mb="md">
-              {["overview", "changes", "releases", "dependencies", "logs"].map((each) => (
+          <Stack gap={6}>
+            {data.service.description && <Text>{data.service.description}</Text>}
+            <Head view={data} />
+          </Stack>
+          <Tabs
+            value={shown}
+            onChange={(next) => void navigate(`/services/${name}${next === "overview" ? "" : `/${next}`}`)}
+            keepMounted={false}
+          >
+            <Tabs.List mb="lg">
+              {TABS.map((each) => (
                 <Tabs.Tab key={each} value={each}>
-                  {each.replace(/^./, (letter) => letter.toUpperCase())}
+                  {sentence(each)}
                 </Tabs.Tab>
               ))}
             </Tabs.List>
             <Tabs.Panel value="overview">
               <Stack gap="xl">
-                <Environments name={name} />
-                <Waiting name={name} />
-                <Section title="Last releases">
+                <Section title="Environments">
+                  <Environments service={name} facts={data.facts} />
+                </Section>
+                <Happening service={name} />
+                <Section
+                  title="Last releases"
+                  actions={
+                    <Anchor component={Link} to={`/services/${name}/releases`} size="sm">
+                      All releases
+                    </Anchor>
+                  }
+                >
                   <ReleaseRows service={name} limit={5} />
                 </Section>
               </Stack>
             </Tabs.Panel>
             <Tabs.Panel value="changes">
-              <ChangeRows repository={name} />
+              <ChangeRows repository={data.service.repository ?? name} />
             </Tabs.Panel>
             <Tabs.Panel value="releases">
               <ReleaseRows service={name} limit={50} />
             </Tabs.Panel>
             <Tabs.Panel value="dependencies">
-              <Dependencies name={name} />
+              <Dependencies view={data} />
+            </Tabs.Panel>
+            <Tabs.Panel value="docs">
+              {data.service.repository ? (
+                <Docs repository={data.service.repository} />
+              ) : (
+                <Empty title="It has no repository here">Its documentation is where its repository is.</Empty>
+              )}
             </Tabs.Panel>
             <Tabs.Panel value="logs">
               <Logs service={name} />
@@ -78,120 +100,145 @@ export default function ServicePage() {
   );
 }
 
-function Environments({ name }: { name: string }) {
-  const environments = useAnswer(["environments", name], () => api.GET("/api/services/{name}/environments", { params: { path: { name } } }), { refetchInterval: 3000 });
+function Head({ view: { service } }: { view: View }) {
+  const team = nameOf(service.owner);
   return (
-    <Section title="Environments">
-      <Answered query={environments}>
-        {({ environments: rows }) =>
-          rows.length === 0 ? (
-            <Empty title="It runs nowhere yet">Merge its first change request: it is built, judged and rolled out through the environments.</Empty>
-          ) : (
-            <Table.ScrollContainer minWidth={560}>
-              <Table>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>Environment</Table.Th>
-                    <Table.Th>Address</Table.Th>
-                    <Table.Th>Revision</Table.Th>
-                    <Table.Th>Health</Table.Th>
-                    <Table.Th>Traffic</Table.Th>
-                    <Table.Th className="number">Requests</Table.Th>
-                    <Table.Th className="number">Errors</Table.Th>
-                    <Table.Th>Since</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {rows.flatMap((row) =>
-                    (row.revisions.length > 0 ? row.revisions : [undefined]).map((revision, at) => (
-                      <Table.Tr key={`${row.environment} ${revision?.id}`}>
-                        <Table.Td>{at === 0 && <strong>{row.environment}</strong>}</Table.Td>
-                        <Table.Td>
-                          {at === 0 && (
-                            <Anchor href={row.url} target="_blank" rel="noreferrer">
-                              {row.url.replace("http://", "")}
-                            </Anchor>
-                          )}
-                        </Table.Td>
-                        <Table.Td>{revision ? <Digest of={revision.artifactDigest} /> : "–"}</Table.Td>
-                        <Table.Td>{revision ? <Status of={revision.health} /> : <Status of="unknown" label="nothing runs" />}</Table.Td>
-                        <Table.Td miw={110}>
-                          {revision && (
-                            <Group gap={6} wrap="nowrap">
-                              <Progress value={revision.weightPercent} w={60} aria-label={`${revision.weightPercent} % of traffic`} />
-                              <Text size="sm">{revision.weightPercent} %</Text>
-                            </Group>
-                          )}
-                        </Table.Td>
-                        <Table.Td className="number">{revision?.requests ?? "–"}</Table.Td>
-                        <Table.Td className="number">{revision?.errors ?? "–"}</Table.Td>
-                        <Table.Td>{revision && <Time at={revision.startedAt} />}</Table.Td>
-                      </Table.Tr>
-                    )),
-                  )}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
-          )
-        }
-      </Answered>
-    </Section>
+    <Facts
+      of={[
+        [
+          "Owner",
+          <Anchor key="owner" component={Link} to={`/services?team=${team}`} size="sm">
+            {team}
+          </Anchor>,
+        ],
+        !service.ownerExists && [
+          "Unowned",
+          <span key="unowned" className="tone-warn">
+            no team is called that
+          </span>,
+        ],
+        service.repository !== null && [
+          "Repository",
+          <span key="repository" className="mono">
+            {service.repository}
+          </span>,
+        ],
+        ["Since", <Time key="since" at={service.createdAt} />],
+        service.repository !== null && [
+          "Read",
+          <Group key="read" gap={8} component="span">
+            <Anchor component={Link} to={`/services/${service.name}/docs?file=docs/index.md`} size="sm">
+              Documentation
+            </Anchor>
+            <Anchor component={Link} to={`/services/${service.name}/docs?file=docs/runbook.md`} size="sm">
+              Runbook
+            </Anchor>
+          </Group>,
+        ],
+      ]}
+    />
   );
 }
 
-/** Workflows of this service that are under way or ended badly. */
-function Waiting({ name }: { name: string }) {
-  const runs = useAnswer(["runs", "about", name], () => api.GET("/api/runs", { params: { query: { about: `component:default/${name}`, limit: 10 } } }));
-  const rows = runs.data?.runs.filter((run) => run.parent === null).slice(0, 5) ?? [];
-  if (rows.length === 0) return null;
+/** What waits, is under way or ended badly: open change requests, and of each kind of workflow the newest. */
+function Happening({ service }: { service: string }) {
+  const changes = useAnswer(["changes", service, "open"], () =>
+    api.GET("/api/changes", { params: { query: { repository: service, state: "open" } } }),
+  );
+  const runs = useAnswer(
+    ["runs", "about", service],
+    () => api.GET("/api/runs", { params: { query: { about: `component:default/${service}`, limit: 100 } } }),
+    { refetchInterval: 5000 },
+  );
+  const newest = new Map(
+    (runs.data?.runs ?? [])
+      .filter((run) => run.parent === null)
+      .toReversed()
+      .map((run) => [run.workflow, run]),
+  );
+  const under = [...newest.values()].filter((run) => run.state !== "success");
+  const open = changes.data?.changes ?? [];
+  if (open.length + under.length === 0) return null;
   return (
     <Section title="What is happening">
-      <Table>
-        <Table.Tbody>
-          {rows.map((run) => (
-            <Table.Tr key={run.id}>
-              <Table.Td>
-                <Status of={run.state} />
-              </Table.Td>
-              <Table.Td>
-                <Anchor component={Link} to={`/runs/${run.id}`}>
-                  {run.name}
-                </Anchor>
-                <Text size="xs" c="dimmed">
-                  {run.error?.message ?? run.currentStep}
-                </Text>
-              </Table.Td>
-              <Table.Td>
-                <Time at={run.createdAt} />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
+      <Rows label="What is happening">
+        {open.map((change) => (
+          <Row
+            key={change.number}
+            sign={<Status of="open" bare />}
+            title={
+              <Anchor component={Link} to={`/changes/${change.repository}/${change.number}`}>
+                {change.title}
+              </Anchor>
+            }
+            below={`Change request #${change.number} by ${nameOf(change.author)} waits to be merged`}
+          >
+            <Time at={change.createdAt} />
+          </Row>
+        ))}
+        {under.map((run) => (
+          <Row
+            key={run.id}
+            sign={<Status of={run.state} bare />}
+            title={
+              <Anchor component={Link} to={runPath(run.id)}>
+                {sentence(run.workflow)}
+              </Anchor>
+            }
+            below={run.error ? `${run.error.message} ${run.error.next}` : run.currentStep}
+          >
+            <Status of={run.state} />
+            <Time at={run.createdAt} />
+          </Row>
+        ))}
+      </Rows>
     </Section>
   );
 }
 
-function Dependencies({ name }: { name: string }) {
-  const view = useAnswer(["services", name], () => api.GET("/api/catalog/service-views/{name}", { params: { path: { name } } }));
+function Dependencies({ view }: { view: View }) {
+  const groups = [
+    { title: "It needs", rows: view.dependencies.map((each) => ({ ...each, other: each.target_service })) },
+    { title: "It is needed by", rows: view.dependents.map((each) => ({ ...each, other: each.source_service })) },
+  ];
+  if (groups.every(({ rows }) => rows.length === 0))
+    return (
+      <Empty title="No dependency is declared">
+        Declare what it needs in catalog-info.yaml (spec.dependsOn) or by POST /services/{view.service.name}/dependencies.
+      </Empty>
+    );
   return (
-    <Answered query={view}>
-      {({ relations }) =>
-        relations.length === 0 ? (
-          <Empty title="No dependency is declared">Declare them in catalog-info.yaml (spec.dependsOn) or by POST /services/{name}/dependencies.</Empty>
-        ) : (
-          <Table>
-            <Table.Tbody>
-              {relations.map((relation) => (
-                <Table.Tr key={`${relation.type} ${relation.targetRef}`}>
-                  <Table.Td>{relation.type}</Table.Td>
-                  <Table.Td className="mono">{relation.targetRef}</Table.Td>
-                </Table.Tr>
+    <Stack gap="lg">
+      {groups.map(({ title, rows }) => (
+        <Section key={title} title={title}>
+          {rows.length === 0 ? (
+            <Text c="dimmed">Nothing that is declared.</Text>
+          ) : (
+            <Rows label={title}>
+              {rows.map((row) => (
+                <Row
+                  key={`${row.other} ${row.dependency_type}`}
+                  title={<Other reference={row.other} />}
+                  below={row.declared ? "Declared in the repository" : "Registered by API"}
+                >
+                  {row.is_critical && <span className="tone-warn">critical</span>}
+                  <span>{row.dependency_type}</span>
+                </Row>
               ))}
-            </Table.Tbody>
-          </Table>
-        )
-      }
-    </Answered>
+            </Rows>
+          )}
+        </Section>
+      ))}
+    </Stack>
+  );
+}
+
+function Other({ reference }: { reference: string }) {
+  const service = reference.includes(":") ? serviceOf(reference) : reference;
+  if (!service) return `${nameOf(reference)} (${reference.split(":")[0]})`;
+  return (
+    <Anchor component={Link} to={`/services/${service}`}>
+      {service}
+    </Anchor>
   );
 }

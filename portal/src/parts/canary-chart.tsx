@@ -7,12 +7,22 @@ interface Arm {
 }
 
 /** Share of failed requests of both arms over the rounds. Its numbers stand in the table below it. */
-export default function CanaryChart({ rounds }: { rounds: readonly { at: string; canary: Arm; baseline: Arm | null }[] }) {
+export default function CanaryChart({
+  rounds,
+  height,
+}: {
+  height: number;
+  rounds: readonly { at: string; canary: Arm; baseline: Arm | null }[];
+}) {
   const share = (arm: Arm | null) => (arm && arm.requests > 0 ? Number(((100 * arm.errors) / arm.requests).toFixed(2)) : null);
-  const data = rounds.map((round) => ({ at: round.at.slice(11, 19), "This release": share(round.canary), "Stable revision": share(round.baseline) }));
+  const data = rounds.map((round) => ({
+    at: round.at.slice(11, 19),
+    "This release": share(round.canary),
+    "Stable revision": share(round.baseline),
+  }));
   return (
     <LineChart
-      h={220}
+      h={height}
       data={data}
       dataKey="at"
       unit=" %"

@@ -1,44 +1,53 @@
-import { Anchor, Table, Text } from "@mantine/core";
+import { Anchor, Code } from "@mantine/core";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { nameOf } from "./names.ts";
 import { Answered, Empty } from "./page.tsx";
+import { Row, Rows } from "./rows.tsx";
 import { Status } from "./status.tsx";
 import { Time } from "./time.tsx";
 
+const ORDER = ["failed", "unknown", "running", "pending", "warned", "passed"];
+/** The state that matters most of several checks; none at all is pending. */
+export const worst = (states: readonly string[]): string => ORDER.find((state) => states.includes(state)) ?? "pending";
+
 export function ChangeRows({ repository, state }: { repository?: string; state?: "open" | "merged" | "closed" }) {
-  const changes = useAnswer(["changes", repository, state], () => api.GET("/api/changes", { params: { query: { repository, state } } }));
+  const query = { ...(repository && { repository }), ...(state && { state }) };
+  const changes = useAnswer(["changes", repository, state], () => api.GET("/api/changes", { params: { query } }));
   return (
     <Answered query={changes}>
       {({ changes: rows }) =>
         rows.length === 0 ? (
-          <Empty title="No change request here">
-            Push a branch and open one: <code>cairn changes open REPOSITORY BRANCH</code>
+          <Empty title={state && state !== "open" ? `No ${state} change request` : "No open change request"}>
+            Push a branch with git, then open one: <Code>cairn changes open {repository ?? "REPOSITORY"} BRANCH</Code>
           </Empty>
         ) : (
-          <Table.ScrollContainer minWidth={360}>
-            <Table>
-              <Table.Tbody>
-                {rows.map((change) => (
-                  <Table.Tr key={`${change.repository}/${change.number}`}>
-                    <Table.Td>
-                      <Status of={change.state} />
-                    </Table.Td>
-                    <Table.Td>
-                      <Anchor component={Link} to={`/changes/${change.repository}/${change.number}`}>
-                        {repository ? "" : `${change.repository} `}#{change.number} {change.title}
-                      </Anchor>
-                      <Text size="xs" c="dimmed">
-                        {change.author} from {change.branch}
-                      </Text>
-                    </Table.Td>
-                    <Table.Td>
-                      <Time at={change.createdAt} />
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <Rows label="Change requests">
+            {rows.map((change) => (
+              <Row
+                key={`${change.repository}/${change.number}`}
+                sign={<Status of={change.state} bare />}
+                title={
+                  <Anchor component={Link} to={`/changes/${change.repository}/${change.number}`}>
+                    {change.title}
+                  </Anchor>
+                }
+                below={
+                  <>
+                    {change.repository} #{change.number} by {nameOf(change.author)} from <span className="mono">{change.branch}</span>
+                  </>
+                }
+              >
+                {change.state === "open" && (
+                  <Status
+                    of={change.mergeable ? worst(change.checks.map((check) => check.state)) : "failed"}
+                    label={change.mergeable ? undefined : "conflicts"}
+                  />
+                )}
+                <Time at={change.mergedAt ?? change.createdAt} />
+              </Row>
+            ))}
+          </Rows>
         )
       }
     </Answered>

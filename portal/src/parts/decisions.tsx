@@ -1,4 +1,6 @@
-import { Stack, Table, Text } from "@mantine/core";
+import { Stack, Text } from "@mantine/core";
+import { sentence } from "./names.ts";
+import { Row, Rows } from "./rows.tsx";
 import { Status } from "./status.tsx";
 
 interface Result {
@@ -9,47 +11,49 @@ interface Result {
 }
 
 /** Decisions with the rules behind them; what did not pass comes first, with how to mend it. */
-export function Decisions({ decisions }: { decisions: readonly { point: string; environment: string | null; outcome: string; results: readonly Result[] }[] }) {
-  if (decisions.length === 0) return <Text size="sm">None.</Text>;
+export function Decisions({
+  decisions,
+}: {
+  decisions: readonly { point: string; environment: string | null; outcome: string; results: readonly Result[] }[];
+}) {
+  if (decisions.length === 0) return <Text c="dimmed">None.</Text>;
   return (
     <Stack gap="sm">
       {decisions.map((decision) => (
-        <div key={`${decision.point} ${decision.environment}`}>
-          <Status of={decision.outcome} label={`${decision.environment ?? decision.point}: ${decision.outcome === "allow" ? "allowed" : decision.outcome === "warn" ? "allowed with warnings" : "denied"}`} />
+        <Stack gap={6} key={`${decision.point} ${decision.environment}`}>
+          <div>
+            <Status of={decision.outcome} /> {decision.environment ? `in ${decision.environment}` : `at ${decision.point}`}
+          </div>
           <Rules results={decision.results} />
-        </div>
+        </Stack>
       ))}
     </Stack>
   );
 }
 
+const ORDER = ["denied", "not_evaluable", "unknown", "warned", "passed"];
+
 export function Rules({ results }: { results: readonly Result[] }) {
-  const order = ["denied", "not_evaluable", "unknown", "warned", "passed"];
   return (
-    <Table.ScrollContainer minWidth={280}>
-      <Table verticalSpacing={4}>
-        <Table.Tbody>
-          {[...results]
-            .sort((a, b) => order.indexOf(a.outcome) - order.indexOf(b.outcome))
-            .map((result) => (
-              <Table.Tr key={result.rule}>
-                <Table.Td style={{ verticalAlign: "top", whiteSpace: "nowrap" }}>
-                  <Status of={result.outcome} />
-                </Table.Td>
-                <Table.Td>
-                  <Text size="sm" fw={500}>
-                    {result.rule}
-                  </Text>
-                  {result.outcome !== "passed" && (
-                    <Text size="sm">
-                      {result.message} {result.fix}
-                    </Text>
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <Rows label="Rules">
+      {results
+        .toSorted((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome))
+        .map((result) => (
+          <Row
+            key={result.rule}
+            sign={<Status of={result.outcome} bare />}
+            title={result.rule}
+            below={
+              result.outcome !== "passed" && (
+                <>
+                  {sentence(result.message)}. {result.fix}
+                </>
+              )
+            }
+          >
+            <span>{result.outcome.replaceAll("_", " ")}</span>
+          </Row>
+        ))}
+    </Rows>
   );
 }

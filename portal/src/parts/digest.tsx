@@ -1,3 +1,4 @@
+import { shortDigest } from "./names.ts";
 import { CopyButton, Tooltip, UnstyledButton } from "@mantine/core";
 
 /** A digest or id: short, monospaced, copied whole by a click. */
@@ -8,7 +9,7 @@ export function Digest({ of, length = 12 }: { of: string | null | undefined; len
       {({ copied, copy }) => (
         <Tooltip label={copied ? "Copied" : `Copy ${of}`} multiline maw={420}>
           <UnstyledButton className="mono" onClick={copy} aria-label={`Copy ${of}`}>
-            {of.replace(/^sha256:/, "").slice(0, length)}
+            {shortDigest(of).slice(0, length)}
           </UnstyledButton>
         </Tooltip>
       )}

@@ -5,12 +5,18 @@ import { useEffect, useState, type ReactNode } from "react";
 import { Link } from "react-router";
 import { ProblemNote } from "./problem.tsx";
 
-export function Page(props: { title: string; path?: { name: string; to: string }[]; aside?: ReactNode; actions?: ReactNode; children: ReactNode }) {
+export function Page(props: {
+  title: string;
+  path?: { name: string; to: string }[];
+  aside?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
   useDocumentTitle(`${props.title} · Cairn`);
   return (
     <Stack gap="lg">
       <div>
-        {props.path && (
+        {props.path && props.path.length > 0 && (
           <Breadcrumbs mb={6}>
             {props.path.map(({ name, to }) => (
               <Anchor component={Link} to={to} key={to} size="sm">
@@ -21,7 +27,7 @@ export function Page(props: { title: string; path?: { name: string; to: string }
         )}
         <Group justify="space-between" align="flex-start" gap="sm">
           <Group gap="sm" align="center">
-            <Title order={1} size="h2" style={{ overflowWrap: "anywhere" }}>
+            <Title order={1} className="anywhere">
               {props.title}
             </Title>
             {props.aside}
@@ -38,9 +44,7 @@ export function Section({ title, actions, children }: { title: string; actions?:
   return (
     <section aria-label={title}>
       <Group justify="space-between" mb="xs">
-        <Title order={2} size="h4">
-          {title}
-        </Title>
+        <Title order={2}>{title}</Title>
         {actions}
       </Group>
       {children}
@@ -50,9 +54,17 @@ export function Section({ title, actions, children }: { title: string; actions?:
 
 /** An answer of the API, once it is there; its refusal, where it is refused; quiet bars, where it takes longer than 200 ms. */
 export function Answered<T>({ query, children }: { query: UseQueryResult<T>; children: (data: T) => ReactNode }) {
-  const late = useLate(query.isPending);
   if (query.data !== undefined) return <>{children(query.data)}</>;
   if (query.error) return <ProblemNote error={query.error} retry={() => void query.refetch()} />;
+  return <Waiting />;
+}
+
+export function Waiting() {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), 200);
+    return () => clearTimeout(timer);
+  }, []);
   return (
     <Stack gap="xs" mih={160} aria-busy="true">
       {late && [70, 90, 50].map((width) => <Skeleton key={width} height={18} width={`${width}%`} />)}
@@ -65,19 +77,9 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   return (
     <Stack gap={4} align="flex-start" p="lg" className="empty">
       <Text fw={600}>{title}</Text>
-      <Text component="div" size="sm">
+      <Text component="div" c="dimmed">
         {children}
       </Text>
     </Stack>
   );
-}
-
-function useLate(waiting: boolean): boolean {
-  const [late, setLate] = useState(false);
-  useEffect(() => {
-    if (!waiting) return setLate(false);
-    const timer = setTimeout(() => setLate(true), 200);
-    return () => clearTimeout(timer);
-  }, [waiting]);
-  return late;
 }

@@ -7,7 +7,13 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
   if (!error) return null;
   const problem = error instanceof ApiProblem ? error.problem : undefined;
   return (
-    <Alert color="red" variant="outline" icon={<IconAlertTriangle aria-hidden />} title={problem?.detail ?? "The platform can't be reached"} role="alert">
+    <Alert
+      color="red"
+      variant="outline"
+      icon={<IconAlertTriangle aria-hidden />}
+      title={problem?.detail ?? "The platform can't be reached"}
+      role="alert"
+    >
       <Text size="sm">{problem?.next ?? "It reconnects by itself. On its machine, ./cairn status tells what is up."}</Text>
       {problem?.errors?.map((each) => (
         <Text size="sm" key={each.path}>

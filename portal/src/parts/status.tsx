@@ -1,64 +1,83 @@
-import { Group, Text } from "@mantine/core";
+import { VisuallyHidden } from "@mantine/core";
 import {
   IconAlertTriangle,
   IconCircleCheck,
   IconCircleDashed,
   IconCircleMinus,
   IconCircleX,
+  IconGitMerge,
+  IconGitPullRequest,
   IconHelpCircle,
   IconHourglass,
   IconLoader2,
   type Icon,
 } from "@tabler/icons-react";
 
+type Tone = "good" | "busy" | "warn" | "bad" | "done" | "quiet";
+interface Look {
+  word?: string;
+  icon: Icon;
+  tone: Tone;
+}
+
+const good: Look = { icon: IconCircleCheck, tone: "good" };
+const busy: Look = { icon: IconLoader2, tone: "busy" };
+const warning: Look = { icon: IconAlertTriangle, tone: "warn" };
+const waiting: Look = { icon: IconHourglass, tone: "warn" };
+const pending: Look = { icon: IconCircleDashed, tone: "quiet" };
+const off: Look = { icon: IconCircleMinus, tone: "quiet" };
+const bad: Look = { icon: IconCircleX, tone: "bad" };
+const unsure: Look = { icon: IconHelpCircle, tone: "warn" };
+const unknown: Look = { icon: IconHelpCircle, tone: "quiet" };
+
 /** Every status of the product: its word, its sign, its colour. Never colour alone; unknown looks unknown. */
-const LOOKS: Record<string, { word?: string; icon: Icon; color: string }> = {
-  passed: { icon: IconCircleCheck, color: "teal.8" },
-  success: { icon: IconCircleCheck, color: "teal.8" },
-  promoted: { icon: IconCircleCheck, color: "teal.8" },
-  healthy: { icon: IconCircleCheck, color: "teal.8" },
-  merged: { icon: IconCircleCheck, color: "grape.8" },
-  allow: { word: "allowed", icon: IconCircleCheck, color: "teal.8" },
-  applied: { icon: IconCircleCheck, color: "teal.8" },
-  warned: { icon: IconAlertTriangle, color: "orange.8" },
-  warn: { word: "warned", icon: IconAlertTriangle, color: "orange.8" },
-  degraded: { icon: IconAlertTriangle, color: "orange.8" },
-  held: { icon: IconHourglass, color: "orange.8" },
-  waiting: { icon: IconHourglass, color: "orange.8" },
-  running: { icon: IconLoader2, color: "blue.8" },
-  rolling_out: { word: "rolling out", icon: IconLoader2, color: "blue.8" },
-  rolling_back: { word: "rolling back", icon: IconLoader2, color: "orange.8" },
-  starting: { icon: IconLoader2, color: "blue.8" },
-  open: { icon: IconCircleDashed, color: "blue.8" },
-  pending: { icon: IconCircleDashed, color: "gray.7" },
-  queued: { icon: IconCircleDashed, color: "gray.7" },
-  planned: { icon: IconCircleDashed, color: "gray.7" },
-  skipped: { icon: IconCircleMinus, color: "gray.7" },
-  closed: { icon: IconCircleMinus, color: "gray.7" },
-  superseded: { icon: IconCircleMinus, color: "gray.7" },
-  stopped: { icon: IconCircleMinus, color: "gray.7" },
-  failed: { icon: IconCircleX, color: "red.8" },
-  denied: { icon: IconCircleX, color: "red.8" },
-  deny: { word: "denied", icon: IconCircleX, color: "red.8" },
-  refused: { icon: IconCircleX, color: "red.8" },
-  unhealthy: { icon: IconCircleX, color: "red.8" },
-  down: { icon: IconCircleX, color: "red.8" },
-  rolled_back: { word: "rolled back", icon: IconCircleX, color: "red.8" },
-  stale: { icon: IconHelpCircle, color: "orange.8" },
-  not_evaluable: { word: "not evaluable", icon: IconHelpCircle, color: "orange.8" },
-  unknown: { icon: IconHelpCircle, color: "gray.7" },
+const LOOKS: Record<string, Look> = {
+  passed: good,
+  success: good,
+  promoted: good,
+  healthy: good,
+  applied: good,
+  allow: { ...good, word: "allowed" },
+  merged: { icon: IconGitMerge, tone: "done" },
+  open: { icon: IconGitPullRequest, tone: "good" },
+  warned: warning,
+  warn: { ...warning, word: "allowed with warnings" },
+  degraded: warning,
+  held: waiting,
+  waiting,
+  running: busy,
+  rolling_out: { ...busy, word: "rolling out" },
+  rolling_back: { ...busy, tone: "warn", word: "rolling back" },
+  starting: busy,
+  pending,
+  queued: pending,
+  planned: pending,
+  skipped: off,
+  closed: off,
+  superseded: off,
+  stopped: off,
+  failed: bad,
+  denied: bad,
+  deny: { ...bad, word: "denied" },
+  refused: bad,
+  unhealthy: bad,
+  down: bad,
+  rolled_back: { ...bad, word: "rolled back" },
+  stale: unsure,
+  not_evaluable: { ...unsure, word: "not evaluable" },
+  unknown,
 };
 
-export function Status({ of, label }: { of: string; label?: string }) {
-  const look = LOOKS[of] ?? { icon: IconHelpCircle, color: "gray.7" };
+/** `bare` shows the sign alone, where the word stands beside it or is clear from its place; readers of the screen still hear it. */
+export function Status({ of, label, bare }: { of: string; label?: string; bare?: boolean }) {
+  const look = LOOKS[of] ?? unknown;
+  const word = label ?? look.word ?? of.replaceAll("_", " ");
   return (
-    <Group gap={6} wrap="nowrap" component="span" display="inline-flex" data-status={of}>
-      <Text component="span" c={look.color} lh={0} className={look.icon === IconLoader2 ? "turning" : undefined}>
+    <span className="status" data-status={of} title={bare ? word : undefined}>
+      <span className={`tone-${look.tone}${look.icon === IconLoader2 ? " turning" : ""}`}>
         <look.icon size={16} aria-hidden />
-      </Text>
-      <Text component="span" size="sm">
-        {label ?? look.word ?? of.replaceAll("_", " ")}
-      </Text>
-    </Group>
+      </span>
+      {bare ? <VisuallyHidden>{word}</VisuallyHidden> : <span>{word}</span>}
+    </span>
   );
 }

@@ -1,42 +1,53 @@
-import { Anchor, Group, Stack, Text } from "@mantine/core";
+import type { Answered } from "@cairn/api";
+import { Anchor, Text } from "@mantine/core";
 import { Link } from "react-router";
+import { runPath, sentence } from "./names.ts";
 import { Status } from "./status.tsx";
 
-interface Step {
-  name: string;
-  state: string;
-  detail?: string | null;
-  waitsFor?: string | null;
-  child?: string | null;
-}
+type Step = Answered<"getRun">["steps"][number];
 
 /** A workflow's steps in order; one that waits says for whom or what. */
 export function Steps({ steps }: { steps: readonly Step[] }) {
   return (
-    <Stack gap="xs" component="ol" m={0} p={0} style={{ listStyle: "none" }} aria-live="polite">
+    <ol className="steps panel" aria-live="polite" style={{ paddingBlock: 6 }}>
       {steps.map((step) => (
-        <li key={step.name}>
-          <Group gap="sm" align="baseline" wrap="nowrap">
-            <div style={{ minWidth: 120 }}>
-              <Status of={step.state} />
-            </div>
-            <div>
-              {step.child ? (
-                <Anchor component={Link} to={`/runs/${step.child}`} size="sm">
-                  {step.name}
-                </Anchor>
-              ) : (
-                <Text size="sm">{step.name}</Text>
-              )}
-              {(step.waitsFor || step.detail) && (
-                <Text size="xs" c="dimmed">
-                  {step.waitsFor ? `Waits for ${step.waitsFor}` : step.detail}
-                </Text>
-              )}
-            </div>
-          </Group>
+        <li key={step.name} data-step={step.name}>
+          <Status of={step.state} bare />
+          <div>
+            {step.childRun ? (
+              <Anchor component={Link} to={runPath(step.childRun)} size="sm">
+                {sentence(step.name)}
+              </Anchor>
+            ) : (
+              <Text c={step.state === "pending" ? "dimmed" : undefined}>{sentence(step.name)}</Text>
+            )}
+            <Text size="xs" c="dimmed" className="anywhere">
+              {step.waitsFor ? `Waits for ${step.waitsFor}` : <Detail text={step.detail} />}
+              {step.attempts > 1 && ` ${step.attempts} attempts.`}
+              {step.rounds > 1 && ` Round ${step.rounds}.`}
+            </Text>
+          </div>
+          <Text size="xs" c="dimmed" className="number nowrap">
+            {duration(step)}
+          </Text>
         </li>
       ))}
-    </Stack>
+    </ol>
   );
+}
+
+/** A detail that is the address of a page is a link. */
+function Detail({ text }: { text: string }) {
+  if (!text.startsWith("/")) return text;
+  return (
+    <Anchor component={Link} to={text} size="xs">
+      {text.startsWith("/ci-runs/") ? "CI run with its log" : text}
+    </Anchor>
+  );
+}
+
+function duration({ startedAt, endedAt }: Step): string {
+  if (!startedAt || !endedAt) return "";
+  const seconds = (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
+  return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }

@@ -1,0 +1,119 @@
+import type { Answered as Answer } from "@cairn/api";
+import { Anchor, Progress, Text } from "@mantine/core";
+import { Link } from "react-router";
+import { api, useAnswer } from "../api.ts";
+import { Digest } from "./digest.tsx";
+import { Answered, Empty } from "./page.tsx";
+import { Status } from "./status.tsx";
+import { Time } from "./time.tsx";
+
+type Environment = Answer<"listServiceEnvironments">[number];
+type Revision = Environment["revisions"][number];
+interface Runs {
+  release?: string;
+  revision?: string;
+  commit?: string;
+  since?: string;
+}
+
+/** What runs where: one line a revision that serves or starts, with its version, health and share of the traffic. */
+export function Environments({ service, facts }: { service: string; facts: Answer<"getServiceView">["facts"] }) {
+  const environments = useAnswer(
+    ["environments", service],
+    () => api.GET("/api/services/{name}/environments", { params: { path: { name: service } } }),
+    { refetchInterval: 4000 },
+  );
+  const releases = useAnswer(["releases", service, 50], () => api.GET("/api/releases", { params: { query: { service, limit: 50 } } }));
+  const noted = (environment: string) => (facts.find((fact) => fact.key === `runs.${environment}`)?.value ?? {}) as Runs;
+  const commitOf = (environment: string, revision: Revision) =>
+    releases.data?.releases.find((release) => release.environment === environment && release.revision === revision.id) ??
+    releases.data?.releases.find((release) => release.artifactDigest === revision.artifactDigest);
+  return (
+    <Answered query={environments}>
+      {(rows) =>
+        rows.length === 0 ? (
+          <Empty title="It runs nowhere yet">
+            Merge its first change request: it is built, judged and rolled out through the environments.{" "}
+            <Anchor component={Link} to={`/services/${service}/changes`} underline="always">
+              Its change requests
+            </Anchor>
+          </Empty>
+        ) : (
+          <div className="panel">
+            {rows.map((row) => {
+              const serving = row.revisions.filter((revision) => revision.weightPercent > 0 || revision.health !== "stopped");
+              return (serving.length > 0 ? serving : [undefined]).map((revision, at) => {
+                const fact = noted(row.environment);
+                const release = revision && commitOf(row.environment, revision);
+                return (
+                  <div
+                    className="environment"
+                    key={`${row.environment} ${revision?.id}`}
+                    data-environment={row.environment}
+                    data-health={revision?.health ?? "unknown"}
+                  >
+                    <div>
+                      <div className="environment-name">{at === 0 ? row.environment : <Text c="dimmed">{row.environment}, too</Text>}</div>
+                      {at === 0 && (
+                        <Anchor href={row.url} target="_blank" rel="noreferrer" size="xs">
+                          {row.url.replace("http://", "")}
+                        </Anchor>
+                      )}
+                    </div>
+                    <div>
+                      {revision ? (
+                        <>
+                          <div>
+                            commit <Digest of={release?.commit ?? fact.commit} length={8} />
+                          </div>
+                          <Text size="xs" c="dimmed" component="div">
+                            artifact <Digest of={revision.artifactDigest} />
+                          </Text>
+                        </>
+                      ) : (
+                        <Text c="dimmed">Nothing runs</Text>
+                      )}
+                    </div>
+                    <div>
+                      <Status of={revision ? revision.health : "unknown"} />
+                      {revision && (
+                        <Text size="xs" c="dimmed" component="div">
+                          {revision.requests} requests, {revision.errors} errors
+                          {revision.restarts > 0 && `, ${revision.restarts} restarts`}
+                        </Text>
+                      )}
+                    </div>
+                    <div>
+                      {revision && (
+                        <>
+                          <div>
+                            since <Time at={revision.id === fact.revision ? fact.since : revision.startedAt} />
+                          </div>
+                          {release && (
+                            <Anchor component={Link} to={`/releases/${release.id}`} size="xs">
+                              why
+                            </Anchor>
+                          )}
+                        </>
+                      )}
+                    </div>
+                    <div style={{ minWidth: 88 }}>
+                      {revision && (
+                        <>
+                          <Text size="xs" mb={2}>
+                            {revision.weightPercent} % of traffic
+                          </Text>
+                          <Progress value={revision.weightPercent} size="sm" aria-label={`${revision.weightPercent} % of traffic`} />
+                        </>
+                      )}
+                    </div>
+                  </div>
+                );
+              });
+            })}
+          </div>
+        )
+      }
+    </Answered>
+  );
+}

@@ -1,0 +1,21 @@
+/** The short name in a reference: `group:default/shop` is `shop`. */
+export const nameOf = (reference: string): string => reference.replace(/^[a-z-]+:([a-z0-9-]+\/)?/, "");
+
+/** The service that something is about, if it is about one. */
+export const serviceOf = (about: string): string | undefined => /^component:default\/(.+)$/.exec(about)?.[1];
+
+/** The page of what something is about, if it has one: `component:default/orders`, `change:orders/1`. */
+export function pageOf(about: string): string | undefined {
+  const service = serviceOf(about);
+  if (service) return `/services/${service}`;
+  const change = /^change:(.+)$/.exec(about)?.[1];
+  return change && `/changes/${change}`;
+}
+
+/** Ids of runs hold slashes and spaces. */
+export const runPath = (id: string): string => `/runs/${encodeURIComponent(id)}`;
+
+/** `deliver commit` is `Deliver commit`. */
+export const sentence = (text: string): string => text.replace(/^./, (letter) => letter.toUpperCase());
+
+export const shortDigest = (digest: string): string => digest.replace(/^sha256:/, "").slice(0, 12);
