@@ -80,7 +80,7 @@ function parseBool(text: string): Value {
 
 export function parseDouble(text: string): Value {
   const digits = text.replaceAll(/(?<=\d)_(?=\d)/g, "");
-  if (/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(digits)) {
+  if (/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(digits)) {
     const value = Number(digits);
     return Number.isFinite(value) ? new Double(value) : new CelError(`${show(text)} is out of the range of double`);
   }

@@ -52,7 +52,7 @@ const prefixed = (text: string): string => (text.length > 1 && text.endsWith("-"
 
 function labelFaults(text: string): string[] {
   const long = tooLong(text, 63);
-  if (text.length > 10_000 || isWhole(label, text)) return long;
+  if (isWhole(label, text)) return long;
   return [...long, isWhole(subdomain, text) ? "must not contain dots" : mismatch(messages.label, label, "my-name", "123-abc")];
 }
 

@@ -89,6 +89,7 @@ function flatten(list: Value, depth: number, context: CallContext): Value {
   if (depth < 0) return new CelError("level must be non-negative");
   const made: Value[] = [];
   const add = (part: Value, left: number): void => {
+    context.work(4);
     for (const item of items(part)) {
       if (Array.isArray(item) && left > 0) add(item, left - 1);
       else {

@@ -1,6 +1,7 @@
 import { CelError, type Value } from "../values/values.ts";
 import { adapt } from "../values/adapt.ts";
 import { overloadsOf, type CallContext, type FunctionTable, type Overload } from "../check/functions.ts";
+import { ownTable } from "../values/own-table.ts";
 import { codePoints } from "./standard.ts";
 import { formatText } from "./format-text.ts";
 import { findLast, findFirst, occurrences } from "./text-search.ts";
@@ -93,7 +94,7 @@ function join(args: Args, context: CallContext): Value {
 
 const ascii = (args: Args, pattern: RegExp, change: (char: string) => string): Value => text(args).replaceAll(pattern, change);
 
-const quotes: Record<string, string> = {
+const quotes = ownTable<string>({
   "\u0007": "\\a",
   "\b": "\\b",
   "\f": "\\f",
@@ -103,14 +104,21 @@ const quotes: Record<string, string> = {
   "\v": "\\v",
   "\\": "\\\\",
   '"': '\\"',
-};
-// oxlint-disable-next-line no-control-regex -- they are what is to be escaped
-const quote = (args: Args): Value =>
-  `"${text(args)
-    .toWellFormed()
-    .replaceAll(/["\\\u0007-\u000d]/g, (char) => quotes[char] ?? char)}"`;
+});
+const quote = (args: Args): Value => `"${Array.from(text(args).toWellFormed(), (char) => quotes[char] ?? char).join("")}"`;
 
-const trim = (args: Args): Value => text(args).replaceAll(/^[\s\u0085]+|[\s\u0085]+$/g, (blank) => blank.replaceAll(/[^\ufeff]/g, ""));
+/** White space as Go's unicode.IsSpace has it. */
+const isBlank = (unit: number): boolean =>
+  (unit >= 9 && unit <= 13) || unit === 32 || unit === 0x85 || unit === 0xa0 || unit === 0x1680 || (unit >= 0x2000 && unit <= 0x200a) ||
+  unit === 0x2028 || unit === 0x2029 || unit === 0x202f || unit === 0x205f || unit === 0x3000;
+
+function trim(args: Args): Value {
+  const source = text(args);
+  let [start, end] = [0, source.length];
+  while (start < end && isBlank(source.charCodeAt(start))) start++;
+  while (end > start && isBlank(source.charCodeAt(end - 1))) end--;
+  return source.slice(start, end);
+}
 
 const first: FunctionTable = [
   ["string_char_at_int", "<string>.charAt(int) -> string", charAt],

@@ -33,7 +33,10 @@ function query({ query: text }: UrlParts): Value {
     const cut = pair.indexOf("=");
     const key = unescapeQuery(cut < 0 ? pair : pair.slice(0, cut));
     const value = unescapeQuery(cut < 0 ? "" : pair.slice(cut + 1));
-    if (key !== undefined && value !== undefined) lists.set(key, [...(lists.get(key) ?? []), value]);
+    if (key === undefined || value === undefined) continue;
+    const values = lists.get(key);
+    if (values) values.push(value);
+    else lists.set(key, [value]);
   }
   const map = new CelMap();
   for (const [key, values] of lists) map.add(key, values);

@@ -47,14 +47,14 @@ function sameObject(kind: string, a: object, b: object, meter: Meter, depth: num
       const left = a as unknown[];
       const right = b as unknown[];
       if (left.length !== right.length) return false;
-      meter.work(left.length);
+      meter.work(left.length + 2);
       for (let i = 0; i < left.length; i++) if (!equals(adapt(left[i]), adapt(right[i]), meter, depth)) return false;
       return true;
     }
     case "map": {
       const size = mapSize(a);
       if (size !== mapSize(b)) return false;
-      meter.work(size);
+      meter.work(size + 2);
       for (const key of mapKeys(a)) {
         const other = getEntry(b, key);
         if (other === undefined || !equals(getEntry(a, key)!, other, meter, depth)) return false;
