@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
-import { Command, type Option } from "commander";
 import { expect, test } from "vitest";
 
 // The documentation may not name what is not there: pages, commands, options, variables.
@@ -69,8 +69,20 @@ function typedIn(text: string): string[] {
 
 const typed = guides.flatMap((page) => typedIn(texts.get(page) ?? "").map((line) => ({ page, line })));
 
+/** As much of commander's Command as is asked here. */
+interface Command {
+  name(): string;
+  aliases(): string[];
+  option(flags: string): Command;
+  readonly commands: readonly Command[];
+  readonly options: readonly { short?: string; long?: string }[];
+  readonly parent: Command | null;
+}
+
+/** The CLI's commands, without running any. The library is the CLI's own, found as the CLI finds it. */
 async function cli(): Promise<Command> {
-  const program = new Command("cairn").option("-o, --output <format>").option("-V, --version");
+  const commander = createRequire(join(root, "cli", "main.ts"))("commander") as { Command: new (name: string) => Command };
+  const program = new commander.Command("cairn").option("-o, --output <format>").option("-V, --version");
   for (const path of await filesBelow(join(root, "cli", "commands"), /\.ts$/)) {
     const module = (await import(join(root, path))) as Record<string, unknown>;
     for (const [name, add] of Object.entries(module)) if (name.endsWith("Commands")) (add as (program: Command) => void)(program);
@@ -80,10 +92,10 @@ async function cli(): Promise<Command> {
 
 const withName = (parent: Command, name: string | undefined): Command | undefined =>
   parent.commands.find((command) => command.name() === name || command.aliases().includes(name ?? ""));
-const knows = (command: Command, flag: string): boolean => {
-  const options: readonly Option[] = [...command.options, ...(command.parent ? command.parent.options : [])];
-  return flag === "--help" || flag === "-h" || options.some(({ short, long }) => flag === short || flag === long);
-};
+const knows = (command: Command, flag: string): boolean =>
+  flag === "--help" ||
+  flag === "-h" ||
+  [...command.options, ...(command.parent?.options ?? [])].some(({ short, long }) => flag === short || flag === long);
 
 /** What is wrong with a typed command; undefined where nothing is. */
 function wrongWith(program: Command, typed: string): string | undefined {
