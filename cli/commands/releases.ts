@@ -18,6 +18,21 @@ export function releaseCommands(program: Command): void {
       if (options.watch && service) await watch(here, service);
       tell(command, await answer(here.api.GET("/api/releases", { params: { query } })), releasesText);
     });
+  for (const [name, action, what] of [
+    ["rollback", "roll_back", "roll back a release that is under way"],
+    ["go-on", "go_on", "let a held release go on to its next step"],
+  ] as const)
+    program
+      .command(`${name} <release>`)
+      .description(what)
+      .requiredOption("-b, --because <reason>", "kept in the ledger")
+      .action(async (id: string, options: { because: string }, command: Command) => {
+        const { api } = await session(process.env);
+        const release = await answer(
+          api.POST("/api/releases/{id}/answer", { params: { path: { id } }, body: { action, because: options.because } }),
+        );
+        tell(command, release, () => `Said. Watch it: cairn release ${id}`);
+      });
   program
     .command("release <id>")
     .description("one release: its canary, the evidence so far, the decision")

@@ -54,3 +54,19 @@ export const artifactQuarantined = (service: string, artifactDigest: string, rel
     "Fix the cause and deliver a new commit: it gives another artifact.",
     { release, artifactDigest },
   );
+
+export const notUnderWay = (release: Release) =>
+  new Fault(
+    "conflict",
+    "releases.not_under_way",
+    `Release ${release.id} is ${release.state.replace("_", " ")}, not under way`,
+    "Only a release that is being rolled out or held can be answered. To leave what serves now, deliver another commit.",
+  );
+
+export const notHeld = (release: Release) =>
+  new Fault(
+    "conflict",
+    "releases.not_held",
+    `Release ${release.id} is not held`,
+    "It goes on by itself: /releases shows what would end its present step.",
+  );

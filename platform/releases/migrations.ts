@@ -44,6 +44,17 @@ export const releasesMigrations: Migrations = {
           created_at timestamptz(3) not null,
           primary key (service, artifact_digest)
         )`.execute(db);
+      await sql`
+        create table release_answer (
+          release text not null references release (id),
+          number integer not null,
+          action text not null check (action in ('roll_back', 'go_on')),
+          because text not null,
+          by text not null,
+          percent double precision not null,
+          at timestamptz(3) not null,
+          primary key (release, number)
+        )`.execute(db);
     },
   },
 };

@@ -55,6 +55,18 @@ export function nextMove(position: Position, verdict: Verdict, now: Date): Move 
   return forward(position, `unknown, accepted by rule: ${late}`);
 }
 
+/** What the owner of a release says to it. Going on is said to the step in which it was held; rolling back to the release. */
+export const Answer = z.object({ action: z.enum(["roll_back", "go_on"]), because: z.string(), by: z.string(), percent: z.number() });
+export type Answer = z.infer<typeof Answer>;
+
+/** The move once its owner has answered: back at any time; on where it is held. Evidence that it is worse is above any answer. */
+export function answeredMove(position: Position, move: Move, answer: Answer | null): Move {
+  if (!answer || move.kind === "rollBack" || move.kind === "promote") return move;
+  const because = `${answer.by} decided: ${answer.because}`;
+  if (answer.action === "roll_back") return { kind: "rollBack", because };
+  return move.kind === "hold" && answer.percent === position.percent ? forward(position, because) : move;
+}
+
 /** To the next step, or past the last one: at 100 % there is no baseline left to judge by. */
 function forward(position: Position, because: string): Move {
   const toPercent = position.stepsPercent.find((percent) => percent > position.percent) ?? 100;

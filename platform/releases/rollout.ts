@@ -5,7 +5,7 @@ import { add, beginCanary, CanaryRules, CanaryState, Counts, nextStep, noCounts,
 import { environmentNamed, HealthRules, type Environments } from "./environments.ts";
 import { thresholdNotMeasured } from "./faults.ts";
 import type { Round } from "./model.ts";
-import { nextMove, Position, stepEndsAt, type Move } from "./next-move.ts";
+import { answeredMove, nextMove, Position, stepEndsAt, type Answer, type Move } from "./next-move.ts";
 import { progressOf, verdictOf } from "./verdict.ts";
 
 const ArmRef = z.object({ revision: z.string(), artifactDigest: z.string() });
@@ -44,6 +44,8 @@ export type Rollout = z.infer<typeof Rollout>;
 export interface Observed {
   readings: readonly Reading[] | null;
   smoke: { passed: boolean; detail: string } | null;
+  /** What its owner said last, if anything. */
+  answer?: Answer | null;
 }
 
 /**
@@ -109,7 +111,7 @@ export function roundOf(rollout: Rollout, observed: Observed, now: Date): { roll
   const after = observed.readings === null ? rollout : observe(rollout, observed.readings, now);
   const next: Rollout = { ...after, rounds: rollout.rounds + 1 };
   const verdict = verdictOf(next, observed, now);
-  const move = nextMove(next, verdict, now);
+  const move = answeredMove(next, nextMove(next, verdict, now), observed.answer ?? null);
   const round: Round = {
     number: next.rounds,
     at: now,

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import "../identity/request.ts";
-import type { Db } from "../kernel/sql.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { transact, type Db } from "../kernel/sql.ts";
 import { Release, Round, TestProgress } from "./model.ts";
 import { RolloutRules } from "./rollout.ts";
-import { find, releases, rounds, rulesOf } from "./store.ts";
+import { answerRelease, find, releases, rounds, rulesOf } from "./store.ts";
 import { whatEndsIt } from "./what-ends-it.ts";
 
 export const ReleaseList = z.object({ releases: z.array(Release) }).meta({ id: "ReleaseList" });
@@ -25,7 +26,7 @@ export const ReleaseDetail = z
   .meta({ id: "ReleaseDetail" });
 
 export const releasesRoutes =
-  ({ db }: { db: Db }): FastifyPluginAsyncZod =>
+  ({ db, clock, ownerOf }: { db: Db; clock: Clock; ownerOf: (service: string) => Promise<string | undefined> }): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       "/releases",
@@ -65,6 +66,28 @@ export const releasesRoutes =
         const [kept, rules] = await Promise.all([rounds(db, release.id), rulesOf(db, release.id)]);
         const last = kept.at(-1);
         return { ...release, rounds: kept, tests: last?.tests ?? [], rules, endsWhen: whatEndsIt(release, rules, last) };
+      },
+    );
+
+    app.post(
+      "/releases/:id/answer",
+      {
+        schema: {
+          operationId: "answerRelease",
+          tags: ["releases"],
+          summary: "Roll back a release that is under way, or let one go on that is held",
+          params: z.object({ id: z.string() }),
+          body: z.object({ action: z.enum(["roll_back", "go_on"]), because: z.string().trim().min(1).max(1000) }),
+          response: { 202: Release },
+        },
+      },
+      async (request, reply) => {
+        const { service } = await find(db, request.params.id);
+        const owner = await ownerOf(service);
+        await request.can("release.act", { name: service, ...(owner !== undefined && { owner }) });
+        return reply
+          .code(202)
+          .send(await transact(db, (tx) => answerRelease(tx, clock, request.principal.ref, request.params.id, request.body)));
       },
     );
   };

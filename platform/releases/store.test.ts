@@ -135,7 +135,7 @@ async function serve(db: Db): Promise<FastifyInstance> {
   answerFaults(app);
   app.decorateRequest("principal", { getter: () => systemPrincipal("test") });
   app.decorateRequest("can", async () => {});
-  await app.register(releasesRoutes({ db }));
+  await app.register(releasesRoutes({ db, clock, ownerOf: async () => "group:default/example-shop" }));
   return app;
 }
 

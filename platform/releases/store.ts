@@ -4,9 +4,9 @@ import { newId } from "../kernel/ids.ts";
 import type { Sql, Tx } from "../kernel/sql.ts";
 import type { Actor } from "../ledger/model.ts";
 import { record } from "../ledger/store.ts";
-import { artifactQuarantined, illegalTransition, releaseMissing, releaseUnderWay } from "./faults.ts";
+import { artifactQuarantined, illegalTransition, notHeld, notUnderWay, releaseMissing, releaseUnderWay } from "./faults.ts";
 import { Round, type Release, type ReleaseState } from "./model.ts";
-import type { Move } from "./next-move.ts";
+import type { Answer, Move } from "./next-move.ts";
 import type { RolloutRules } from "./rollout.ts";
 
 interface ReleaseTable {
@@ -33,6 +33,7 @@ declare module "../kernel/sql.ts" {
   interface Tables {
     release: ReleaseTable;
     release_round: { release: string; number: number; at: Date; body: unknown };
+    release_answer: Answer & { release: string; number: number; at: Date };
     release_quarantine: { service: string; artifact_digest: string; release: string; because: string; created_at: Date };
   }
 }
@@ -175,6 +176,44 @@ export async function noteRound(tx: Tx, clock: Clock, actor: Actor, id: string, 
     toPercent: moved.percent,
   });
   return moved;
+}
+
+/** Keeps what the owner says to a release; its rollout takes it up in its next round. Throws `releases.not_under_way`, and `releases.not_held` for going on. */
+export async function answerRelease(
+  tx: Tx,
+  clock: Clock,
+  actor: Actor,
+  id: string,
+  said: Pick<Answer, "action" | "because">,
+): Promise<Release> {
+  const release = await find(tx, id, "lock");
+  if (release.state !== "rolling_out" && release.state !== "held") throw notUnderWay(release);
+  if (said.action === "go_on" && release.state !== "held") throw notHeld(release);
+  const last = await tx
+    .selectFrom("release_answer")
+    .select("number")
+    .where("release", "=", id)
+    .orderBy("number", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  await tx
+    .insertInto("release_answer")
+    .values({ ...said, release: id, number: (last?.number ?? 0) + 1, by: actor, percent: release.percent, at: clock.now() })
+    .execute();
+  await note(tx, clock, actor, "answered", release, { ...said });
+  return release;
+}
+
+/** What the owner said last, if anything. */
+export async function lastAnswer(db: Sql, id: string): Promise<Answer | null> {
+  const row = await db
+    .selectFrom("release_answer")
+    .select(["action", "because", "by", "percent"])
+    .where("release", "=", id)
+    .orderBy("number", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row ?? null;
 }
 
 export interface Ended {

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { requireOwner } from "../catalog/store.ts";
 import { catalogRoutes, serviceRoutes, type CatalogParts } from "../catalog/routes.ts";
 import { ciRoutes } from "../ci/routes.ts";
 import { evidenceRoutes } from "../evidence/routes.ts";
@@ -69,7 +70,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       evidenceRoutes({ db }),
       policyRoutes({ db, bundle: parts.policies }),
       runtimeRoutes({ runtime: parts.runtime }),
-      releasesRoutes({ db }),
+      releasesRoutes({ db, clock, ownerOf: (service) => requireOwner(db, service).catch(() => undefined) }),
       liveRoutes({ live: parts.live }),
     ],
     root: [serviceRoutes(catalog), smartHttp({ forge, authenticate: (request) => callerOf(request)?.principal })],

@@ -154,7 +154,16 @@ export async function planOneRelease(
     rollback: serving
       ? `All traffic goes back to revision ${serving.revision}, which runs on until this one is promoted.`
       : "The revision is stopped; nothing served before.",
-    payload: { target, owner, revision, baseline: serving, rules, infra: infraPlan, alreadyServes, smokePath: probePath(infraPlan.manifests) },
+    payload: {
+      target,
+      owner,
+      revision,
+      baseline: serving,
+      rules,
+      infra: infraPlan,
+      alreadyServes,
+      smokePath: probePath(infraPlan.manifests),
+    },
   };
 
   return transact(db, async (tx) => {

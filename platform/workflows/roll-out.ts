@@ -3,10 +3,10 @@ import { isFault, messageOf } from "../kernel/faults.ts";
 import { transact } from "../kernel/sql.ts";
 import { read } from "../ledger/store.ts";
 import { workflow } from "../orchestrator/contract.ts";
-import type { Move } from "../releases/next-move.ts";
+import type { Answer, Move } from "../releases/next-move.ts";
 import { enterStep, roundOf, startRollout, type Observed, type Rollout } from "../releases/rollout.ts";
 import type { Round } from "../releases/model.ts";
-import { endRelease, find, noteRound } from "../releases/store.ts";
+import { endRelease, find, lastAnswer, noteRound } from "../releases/store.ts";
 import type { Reading } from "../runtime/contract.ts";
 import type { Parts } from "./parts.ts";
 import type { ReleasePlan } from "./release-plan.ts";
@@ -85,17 +85,20 @@ interface Seen {
   at: string;
   readings: (Omit<Reading, "startedAt"> & { startedAt: string })[] | null;
   smoke: Observed["smoke"];
+  answer: Answer | null;
 }
 
 /** What can be seen of the rollout now. A runtime that does not answer makes it unknown; it ends nothing. */
 async function observe(parts: Parts, id: string, rollout: Rollout): Promise<Seen> {
-  const { runtime, clock } = parts;
+  const { runtime, clock, db } = parts;
   const { target, smokePath } = (await planOf(parts, id)).payload;
   const seen = await runtime.observe(target).catch(() => undefined);
   const at = clock.now().toISOString();
-  if (!seen) return { at, readings: null, smoke: null };
+  const answer = await lastAnswer(db, id);
+  if (!seen) return { at, readings: null, smoke: null, answer };
   return {
     at,
+    answer,
     readings: seen.readings.map((reading) => ({ ...reading, startedAt: reading.startedAt.toISOString() })),
     smoke:
       rollout.judgedBy === "smoke" && rollout.percent === 100
@@ -121,7 +124,7 @@ type Decided = { rollout: Rollout; round: Omit<Round, "at" | "stepEndsAt"> & { a
 
 function decide(rollout: Rollout, seen: Seen): Decided {
   const readings = seen.readings?.map((reading) => ({ ...reading, startedAt: new Date(reading.startedAt) })) ?? null;
-  const { round, ...rest } = roundOf(rollout, { readings, smoke: seen.smoke }, new Date(seen.at));
+  const { round, ...rest } = roundOf(rollout, { readings, smoke: seen.smoke, answer: seen.answer }, new Date(seen.at));
   return { ...rest, round: { ...round, at: round.at.toISOString(), stepEndsAt: round.stepEndsAt.toISOString() } };
 }
 
