@@ -1,4 +1,5 @@
-import { check, type Checked } from "./check/checker.ts";
+import type { Checked } from "./check/checked.ts";
+import { check } from "./check/checker.ts";
 import type { Scope } from "./check/scope.ts";
 import { estimateCost, type CostEstimate } from "./cost/estimate.ts";
 import { Compiler } from "./run/compile.ts";
@@ -79,7 +80,7 @@ export class Program {
     const observe = options.explain === true || (unknowns !== undefined && unknowns.length > 0);
     const runner = observe ? (this.#observed ??= this.#runner(true)) : this.#fast;
     const trace = options.explain ? new Map<number, Value>() : undefined;
-    const nanos = now && BigInt(now.getTime()) * 1_000_000n;
+    const nanos = now && !Number.isNaN(now.getTime()) ? BigInt(now.getTime()) * 1_000_000n : undefined;
     const frame = new Frame(budget, runner.slots, bindings, nanos, unknowns?.map(patternOf), trace);
     const outcome = this.#outcome(runner.run, frame);
     return trace ? { ...outcome, explanation: explain(this.ast, trace) } : outcome;

@@ -1,4 +1,3 @@
-import { Double, Uint, type Value } from "../values/values.ts";
 import {
   placeOf,
   type Ast,
@@ -10,43 +9,13 @@ import {
   type MapLiteral,
   type Select,
 } from "../syntax/ast.ts";
+import { literalType, qualifiedName, type Checked, type Reference } from "./checked.ts";
 import type { FunctionDeclaration, Overload } from "./functions.ts";
 import * as hints from "./hints.ts";
+import { expectOneType } from "./one-type.ts";
 import type { Scope } from "./scope.ts";
-import {
-  Type,
-  bool,
-  bytes,
-  double,
-  dyn,
-  errorType,
-  int,
-  isDyn,
-  listOf,
-  mapOf,
-  nullType,
-  optionalContent,
-  optionalOf,
-  string,
-  uint,
-} from "./types.ts";
+import { Type, bool, dyn, errorType, int, isDyn, listOf, mapOf, optionalContent, optionalOf, string } from "./types.ts";
 import { Substitution, mostGeneral } from "./unify.ts";
-
-/** What a name or call turned out to mean. */
-export type Reference =
-  | { kind: "variable"; name: string }
-  | { kind: "local"; name: string }
-  | { kind: "constant"; value: Value }
-  | { kind: "call"; name: string; overloads: readonly Overload[]; target: Expr | undefined }
-  | { kind: "undeclared"; name: string };
-
-/** A checked expression: types and references by node id. */
-export interface Checked {
-  ast: Ast;
-  type: Type;
-  typeOf(node: Expr): Type;
-  referenceOf(node: Expr): Reference | undefined;
-}
 
 /**
  * Gives every node its type, as cel-go's checker does. Returns the issues found, if any. In a lenient scope nothing is refused:
@@ -289,42 +258,10 @@ class Checker {
     return this.substitution.assignable(previous, current) ? mostGeneral(previous, current) : dyn;
   }
 
-  /** Kubernetes wants the values of a literal to have exactly one type, but for the arguments of format(). */
+  /** See one-type.ts. */
   checkLiterals(): void {
-    const final = (node: Expr, optional: boolean): Type => {
-      const type = this.substitution.resolve(this.types[node.id]!, true);
-      return optional ? (optionalContent(type) ?? type) : type;
-    };
-    for (const node of this.#literals) {
-      if (node.kind === "list")
-        this.#expectOneType(
-          node.elements,
-          node.elements.map((element, i) => final(element, node.optional.includes(i))),
-          "list",
-        );
-      else {
-        this.#expectOneType(
-          node.entries.map(({ key }) => key),
-          node.entries.map(({ key }) => final(key, false)),
-          "map",
-        );
-        this.#expectOneType(
-          node.entries.map(({ value }) => value),
-          node.entries.map(({ value, optional }) => final(value, optional)),
-          "map",
-        );
-      }
-    }
-  }
-
-  #expectOneType(nodes: readonly Expr[], types: readonly Type[], literal: string): void {
-    const odd = types.findIndex((type) => String(type) !== String(types[0]));
-    if (odd < 0) return;
-    this.#issue(
-      nodes[odd]!,
-      `expected type '${types[0]}' but found '${types[odd]}'`,
-      `the values of a ${literal} literal must have one type; dyn() around each allows others`,
-    );
+    const fault = (node: Expr, message: string, hint: string): void => void this.#issue(node, message, hint);
+    expectOneType(this.#literals, (node) => this.substitution.resolve(this.types[node.id]!, true), fault);
   }
 
   #comprehension(node: Comprehension): Type {
@@ -357,14 +294,6 @@ class Checker {
   }
 }
 
-/** `a.b.c` as a name, if the node is only that. */
-export function qualifiedName(node: Expr): string | undefined {
-  if (node.kind === "ident") return node.name;
-  if (node.kind !== "select" || node.test) return undefined;
-  const prefix = qualifiedName(node.operand);
-  return prefix === undefined ? undefined : `${prefix}.${node.field}`;
-}
-
 function rename(type: Type, names: ReadonlyMap<string, Type>): Type {
   if (type.kind === "param") return names.get(type.name) ?? type;
   return type.params.length === 0
@@ -374,19 +303,4 @@ function rename(type: Type, names: ReadonlyMap<string, Type>): Type {
         type.name,
         type.params.map((inner) => rename(inner, names)),
       );
-}
-
-function literalType(value: Value): Type {
-  switch (typeof value) {
-    case "string":
-      return string;
-    case "boolean":
-      return bool;
-    case "number":
-    case "bigint":
-      return int;
-    default:
-      if (value === null) return nullType;
-      return value instanceof Double ? double : value instanceof Uint ? uint : bytes;
-  }
 }

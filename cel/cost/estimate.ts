@@ -1,4 +1,4 @@
-import type { Checked } from "../check/checker.ts";
+import type { Checked } from "../check/checked.ts";
 import type { Overload } from "../check/functions.ts";
 import type { Type } from "../check/types.ts";
 import { codePoints } from "../library/standard.ts";

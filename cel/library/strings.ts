@@ -109,8 +109,17 @@ const quote = (args: Args): Value => `"${Array.from(text(args).toWellFormed(), (
 
 /** White space as Go's unicode.IsSpace has it. */
 const isBlank = (unit: number): boolean =>
-  (unit >= 9 && unit <= 13) || unit === 32 || unit === 0x85 || unit === 0xa0 || unit === 0x1680 || (unit >= 0x2000 && unit <= 0x200a) ||
-  unit === 0x2028 || unit === 0x2029 || unit === 0x202f || unit === 0x205f || unit === 0x3000;
+  (unit >= 9 && unit <= 13) ||
+  unit === 32 ||
+  unit === 0x85 ||
+  unit === 0xa0 ||
+  unit === 0x1680 ||
+  (unit >= 0x2000 && unit <= 0x200a) ||
+  unit === 0x2028 ||
+  unit === 0x2029 ||
+  unit === 0x202f ||
+  unit === 0x205f ||
+  unit === 0x3000;
 
 function trim(args: Args): Value {
   const source = text(args);

@@ -9,6 +9,7 @@ import { CelError, Double, Optional, Uint, Unknown, isAbnormal, kindOf, type Opa
 import { constant, type Compiler, type Plan } from "./compile.ts";
 import { overBudget, type Eval, type Frame } from "./frame.ts";
 import { conjunction, disjunction } from "./logic.ts";
+import { located } from "./look-up.ts";
 import { ownTable } from "../values/own-table.ts";
 
 /** Plans a function call or operator that is no chain: see attributes.ts for those. */
@@ -240,9 +241,4 @@ function call(
     if ((frame.cost += typeof cost === "number" ? cost : cost(args, result)) > frame.budget) overBudget(node);
     return result;
   };
-}
-
-function located(value: Value, node: number): Value {
-  if (typeof value === "object" && value instanceof CelError && value.node === 0) value.node = node;
-  return value;
 }

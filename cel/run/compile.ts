@@ -1,4 +1,4 @@
-import type { Checked } from "../check/checker.ts";
+import type { Checked } from "../check/checked.ts";
 import type { Type } from "../check/types.ts";
 import type { Call, Expr, List, MapLiteral } from "../syntax/ast.ts";
 import { listCreateCost, mapCreateCost } from "../cost/actual.ts";

@@ -1,5 +1,5 @@
 import { Type, bool, bytes, double, duration, dyn, int, listOf, mapOf, string, struct, timestamp, type Field } from "../check/types.ts";
-import { reserved } from "../syntax/parser.ts";
+import { reserved } from "../syntax/reserved.ts";
 
 /** The part of JSON Schema and OpenAPI that types come from; anything else in a schema is ignored. */
 export interface Schema {

@@ -2,7 +2,9 @@ import { Double, Uint, type Value } from "../values/values.ts";
 import { canonicalInt, maxInt, maxUint } from "../values/numbers.ts";
 import { CompileError, placeOf, type Ast, type Call, type Expr } from "./ast.ts";
 import { TreeBuilder } from "./builder.ts";
+import { Cursor, describe } from "./cursor.ts";
 import { tokenize, type Token } from "./lexer.ts";
+import { reserved } from "./reserved.ts";
 import { SyntaxFault } from "./literals.ts";
 import type { MacroTable } from "./macros.ts";
 import { ownTable } from "../values/own-table.ts";
@@ -39,83 +41,33 @@ export function parse(source: string, options: ParseOptions): Ast {
   }
 }
 
-/** Legal as field names, but not as variables. */
-export const reserved = new Set([
-  "as",
-  "break",
-  "const",
-  "continue",
-  "else",
-  "false",
-  "for",
-  "function",
-  "if",
-  "import",
-  "in",
-  "let",
-  "loop",
-  "package",
-  "namespace",
-  "null",
-  "return",
-  "true",
-  "var",
-  "void",
-  "while",
-]);
 const relations = new Set(["<", "<=", ">=", ">", "==", "!=", "in"]);
 
-class Parser {
+class Parser extends Cursor {
   readonly tree: TreeBuilder;
   readonly #depth: number;
-  readonly #tokens: Token[];
   readonly #options: ParseOptions;
-  #next = 0;
   #nesting = 0;
 
   constructor(source: string, options: ParseOptions) {
-    this.#tokens = tokenize(source);
+    super(tokenize(source));
     this.#options = options;
     this.#depth = options.depth ?? maxDepth;
     this.tree = new TreeBuilder(this.#depth);
   }
 
   expression(): Expr {
-    if (++this.#nesting > this.#depth) throw new SyntaxFault(this.#peek.at, `the expression nests deeper than ${this.#depth} levels`);
+    if (++this.#nesting > this.#depth) throw new SyntaxFault(this.peek.at, `the expression nests deeper than ${this.#depth} levels`);
     const condition = this.#or();
     let whole = condition;
-    const question = this.#accept("?");
+    const question = this.accept("?");
     if (question) {
       const then = this.#or();
-      this.#expect(":", "a condition has two branches: c ? a : b");
+      this.expect(":", "a condition has two branches: c ? a : b");
       whole = this.tree.call(question.at, "_?_:_", [condition, then, this.expression()]);
     }
     this.#nesting--;
     return whole;
-  }
-
-  expectEnd(): void {
-    const { kind, at, text } = this.#peek;
-    if (kind !== "end") throw new SyntaxFault(at, `unexpected ${describe(this.#peek)}`, text === "'" ? "is a quote missing?" : undefined);
-  }
-
-  get #peek(): Token {
-    return this.#tokens[this.#next]!;
-  }
-
-  #is(symbol: string): boolean {
-    const token = this.#peek;
-    return token.text === symbol && (token.kind === "symbol" || (symbol === "in" && token.kind === "ident"));
-  }
-
-  #accept(symbol: string): Token | undefined {
-    return this.#is(symbol) ? this.#tokens[this.#next++] : undefined;
-  }
-
-  #expect(symbol: string, hint?: string): Token {
-    const token = this.#accept(symbol);
-    if (token) return token;
-    throw new SyntaxFault(this.#peek.at, `expected '${symbol}', found ${describe(this.#peek)}`, hint);
   }
 
   #or(): Expr {
@@ -124,10 +76,10 @@ class Parser {
 
   #logic(symbol: string, name: string, operand: () => Expr): Expr {
     const first = operand();
-    if (!this.#is(symbol)) return first;
+    if (!this.is(symbol)) return first;
     const terms = [first];
     const at: number[] = [];
-    for (let token = this.#accept(symbol); token; token = this.#accept(symbol)) {
+    for (let token = this.accept(symbol); token; token = this.accept(symbol)) {
       at.push(token.at);
       terms.push(operand());
     }
@@ -144,8 +96,8 @@ class Parser {
 
   #relation(): Expr {
     let left = this.#sum();
-    while (relations.has(this.#peek.text) && (this.#peek.kind === "symbol" || this.#is("in"))) {
-      const { text, at } = this.#tokens[this.#next++]!;
+    while (relations.has(this.peek.text) && (this.peek.kind === "symbol" || this.is("in"))) {
+      const { text, at } = this.take();
       left = this.tree.call(at, text === "in" ? "@in" : `_${text}_`, [left, this.#sum()]);
     }
     return left;
@@ -153,14 +105,14 @@ class Parser {
 
   #sum(): Expr {
     let left = this.#product();
-    for (let token = this.#accept("+") ?? this.#accept("-"); token; token = this.#accept("+") ?? this.#accept("-"))
+    for (let token = this.accept("+") ?? this.accept("-"); token; token = this.accept("+") ?? this.accept("-"))
       left = this.tree.call(token.at, `_${token.text}_`, [left, this.#product()]);
     return left;
   }
 
   #product(): Expr {
     let left = this.#unary();
-    const operator = () => this.#accept("*") ?? this.#accept("/") ?? this.#accept("%");
+    const operator = () => this.accept("*") ?? this.accept("/") ?? this.accept("%");
     for (let token = operator(); token; token = operator()) left = this.tree.call(token.at, `_${token.text}_`, [left, this.#unary()]);
     return left;
   }
@@ -173,7 +125,7 @@ class Parser {
     }
     const minus = this.#repeated("-");
     if (minus.count === 0) return this.#member();
-    const { kind } = this.#peek;
+    const { kind } = this.peek;
     // A single minus before a number is part of the number, so that the smallest int can be written.
     if (minus.count === 1 && (kind === "int" || kind === "double")) return this.#suffixes(this.#number("-", minus.at));
     const operand = this.#member();
@@ -181,9 +133,9 @@ class Parser {
   }
 
   #repeated(symbol: string): { count: number; at: number } {
-    const at = this.#peek.at;
+    const at = this.peek.at;
     let count = 0;
-    while (this.#accept(symbol)) count++;
+    while (this.accept(symbol)) count++;
     return { count, at };
   }
 
@@ -194,12 +146,12 @@ class Parser {
   #suffixes(start: Expr): Expr {
     let operand = start;
     for (;;) {
-      const token = this.#peek;
-      if (this.#accept(".")) operand = this.#afterDot(operand, token.at);
-      else if (this.#accept("[")) {
+      const token = this.peek;
+      if (this.accept(".")) operand = this.#afterDot(operand, token.at);
+      else if (this.accept("[")) {
         const optional = this.#optional("[?");
         const index = this.expression();
-        this.#expect("]");
+        this.expect("]");
         operand = this.tree.call(token.at, optional ? "_[?_]" : "_[_]", [operand, index]);
       } else return operand;
     }
@@ -209,34 +161,33 @@ class Parser {
     const optional = this.#optional(".?");
     const name = this.#fieldName();
     if (optional) return this.tree.call(at, "_?._", [operand, this.tree.literal(name.at, name.text)]);
-    if (name.kind === "quotedIdent" || !this.#accept("(")) return this.tree.select(name.at, operand, name.text, false);
+    if (name.kind === "quotedIdent" || !this.accept("(")) return this.tree.select(name.at, operand, name.text, false);
     const args = this.#arguments();
     return this.#callOrMacro(name.at, operand, name.text, args);
   }
 
   #optional(syntax: string): boolean {
-    const token = this.#accept("?");
+    const token = this.accept("?");
     if (token && !this.#options.optionals)
       throw new SyntaxFault(token.at, `optional syntax '${syntax}' is not available in this environment`, "Kubernetes has it since 1.28");
     return token !== undefined;
   }
 
   #fieldName(): Token {
-    const token = this.#peek;
+    const token = this.peek;
     if (token.kind === "quotedIdent" && !this.#options.quotedIdentifiers)
       throw new SyntaxFault(token.at, "quoted field names are not available in this environment", 'write it as an index: object["name"]');
     if ((token.kind !== "ident" || notAField.has(token.text)) && token.kind !== "quotedIdent")
       throw new SyntaxFault(token.at, `expected a field name, found ${describe(token)}`);
-    this.#next++;
-    return token;
+    return this.take();
   }
 
   #arguments(): Expr[] {
     const args: Expr[] = [];
-    if (this.#accept(")")) return args;
+    if (this.accept(")")) return args;
     do args.push(this.expression());
-    while (this.#accept(","));
-    this.#expect(")");
+    while (this.accept(","));
+    this.expect(")");
     return args;
   }
 
@@ -246,12 +197,12 @@ class Parser {
   }
 
   #primary(): Expr {
-    const token = this.#tokens[this.#next++]!;
+    const token = this.take();
     switch (token.kind) {
       case "int":
       case "uint":
       case "double":
-        this.#next--;
+        this.back();
         return this.#number("", token.at);
       case "string":
       case "bytes":
@@ -261,18 +212,18 @@ class Parser {
       case "symbol":
         if (token.text === "(") {
           const inner = this.expression();
-          this.#expect(")");
+          this.expect(")");
           return inner;
         }
         if (token.text === "[") return this.#list(token.at);
         if (token.text === "{") return this.#map(token.at);
-        if (token.text === "." && this.#peek.kind === "ident") return this.#identifier(this.#tokens[this.#next++]!, ".");
+        if (token.text === "." && this.peek.kind === "ident") return this.#identifier(this.take(), ".");
     }
     throw new SyntaxFault(token.at, `unexpected ${describe(token)}`);
   }
 
   #number(sign: "" | "-", at: number): Expr {
-    const { kind, text } = this.#tokens[this.#next++]!;
+    const { kind, text } = this.take();
     return this.tree.literal(at, numberValue(kind, sign, text, at));
   }
 
@@ -282,33 +233,33 @@ class Parser {
     const struct = this.#structName(text);
     if (struct !== undefined) return this.#struct(dot + struct, at);
     if (reserved.has(text)) throw new SyntaxFault(at, `'${text}' is a reserved word`, "it may be a field, but no variable");
-    if (this.#accept("(")) return this.#callOrMacro(at, undefined, dot + text, this.#arguments());
+    if (this.accept("(")) return this.#callOrMacro(at, undefined, dot + text, this.#arguments());
     return this.tree.ident(at, dot + text);
   }
 
   /** The name of a message literal `a.b.C{...}` that starts here, past which it moves, or undefined. */
   #structName(first: string): string | undefined {
-    let ahead = this.#next;
     let name = first;
-    while (this.#tokens[ahead]!.text === "." && this.#tokens[ahead + 1]?.kind === "ident") {
-      name += `.${this.#tokens[ahead + 1]!.text}`;
+    let ahead = 0;
+    while (this.ahead(ahead).text === "." && this.ahead(ahead + 1).kind === "ident") {
+      name += `.${this.ahead(ahead + 1).text}`;
       ahead += 2;
     }
-    const { kind, text } = this.#tokens[ahead]!;
+    const { kind, text } = this.ahead(ahead);
     if (kind !== "symbol" || text !== "{") return undefined;
-    this.#next = ahead + 1;
+    this.skip(ahead + 1);
     return name;
   }
 
   #struct(name: string, at: number): Expr {
     const fields: { name: string; value: Expr; optional: boolean; id: number }[] = [];
-    while (!this.#accept("}")) {
+    while (!this.accept("}")) {
       const optional = this.#optional("{?");
       const id = this.tree.newId();
       const field = this.#fieldName();
-      this.#expect(":");
+      this.expect(":");
       fields.push({ name: field.text, value: this.expression(), optional, id });
-      if (!this.#accept(",") && !this.#is("}")) this.#expect("}");
+      if (!this.accept(",") && !this.is("}")) this.expect("}");
     }
     return this.tree.struct(at, name, fields);
   }
@@ -316,23 +267,23 @@ class Parser {
   #list(at: number): Expr {
     const elements: Expr[] = [];
     const optional: number[] = [];
-    while (!this.#accept("]")) {
+    while (!this.accept("]")) {
       if (this.#optional("[?")) optional.push(elements.length);
       elements.push(this.expression());
-      if (!this.#accept(",") && !this.#is("]")) this.#expect("]");
+      if (!this.accept(",") && !this.is("]")) this.expect("]");
     }
     return this.tree.list(at, elements, optional);
   }
 
   #map(at: number): Expr {
     const entries: { key: Expr; value: Expr; optional: boolean; id: number }[] = [];
-    while (!this.#accept("}")) {
+    while (!this.accept("}")) {
       const optional = this.#optional("{?");
       const id = this.tree.newId();
       const key = this.expression();
-      this.#expect(":");
+      this.expect(":");
       entries.push({ key, value: this.expression(), optional, id });
-      if (!this.#accept(",") && !this.#is("}")) this.#expect("}");
+      if (!this.accept(",") && !this.is("}")) this.expect("}");
     }
     return this.tree.map(at, entries);
   }
@@ -355,10 +306,4 @@ function numberValue(kind: string, sign: "" | "-", text: string, at: number): Va
   if (magnitude > maxInt + (sign ? 1n : 0n))
     throw new SyntaxFault(at, "this number does not fit an int (64 bits, signed)", "a uint is written with u, a double with a point");
   return canonicalInt(sign ? -magnitude : magnitude);
-}
-
-function describe(token: Token): string {
-  if (token.kind === "end") return "the end";
-  if (token.kind === "string") return "a string";
-  return token.kind === "bytes" ? "bytes" : `'${token.text}'`;
 }

@@ -1,4 +1,4 @@
-import type { Checked } from "../check/checker.ts";
+import type { Checked } from "../check/checked.ts";
 import type { Type } from "../check/types.ts";
 import type { Comprehension, Expr } from "../syntax/ast.ts";
 import { formatDouble } from "../library/conversions.ts";

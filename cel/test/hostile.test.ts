@@ -69,11 +69,25 @@ test("searching a text takes time linear in it, whatever is searched", () => {
 test("reading numbers, white space, escapes and queries out of long texts takes linear time", () => {
   const long = 300_000;
   const cases: [source: string, s: string][] = [
-    ["double(s)", `${"1".repeat(long)}!`], ["int(s)", "1".repeat(long)], ["s.trim()", `a${" ".repeat(long)}a`], ["timestamp(s)", `2026-01-31T08:00:00.${"1".repeat(long)}!`],
-    ["duration(s)", "1h".repeat(long)], ["quantity(s)", "1".repeat(long)], ["semver(s)", `1.2.3-${"a.".repeat(long)}`], ["ip(s)", "1:".repeat(long)], ["cidr(s)", "1.".repeat(long)],
-    ["url(s).getQuery().size()", `https://a/?${"a=1&".repeat(long)}`], ["url(s)", `https://${":1".repeat(long)}`], ["url(s)", `/${"%41".repeat(long)}`],
-    ["format.dns1123Subdomain().validate(s)", `${"a-".repeat(long)}!`], ["format.qualifiedName().validate(s)", `${"a.".repeat(long)}/!`], ["format.uuid().validate(s)", "a".repeat(long)],
-    ["format.byte().validate(s)", `${"=".repeat(long)}a`], ["s.format([1])", "%%".repeat(long)], ["s.find('( +)+$')", `${" ".repeat(10_000)}a`], ["strings.quote(s)", '"'.repeat(long)],
+    ["double(s)", `${"1".repeat(long)}!`],
+    ["int(s)", "1".repeat(long)],
+    ["s.trim()", `a${" ".repeat(long)}a`],
+    ["timestamp(s)", `2026-01-31T08:00:00.${"1".repeat(long)}!`],
+    ["duration(s)", "1h".repeat(long)],
+    ["quantity(s)", "1".repeat(long)],
+    ["semver(s)", `1.2.3-${"a.".repeat(long)}`],
+    ["ip(s)", "1:".repeat(long)],
+    ["cidr(s)", "1.".repeat(long)],
+    ["url(s).getQuery().size()", `https://a/?${"a=1&".repeat(long)}`],
+    ["url(s)", `https://${":1".repeat(long)}`],
+    ["url(s)", `/${"%41".repeat(long)}`],
+    ["format.dns1123Subdomain().validate(s)", `${"a-".repeat(long)}!`],
+    ["format.qualifiedName().validate(s)", `${"a.".repeat(long)}/!`],
+    ["format.uuid().validate(s)", "a".repeat(long)],
+    ["format.byte().validate(s)", `${"=".repeat(long)}a`],
+    ["s.format([1])", "%%".repeat(long)],
+    ["s.find('( +)+$')", `${" ".repeat(10_000)}a`],
+    ["strings.quote(s)", '"'.repeat(long)],
   ];
   for (const [source, s] of cases) expect(["value", "error"], source).toContain(run(source, { s }, Infinity).kind);
 });
