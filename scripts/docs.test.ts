@@ -142,6 +142,18 @@ test("every command of the CLI stands in the reference", async () => {
   expect(missing.filter((command) => !reference.includes(`cairn ${command}`))).toEqual([]);
 });
 
+test("every route of the API stands in the table of ARCHITECTURE.md", async () => {
+  const table = texts.get("ARCHITECTURE.md") ?? "";
+  const { paths } = JSON.parse(await read("api/openapi.json")) as { paths: Record<string, unknown> };
+  const told = (path: string): boolean => {
+    const slash = path.lastIndexOf("/");
+    return table.includes(path) || (slash > 0 && table.includes(`...${path.slice(slash)}`) && told(path.slice(0, slash)));
+  };
+  const short = Object.keys(paths).map((path) => path.replace(/^\/api/, "").replace(/^\/catalog\/services/, "/services"));
+  expect(short.length).toBeGreaterThan(40);
+  expect(short.filter((path) => !told(path))).toEqual([]);
+});
+
 test("every environment variable that a guide names is read or given by code", async () => {
   const paths = (await filesBelow(root, /\.(ts|tsx|sh)$/)).filter((path) => !path.endsWith(".test.ts"));
   const code = (await Promise.all([...paths, "cairn"].map(read))).join("\n");
