@@ -1,0 +1,222 @@
+import { randomInt } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { connectAgent } from "@cairn/agent/client.ts";
+import { revoke } from "@cairn/platform/evidence/store.ts";
+import { systemClock } from "@cairn/platform/kernel/clock.ts";
+import { openDatabase, transact } from "@cairn/platform/kernel/sql.ts";
+import { embeddedDatabase } from "@cairn/platform/server/database.ts";
+import { eventually } from "../scripts/demo/tools.ts";
+import { addressOf, delivered, git, reader, type Change, type Reader, type Release, type Run } from "./outside.ts";
+import { startPlatform, type Platform } from "./platform.ts";
+
+// A service in a language that Cairn does not know, and what policy stops: all of it enters by git push.
+const service = `shell-${randomInt(36 ** 5).toString(36)}`;
+const PROBES = {
+  readinessProbe: { httpGet: { path: "/healthz", port: 8080 } },
+  livenessProbe: { httpGet: { path: "/healthz", port: 8080 } },
+};
+const RESOURCES = { resources: { requests: { cpu: "10m", memory: "16Mi" }, limits: { cpu: "200m", memory: "128Mi" } } };
+
+const component = (owner: string, tier: string) => `apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata:
+  name: ${service}
+  description: Files, made by a shell script
+  labels: { cairn.dev/tier: ${tier} }
+spec: { type: service, lifecycle: experimental, owner: "group:default/${owner}" }
+`;
+const score = (container: object) =>
+  JSON.stringify({
+    apiVersion: "score.dev/v1b1",
+    metadata: { name: service },
+    service: { ports: { http: { port: 80, targetPort: 8080 } } },
+    containers: { main: { image: ".", ...container } },
+  });
+const patch = JSON.stringify({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name: service },
+  spec: { template: { spec: { containers: [{ name: "main", image: `${service}:built`, ...PROBES, ...RESOURCES }] } } },
+});
+const report = (failed: boolean) => `<testsuite name="shell"><testcase name="builds">${failed ? "<failure/>" : ""}</testcase></testsuite>`;
+
+/** All of the service: files that a shell script makes, served by whatever HTTP server is there. */
+const FILES = {
+  "catalog-info.yaml": component("team-shell", "tier-3"),
+  "score.yaml": score({ ...PROBES, ...RESOURCES }),
+  "k8s/deployment.yaml": patch,
+  "cairn.yaml": `apiVersion: cairn.dev/v1
+kind: Contract
+ci:
+  build: sh build.sh
+  test: sh test.sh
+  junit: out/report.xml
+  include: [public, serve.sh]
+start: exec sh serve.sh
+`,
+  "slo.yaml": `apiVersion: openslo/v1\nkind: SLO\nmetadata: { name: ${service}-availability }\nspec: { objectives: [{ target: 0.99 }] }\n`,
+  "docs/runbook.md": "# Runbook\nStart it again.\n",
+  CODEOWNERS: "* @team-shell\n",
+  greeting: "hello\n",
+  "build.sh": "set -eu\nmkdir -p public\ncp greeting public/index.html\necho ok >public/healthz\n",
+  "test.sh": `set -eu\nmkdir -p out\ngrep -q ok public/healthz\necho '${report(false)}' >out/report.xml\n`,
+  "serve.sh": `cd public
+if python3 -c "import http.server" 2>/dev/null; then exec python3 -m http.server --bind 127.0.0.1 "$PORT"; fi
+exec node -e 'const{readFileSync}=require("fs");require("http").createServer((q,r)=>{try{r.end(readFileSync("."+(q.url==="/"?"/index.html":q.url)))}catch{r.writeHead(404).end()}}).listen(+process.env.PORT,"127.0.0.1")'
+`,
+};
+
+let platform: Platform;
+let folder: string;
+let work: string;
+let get: Reader;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cairn-shell-"));
+  work = join(folder, "work");
+  platform = await startPlatform();
+  get = await reader(platform);
+  await platform.cairn("org", "create-team", "team-shell");
+  const answers = ["-a", `service_name=${service}`, "-a", "owner_team=team-shell", "-a", "database=false"];
+  await platform.cairn("create", "http-api", ...answers, "--apply");
+  await git(platform, folder, "clone", "--quiet", `${platform.url}/git/${service}.git`, "work");
+});
+afterAll(async () => {
+  await platform?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("a shell script and an HTTP server go to production by declared commands alone", async () => {
+  await git(platform, work, "checkout", "--quiet", "cairn/first-change");
+  await git(platform, work, "rm", "--quiet", "-r", ".");
+  await commit(FILES);
+  await git(platform, work, "push", "--quiet", "origin", "cairn/first-change");
+  const { head } = await platform.cairn<Change>("changes", "show", `${service}/1`);
+  expect(head).toBe(await git(platform, work, "rev-parse", "HEAD"));
+  const change = await platform.cairn<Change>("changes", "show", `${service}/1`, "--watch");
+  expect(states(change)).toEqual({ descriptor: "passed", policy: "passed", ci: "passed" });
+
+  const merged = await merge(1);
+  expect(await delivered(platform, service, merged)).toMatchObject({ state: "success", error: null });
+  expect(await greeting()).toBe("hello\n");
+});
+
+test("a change request that breaks rules for owner, health checks, resources, SLO and tests can't be merged, and is told why", async () => {
+  const number = await propose("bad", "origin/main", {
+    "catalog-info.yaml": component("team-nobody", "tier-1"),
+    "score.yaml": score({}),
+    "k8s/deployment.yaml": undefined,
+    "slo.yaml": undefined,
+    "test.sh": `mkdir -p out\necho '${report(true)}' >out/report.xml\nexit 1\n`,
+  });
+  const change = await platform.cairn<Change>("changes", "show", `${service}/${number}`, "--watch");
+  const check = (name: string) => change.checks.find((each) => each.name === name);
+  expect(check("policy")?.state).toBe("failed");
+  for (const rule of ["owner-exists", "health-check-set", "resources-set", "slo-and-runbook"])
+    expect(check("policy")?.details.join("\n"), rule).toContain(`${rule} (denied)`);
+  expect(check("ci")).toMatchObject({ state: "failed", details: [expect.stringContaining("test")] });
+  expect(change.merge).toMatchObject({ allowed: false, code: "forge.checks_not_passed" });
+  await expect(platform.cairn("merge", `${service}/${number}`)).rejects.toThrow(/Not every check has passed/);
+});
+
+test(
+  "what passes alone and not together is stopped at its release, by rule: health checks, resources, provenance, tests, SLO",
+  { timeout: 300_000 },
+  async () => {
+    // Each pair is made from one commit; either is good, and both together are not.
+    const main = await git(platform, work, "rev-parse", "origin/main");
+    const failing = `set -eu\nmkdir -p out\nif grep -q hello greeting; then echo '${report(false)}' >out/report.xml; else echo '${report(true)}' >out/report.xml; fi\n`;
+    const bareScore = await propose("bare-score", main, { "score.yaml": score({}) });
+    const noPatch = await propose("no-patch", main, { "k8s/deployment.yaml": undefined });
+    const newTest = await propose("new-test", main, { "test.sh": failing });
+    const newGreeting = await propose("new-greeting", main, { greeting: "goodbye\n" });
+    const noSlo = await propose("no-slo", main, { "slo.yaml": undefined });
+    const tierOne = await propose("tier-one", main, { "catalog-info.yaml": component("team-shell", "tier-1") });
+
+    await merge(bareScore);
+    expect(await refusedBy(await merge(noPatch))).toMatch(/dev.*health-check-set: .*resources-set: /);
+
+    await git(platform, work, "fetch", "--quiet", "origin");
+    const repaired = await merge(await propose("repair", "origin/main", { "k8s/deployment.yaml": patch }));
+    await revokeProvenance(repaired);
+    expect(await refusedBy(repaired)).toMatch(/provenance-verified: The provenance of artifact .* was revoked/);
+
+    await merge(newTest);
+    const untested = await delivered(platform, service, await merge(newGreeting));
+    expect(untested).toMatchObject({
+      state: "failed",
+      error: { code: "workflows.build_failed", message: expect.stringContaining("test failed") },
+    });
+
+    await git(platform, work, "fetch", "--quiet", "origin");
+    await merge(await propose("mend", "origin/main", { greeting: "hello\n" }));
+    await merge(noSlo);
+    const last = await merge(tierOne);
+    expect(await refusedBy(last)).toMatch(/production: slo-and-runbook: slo.yaml of .* is missing/);
+    const { releases } = await get<{ releases: Release[] }>(`/api/releases?service=${service}`);
+    const of = (environment: string) => releases.find((release) => release.commit === last && release.environment === environment)?.state;
+    expect([of("dev"), of("staging"), of("production")]).toEqual(["promoted", "promoted", "refused"]);
+
+    // Whatever was tried, production serves what it served.
+    expect(await greeting()).toBe("hello\n");
+    const promoted = releases.filter(({ environment, state }) => environment === "production" && state === "promoted");
+    expect(promoted.every(({ artifactDigest }) => artifactDigest === promoted.at(-1)?.artifactDigest)).toBe(true);
+  },
+);
+
+/** Writes files (undefined removes one) and commits them. */
+async function commit(files: Record<string, string | undefined>): Promise<void> {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(work, path)), { recursive: true });
+    if (content === undefined) await rm(join(work, path));
+    else await writeFile(join(work, path), content);
+  }
+  await git(platform, work, "add", "--all");
+  await git(platform, work, "commit", "--quiet", "--message", "Change it");
+}
+
+/** Pushes a branch that starts at `base` and opens a change request for it. */
+async function propose(branch: string, base: string, files: Record<string, string | undefined>): Promise<number> {
+  await git(platform, work, "checkout", "--quiet", "-B", branch, base);
+  await commit(files);
+  await git(platform, work, "push", "--quiet", "origin", branch);
+  return (await platform.cairn<Change>("changes", "open", service, branch)).number;
+}
+
+/** Merges once the checks have passed; gives the commit. */
+async function merge(number: number): Promise<string> {
+  await platform.cairn("merge", `${service}/${number}`);
+  await git(platform, work, "fetch", "--quiet", "origin");
+  return (await platform.cairn<Change>("changes", "show", `${service}/${number}`)).mergeCommit ?? "";
+}
+
+/** Why policy refused the delivery of a commit. */
+async function refusedBy(merged: string): Promise<string> {
+  const run: Run = await delivered(platform, service, merged);
+  expect(run).toMatchObject({ state: "failed", error: { code: "workflows.release_refused" } });
+  return run.error?.message ?? "";
+}
+
+/** Takes back what CI has said about where a commit's artifact comes from, as soon as it was said. */
+async function revokeProvenance(merged: string): Promise<void> {
+  const digest = await eventually("the provenance", 60, async () => {
+    const { runs } = await get<{ runs: { purpose: string; artifact: { digest: string } | null }[] }>(
+      `/api/ci-runs?repository=${service}&commit=${merged}`,
+    );
+    const artifact = runs.find(({ purpose }) => purpose === "merge")?.artifact?.digest;
+    if (!artifact) return undefined;
+    const { evidence } = await get<{ evidence: { kind: string; commit: string; digest: string }[] }>(`/api/evidence?artifact=${artifact}`);
+    return evidence.find((each) => each.kind === "provenance" && each.commit === merged)?.digest;
+  });
+  const agent = await connectAgent(platform.home);
+  const db = openDatabase(await embeddedDatabase((await agent.postgres()).url), { maxConnections: 1 });
+  await transact(db, (tx) => revoke(tx, systemClock, "user:default/admin", digest, "the builder was not what it should be")).finally(() =>
+    db.destroy(),
+  );
+}
+
+const states = ({ checks }: Change) => Object.fromEntries(checks.map(({ name, state }) => [name, state]));
+const greeting = async (): Promise<string> => (await fetch(await addressOf(platform, service, "production"))).text();
