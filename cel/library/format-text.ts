@@ -20,8 +20,7 @@ export function formatText(pattern: string, args: readonly Value[], style: Forma
   let fault: CelError | undefined;
   const made = pattern.replaceAll(clause, (whole: string, precision: string | undefined, letter: string) => {
     if (whole === "%%" || fault) return "%";
-    if (!(letter in clauses) || (precision !== undefined && !/[ef]/.test(letter)))
-      fault = new CelError(`could not parse formatting clause: unrecognized formatting clause "${letter}"`);
+    if (!(letter in clauses)) fault = new CelError(`could not parse formatting clause: unrecognized formatting clause "${letter}"`);
     else if (Number(precision ?? 0) > maxPrecision)
       fault = new CelError(`the precision of a formatting clause may be ${maxPrecision} at most`);
     else if (next >= args.length) fault = new CelError(`index ${next} out of range`);

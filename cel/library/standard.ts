@@ -7,6 +7,7 @@ import { conversions } from "./conversions.ts";
 import { isIn, minus, negated, order, plus, quotient, remainder, times } from "./operators.ts";
 import { timeAccessors } from "./time-accessors.ts";
 import { matches } from "./regex.ts";
+import { contains } from "./text-search.ts";
 
 /** The functions of the CEL specification, with cel-go's overload ids and in its order: where a type is open, the first form decides. */
 export const standardFunctions = (): Overload[] =>
@@ -97,7 +98,7 @@ const rest: FunctionTable = [
   ["list_size", "<list(A)>.size() -> int", length],
   ["size_map", "size(map(A, B)) -> int", entries],
   ["map_size", "<map(A, B)>.size() -> int", entries],
-  ["contains_string", "<string>.contains(string) -> bool", ([text, part]) => (text as string).includes(part as string)],
+  ["contains_string", "<string>.contains(string) -> bool", ([text, part], context) => contains(text as string, part as string, context)],
   ["starts_with_string", "<string>.startsWith(string) -> bool", ([text, part]) => (text as string).startsWith(part as string)],
   ["ends_with_string", "<string>.endsWith(string) -> bool", ([text, part]) => (text as string).endsWith(part as string)],
   ["matches", "matches(string, string) -> bool", ([text, pattern]) => matches(text as string, pattern as string)],

@@ -1,14 +1,14 @@
 import type { Overload } from "../check/functions.ts";
 import type { Type } from "../check/types.ts";
-import type { Call, Expr } from "../syntax/ast.ts";
+import type { Call } from "../syntax/ast.ts";
 import { callCost, equalityCost, type CallCost } from "../cost/actual.ts";
 import { noSuchOverload } from "../library/operators.ts";
-import { pattern } from "../library/regex.ts";
 import { compareValues, equalsValue } from "../values/compare.ts";
 import { CelError, Double, Optional, Uint, Unknown, isAbnormal, kindOf, type Opaque, type Value } from "../values/values.ts";
 import { constant, type Compiler, type Plan } from "./compile.ts";
 import { overBudget, type Eval, type Frame } from "./frame.ts";
 import { conjunction, disjunction } from "./logic.ts";
+import { checkFormat, checkPattern } from "./literal-checks.ts";
 import { located } from "./look-up.ts";
 import { ownTable } from "../values/own-table.ts";
 
@@ -44,9 +44,10 @@ export function planCall(compiler: Compiler, node: Call): Plan {
   if (compiler.options.optimize && runs.length === 1 && conversions.has(name) && plans[0]!.constant)
     return folded(compiler, node, overloads, plans[0]!.constant.value);
   if (compiler.options.optimize && plans[1]?.constant && (name === "matches" || name === "find" || name === "findAll")) {
-    checkPattern(compiler, operands[1], plans[1]);
+    checkPattern(compiler, operands[1]!, plans[1]);
     return { run: call(name, overloads, runs, cost, node.id, true) };
   }
+  if (compiler.options.optimize && name === "format") checkFormat(compiler, node, plans[0]?.constant?.value);
   if (name in orderings) return { run: ordering(runs[0]!, runs[1]!, name, cost, node.id) };
   if (overloads.length === 1 && runs.length === 1) return { run: unary(name, overloads[0]!, runs[0]!, cost, node.id) };
   if (overloads.length === 1 && runs.length === 2) return { run: binary(name, overloads[0]!, runs[0]!, runs[1]!, cost, node.id) };
@@ -60,13 +61,6 @@ function folded(compiler: Compiler, node: Call, overloads: readonly Overload[], 
   const result = invoke(node.name, overloads.map(guarded), [value], context as unknown as Frame, node.id);
   if (result instanceof CelError) compiler.options.refuse(node, result.message);
   return constant(result);
-}
-
-function checkPattern(compiler: Compiler, node: Expr | undefined, plan: Plan | undefined): void {
-  const source = plan?.constant?.value;
-  if (typeof source !== "string") return;
-  const compiled = pattern(source);
-  if (compiled instanceof CelError) compiler.options.refuse(node!, compiled.message);
 }
 
 function equality(left: Eval, right: Eval, wanted: boolean, node: number): Eval {

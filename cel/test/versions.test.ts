@@ -75,5 +75,13 @@ test("compile() refuses literals of mixed types in Kubernetes, but for the argum
   expect(issuesOf("1.36", "[1, 'a']")).toContain("expected type 'int' but found 'string'");
   expect(issuesOf("1.36", "{'a': 1, 'b': dyn('c')}")).toContain("expected type 'int' but found 'dyn'");
   expect(issuesOf("1.36", "'%s %d'.format(['a', 1])")).toBe("");
+  for (const wrong of [
+    "'%d'.format(['a'])",
+    "'%s %s'.format(['a'])",
+    "'%s'.format(['a', 'b'])",
+    "'%q'.format([1])",
+    "'%s'.format([url('https://a')])",
+  ])
+    expect(issuesOf("1.36", wrong), wrong).not.toBe("");
   expect(environment().compile("[1, 'a']").type).toBe("list(dyn)");
 });

@@ -1,4 +1,4 @@
-import { CelError, type Opaque, type Optional, type TypeValue, Unknown, kindOf, type Value } from "./values.ts";
+import { CelError, type Opaque, type Optional, type TypeValue, kindOf, type Value } from "./values.ts";
 import { adapt } from "./adapt.ts";
 import { getEntry, mapKeys, mapSize } from "./maps.ts";
 import { compareNumbers, isNumber } from "./numbers.ts";
@@ -111,14 +111,4 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
   return a.length - b.length;
-}
-
-/** The first abnormal value among these, unknowns before errors, or undefined. */
-export function firstAbnormal(values: readonly Value[]): CelError | Unknown | undefined {
-  let error: CelError | undefined;
-  for (const value of values) {
-    if (value instanceof Unknown) return value;
-    if (value instanceof CelError) error ??= value;
-  }
-  return error;
 }
