@@ -59,6 +59,17 @@ test("every relative link leads to a file, and every anchor to a heading", async
   expect(broken).toEqual([]);
 });
 
+test("every source file that a guide names is there", async () => {
+  const named = guides.flatMap((page) =>
+    [...(texts.get(page) ?? "").matchAll(/`([a-z][a-z-]*\/[\w./-]+\.(?:ts|sh))\b[^`]*`/g)].map((match) => ({ page, path: match[1] ?? "" })),
+  );
+  expect(named.length).toBeGreaterThan(20);
+  const there = (path: string) => stat(join(root, path)).then(() => true, () => false); // prettier-ignore
+  const missing: string[] = [];
+  for (const { page, path } of named) if (!(await there(path)) && !(await there(join("platform", path)))) missing.push(`${page}: ${path}`);
+  expect(missing).toEqual([]);
+});
+
 /** What a page types: the lines of its code blocks, and what stands in backticks. */
 function typedIn(text: string): string[] {
   const blocks = [...text.matchAll(/^ {4}(.*)$/gm), ...text.matchAll(/^```\w*\n([\s\S]*?)^```$/gm)];
