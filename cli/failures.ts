@@ -4,10 +4,10 @@ import { styleText } from "node:util";
 
 /** Exit codes that scripts can trust: 0 done, 1 refused or failed, 2 wrong use, 3 not signed in or not allowed, 4 the platform can't be reached. */
 export function exitCodeOf(error: unknown): number {
-  const { status, code } = problemOf(error);
+  const { status } = problemOf(error);
   if (status === 401 || status === 403) return 3;
   if (status === 503) return 4;
-  return isFault(error) && error.kind === "invalid" && code !== "cli.failed" ? 2 : 1;
+  return status === 422 ? 2 : 1;
 }
 
 /** What happened, what to do next, and the code to search for. */

@@ -81,14 +81,15 @@ export async function claim(
     if (!row) throw planMissing(digest);
     if (row.run !== null) return { run: row.run };
     const plan = await read<Plan>(tx, digest);
-    const denials = plan.decisions.flatMap((decision) =>
-      decision.results.filter((result) => decision.outcome === "deny" && result.outcome !== "passed" && result.outcome !== "warned"),
+    // The same rule may deny for each environment: said once.
+    const denials = new Set(
+      plan.decisions
+        .filter((decision) => decision.outcome === "deny")
+        .flatMap((decision) => decision.results)
+        .filter((result) => result.outcome !== "passed" && result.outcome !== "warned")
+        .map((result) => `${result.rule}: ${result.message}`),
     );
-    if (plan.decisions.some((decision) => decision.outcome === "deny"))
-      throw planDenied(
-        digest,
-        denials.map((result) => `${result.rule}: ${result.message}`),
-      );
+    if (plan.decisions.some((decision) => decision.outcome === "deny")) throw planDenied(digest, [...denials]);
     const changed = differing(plan.basis, basisNow);
     if (changed.length > 0) {
       await tx.updateTable("plan").set({ state: "stale" }).where("digest", "=", digest).execute();

@@ -1,6 +1,6 @@
 import fastifyCookie from "@fastify/cookie";
 import fastifySwagger from "@fastify/swagger";
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync } from "fastify";
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync, type FastifyReply } from "fastify";
 import {
   jsonSchemaTransform,
   jsonSchemaTransformObject,
@@ -11,7 +11,7 @@ import {
 import type { Log } from "../kernel/log.ts";
 import { healthRoutes } from "./health.ts";
 import { portalFiles } from "./portal.ts";
-import { answerFaults } from "./problems.ts";
+import { answerFaults, problemOf } from "./problems.ts";
 
 export const VERSION = "0.1.0";
 
@@ -39,6 +39,11 @@ export async function buildApp(surface: Surface): Promise<FastifyInstance> {
     bodyLimit: 5 * 1024 * 1024,
     requestTimeout: 0,
     forceCloseConnections: "idle",
+    // What goes wrong before there is a route, such as an address that is no UTF-8.
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      const problem = problemOf(error);
+      void reply.code(problem.status).type("application/problem+json").send(problem);
+    },
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);

@@ -93,7 +93,7 @@ async function start(): Promise<void> {
   const live = listenLive(databaseUrl, log);
   const orchestrator = await startOrchestrator({ databaseUrl, db, clock, log, workflows: allWorkflows, parts });
   await forge.reconcile();
-  const following = startFollowing({ db, log, live, follow: (event) => startWhatFollows(parts, orchestrator, event) });
+  const following = startFollowing({ db, clock, log, live, follow: (event) => startWhatFollows(parts, orchestrator, event) });
 
   const portalFolder = join(root, "portal", "dist");
   const app = await surface({

@@ -19,6 +19,8 @@ export type Problem = z.infer<typeof Problem>;
 export function answerFaults(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error);
+    const wait = problem.retryAfterSeconds;
+    if (typeof wait === "number") reply.header("retry-after", Math.ceil(wait));
     if (problem.status >= 500) request.log.error({ err: error }, "request failed");
     return reply.code(problem.status).type("application/problem+json").send(problem);
   });
@@ -30,7 +32,7 @@ export function answerFaults(app: FastifyInstance): void {
   );
 }
 
-function problemOf(error: unknown): Problem & Record<string, unknown> {
+export function problemOf(error: unknown): Problem & Record<string, unknown> {
   if (isFault(error)) return { ...error.facts, ...problem(httpStatus[error.kind], error.code, error.message, error.next) };
   if (hasZodFastifySchemaValidationErrors(error)) {
     const errors = error.validation.map((issue) => ({ path: issue.instancePath, message: issue.message ?? "" }));
@@ -55,7 +57,15 @@ function problemOf(error: unknown): Problem & Record<string, unknown> {
       messageOf(error),
       "Correct the request and send it again.",
     );
+  if (holdsNul(error))
+    return problem(422, "http.text_refused", "A text of the request holds a NUL, or half a character", "Take it out and send it again.");
   return problem(500, "http.failed", "Something went wrong inside", "Try again; if it stays, report it with the server's log.");
+}
+
+/** PostgreSQL keeps no NUL and no lone surrogate in a text (22021) or in JSON (22P05); programs and paths take no NUL either. */
+function holdsNul(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return code === "22021" || code === "22P05" || (code === "ERR_INVALID_ARG_VALUE" && messageOf(error).includes("null bytes"));
 }
 
 const problem = (status: number, code: string, detail: string, next: string): Problem => ({

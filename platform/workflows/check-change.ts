@@ -3,6 +3,7 @@ import type { ChangeRequest, Check } from "../forge/contract.ts";
 import { workflow } from "../orchestrator/contract.ts";
 import { judge } from "../policy/judge.ts";
 import { keep } from "../policy/store.ts";
+import { isFault, messageOf } from "../kernel/faults.ts";
 import { transact } from "../kernel/sql.ts";
 import { ownerExists } from "./owners.ts";
 import type { Parts } from "./parts.ts";
@@ -32,69 +33,86 @@ export const checkChange = workflow(
       return null;
     });
 
-    const descriptor = await run.step("check the descriptor", async () => {
-      const facts = await factsAt(parts, repository, head);
-      const { diff, refusals } = await examine(db, { repository, documents: facts.documents });
-      const wrong = [
-        ...facts.problems.map((problem) => `${problem.file} ${problem.message}`),
-        ...refusals.map((finding) => `${finding.where}: ${finding.message}`),
-      ];
-      if (facts.name !== null && facts.name !== repository)
-        wrong.push(`catalog-info.yaml names the component ${facts.name}, but the repository is ${repository}`);
-      const changes = [
-        ...diff.added.map((ref) => `adds ${ref}`),
-        ...diff.changed.map(({ ref, fields }) => `changes ${ref} (${fields.join(", ")})`),
-        ...diff.removed.map((ref) => `removes ${ref}`),
-        ...diff.relationsAdded.map(({ source, type, target }) => `adds: ${source} ${type} ${target}`),
-        ...diff.relationsRemoved.map(({ source, type, target }) => `removes: ${source} ${type} ${target}`),
-      ];
-      const summary =
-        wrong.length > 0
-          ? (wrong[0] ?? "")
-          : changes.length === 0
-            ? "changes nothing in the catalog"
-            : `${changes.length} changes to the catalog`;
-      const report: Report = {
-        name: "descriptor",
-        state: wrong.length > 0 ? "failed" : "passed",
-        summary,
-        details: wrong.length > 0 ? wrong : changes,
-        link: null,
-      };
+    /** What stands in the way of one check does not silence it, nor the checks after it: it reports that it could not be made. */
+    const reported = async (name: (typeof CHECKS)[number], signal: AbortSignal, make: () => Promise<Report>): Promise<Check["state"]> => {
+      const report = await make().catch((error: unknown): Report => {
+        if (signal.aborted) throw error;
+        parts.log.warn({ err: error, repository, number, check: name }, "a check could not be made");
+        return {
+          name,
+          state: "unknown",
+          summary: `could not be made: ${messageOf(error)}`,
+          details: isFault(error) ? [error.next] : [],
+          link: null,
+        };
+      });
       await forge.setCheck(repository, head, report);
       return report.state;
-    });
+    };
 
-    const policy = await run.step("judge by policy", async () => {
-      const facts = await factsAt(parts, repository, head);
-      const report = facts.intent ? await judged(parts, run.startedBy, facts, await forge.change(repository, number)) : unreadable;
-      await forge.setCheck(repository, head, report);
-      return report.state;
-    });
+    const descriptor = await run.step("check the descriptor", async ({ signal }) =>
+      reported("descriptor", signal, async () => {
+        const facts = await factsAt(parts, repository, head);
+        const { diff, refusals } = await examine(db, { repository, documents: facts.documents });
+        const wrong = [
+          ...facts.problems.map((problem) => `${problem.file} ${problem.message}`),
+          ...refusals.map((finding) => `${finding.where}: ${finding.message}`),
+        ];
+        if (facts.name !== null && facts.name !== repository)
+          wrong.push(`catalog-info.yaml names the component ${facts.name}, but the repository is ${repository}`);
+        const changes = [
+          ...diff.added.map((ref) => `adds ${ref}`),
+          ...diff.changed.map(({ ref, fields }) => `changes ${ref} (${fields.join(", ")})`),
+          ...diff.removed.map((ref) => `removes ${ref}`),
+          ...diff.relationsAdded.map(({ source, type, target }) => `adds: ${source} ${type} ${target}`),
+          ...diff.relationsRemoved.map(({ source, type, target }) => `removes: ${source} ${type} ${target}`),
+        ];
+        const summary =
+          wrong.length > 0
+            ? (wrong[0] ?? "")
+            : changes.length === 0
+              ? "changes nothing in the catalog"
+              : `${changes.length} changes to the catalog`;
+        return {
+          name: "descriptor",
+          state: wrong.length > 0 ? "failed" : "passed",
+          summary,
+          details: wrong.length > 0 ? wrong : changes,
+          link: null,
+        };
+      }),
+    );
+
+    const policy = await run.step("judge by policy", async ({ signal }) =>
+      reported("policy", signal, async () => {
+        const facts = await factsAt(parts, repository, head);
+        return facts.intent ? await judged(parts, run.startedBy, facts, await forge.change(repository, number)) : unreadable;
+      }),
+    );
 
     const ci = await run.step(
       "build and test",
-      async (step) => {
-        const id = `ci-${repository}-${head.slice(0, 12)}-change`.slice(-120);
-        await forge.setCheck(repository, head, {
-          ...waiting("ci"),
-          state: "running",
-          summary: "builds and tests",
-          link: `/api/ci-runs/${id}`,
-        });
-        const ended = await parts.ci.run({ id, repository, commit: head, purpose: "change" }, step.signal);
-        const tests = ended.tests
-          ? `${ended.tests.total - ended.tests.failed - ended.tests.skipped} of ${ended.tests.total} tests passed`
-          : "no test has run";
-        await forge.setCheck(repository, head, {
-          name: "ci",
-          state: ended.state === "passed" ? "passed" : "failed",
-          summary: ended.because ?? tests,
-          details: ended.stages.filter((stage) => stage.state === "failed").map((stage) => `${stage.name}: ${stage.detail ?? "failed"}`),
-          link: `/api/ci-runs/${id}`,
-        });
-        return ended.state;
-      },
+      async ({ signal }) =>
+        reported("ci", signal, async () => {
+          const id = `ci-${repository}-${head.slice(0, 12)}-change`.slice(-120);
+          await forge.setCheck(repository, head, {
+            ...waiting("ci"),
+            state: "running",
+            summary: "builds and tests",
+            link: `/api/ci-runs/${id}`,
+          });
+          const ended = await parts.ci.run({ id, repository, commit: head, purpose: "change" }, signal);
+          const tests = ended.tests
+            ? `${ended.tests.total - ended.tests.failed - ended.tests.skipped} of ${ended.tests.total} tests passed`
+            : "no test has run";
+          return {
+            name: "ci",
+            state: ended.state === "passed" ? "passed" : "failed",
+            summary: ended.because ?? tests,
+            details: ended.stages.filter((stage) => stage.state === "failed").map((stage) => `${stage.name}: ${stage.detail ?? "failed"}`),
+            link: `/api/ci-runs/${id}`,
+          };
+        }),
       { timeoutSeconds: 3600 },
     );
     return { states: [descriptor, policy, ci] };

@@ -21,7 +21,7 @@ export function policySubject(
     point: known.point,
     environment: known.environment ?? null,
     service: {
-      name: facts.name ?? "",
+      name: facts.name ?? known.repository ?? "",
       tier: facts.tier,
       lifecycle: facts.lifecycle,
       owner: facts.owner ?? "",

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { sql } from "kysely";
+import { Fault } from "../kernel/faults.ts";
+import { database } from "../testing/database.ts";
+import { problemOf } from "./problems.ts";
+
+const db = await database();
+
+test("a text that PostgreSQL can't keep is the caller's to mend", async () => {
+  for (const query of [sql`select ${"a\u0000b"}::text`, sql`select ${JSON.stringify({ a: "\u0000" })}::jsonb`]) {
+    const error: unknown = await query.execute(db).then(
+      () => undefined,
+      (refused: unknown) => refused,
+    );
+    expect(problemOf(error)).toMatchObject({ status: 422, code: "http.text_refused" });
+  }
+});
+
+test("a fault keeps its code and facts; what nobody foresaw says nothing of the inside", () => {
+  const fault = new Fault("rate_limited", "identity.too_many_attempts", "Too many", "Wait.", { retryAfterSeconds: 7 });
+  expect(problemOf(fault)).toMatchObject({ status: 429, code: "identity.too_many_attempts", next: "Wait.", retryAfterSeconds: 7 });
+  expect(problemOf(new Error("password=hunter2"))).toMatchObject({ status: 500, detail: "Something went wrong inside" });
+});
