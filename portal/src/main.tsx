@@ -15,9 +15,10 @@ const page = (load: () => Promise<{ default: React.ComponentType }>) => async ()
 
 /** Each page is a file of its own, loaded when it is first opened. */
 const router = createBrowserRouter([
-  { path: "/login", lazy: page(() => import("./pages/login.tsx")) },
+  { path: "/login", hydrateFallbackElement: <></>, lazy: page(() => import("./pages/login.tsx")) },
   {
     element: <Shell />,
+    hydrateFallbackElement: <></>,
     children: [
       { path: "/", lazy: page(() => import("./pages/home.tsx")) },
       { path: "/services", lazy: page(() => import("./pages/services.tsx")) },

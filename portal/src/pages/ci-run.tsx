@@ -52,7 +52,7 @@ export default function CiRunPage() {
           </Section>
           {data.artifact && <Evidence artifact={data.artifact.digest} />}
           <Section title="Log">
-            <pre className="log panel" tabIndex={0} role="region" aria-label="Log">
+            <pre className="log panel" tabIndex={0} role="region" aria-label="Text of the log">
               {log.data?.text ?? ""}
             </pre>
           </Section>

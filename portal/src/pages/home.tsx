@@ -20,7 +20,7 @@ export default function Home() {
   return (
     <Page title="Home">
       <Answered query={services}>
-        {({ items, total }) =>
+        {({ items }) =>
           items.length === 0 ? (
             <FirstSteps />
           ) : (
@@ -34,7 +34,7 @@ export default function Home() {
                 title="Services"
                 actions={
                   <Anchor component={Link} to="/services" size="sm">
-                    All {total} services
+                    All services
                   </Anchor>
                 }
               >

@@ -207,7 +207,7 @@ function Files({ files }: { files: PlannedFile[] }) {
   );
   return (
     <div className="panel files">
-      <div role="region" aria-label="Files" tabIndex={0}>
+      <div role="region" aria-label="Tree of files" tabIndex={0}>
         {level(tree)}
       </div>
       <div role="region" aria-label={`Content of ${path}`} tabIndex={0}>

@@ -1,6 +1,7 @@
-import type { Answered as Answer } from "@cairn/api";
-import { Anchor, List, Paper, Progress, Stack, Table, Text } from "@mantine/core";
-import { lazy, Suspense } from "react";
+import { answer, type Answered as Answer } from "@cairn/api";
+import { Alert, Anchor, Button, Group, List, Paper, Progress, Stack, Table, Text, TextInput } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { lazy, Suspense, useState } from "react";
 import { Link, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "../parts/digest.tsx";
@@ -8,6 +9,7 @@ import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
 import { nameOf, sentence } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
+import { ProblemNote } from "../parts/problem.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
 
@@ -67,6 +69,7 @@ function ReleaseShown({ release }: { release: Release }) {
           ]}
         />
       </Stack>
+      {(release.state === "rolling_out" || release.state === "held") && <Act release={release} />}
       <Section title="Traffic">
         <Paper withBorder p="md">
           <Text mb={6}>
@@ -136,6 +139,44 @@ function ReleaseShown({ release }: { release: Release }) {
   );
 }
 
+/** What an owner may say to a release that is under way; the reason stands in the ledger. */
+function Act({ release: { id, state } }: { release: Release }) {
+  const client = useQueryClient();
+  const [because, setBecause] = useState("");
+  const act = useMutation({
+    mutationFn: (action: "roll_back" | "go_on") =>
+      answer(api.POST("/api/releases/{id}/answer", { params: { path: { id } }, body: { action, because: because.trim() } })),
+    onSuccess: () => client.invalidateQueries(),
+  });
+  const silent = because.trim() === "";
+  return (
+    <Alert
+      color={state === "held" ? "orange" : "gray"}
+      variant="outline"
+      title={state === "held" ? "It is held: somebody has to say how it goes on" : "It is under way"}
+    >
+      <Group gap="xs" align="flex-end">
+        <TextInput
+          label="Because"
+          description="Recorded with what you decide"
+          value={because}
+          onChange={(event) => setBecause(event.currentTarget.value)}
+          style={{ flex: "1 1 220px" }}
+        />
+        {state === "held" && (
+          <Button variant="default" disabled={silent} loading={act.isPending} onClick={() => act.mutate("go_on")}>
+            Let it go on
+          </Button>
+        )}
+        <Button color="red" variant="outline" disabled={silent} loading={act.isPending} onClick={() => act.mutate("roll_back")}>
+          Roll back
+        </Button>
+      </Group>
+      <ProblemNote error={act.error} />
+    </Alert>
+  );
+}
+
 /** How far the evidence is from deciding: the logarithm of the e-value against its threshold. */
 function Test({ test }: { test: Release["tests"][number] }) {
   const about = `${test.metric === "errors" ? "Errors" : "Slow requests"}: ${test.process === "worse" ? "worse than the stable revision" : "not worse"}`;
@@ -171,7 +212,7 @@ function Rounds({ rounds }: { rounds: Release["rounds"] }) {
       <Table.ScrollContainer
         minWidth={560}
         maxHeight={360}
-        scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": "Rounds" } }}
+        scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": "Rounds, newest first" } }}
       >
         <Table stickyHeader>
           <Table.Thead>

@@ -1,5 +1,4 @@
-import { Stack, Text } from "@mantine/core";
-import { sentence } from "./names.ts";
+import { Group, Stack, Text } from "@mantine/core";
 import { Row, Rows } from "./rows.tsx";
 import { Status } from "./status.tsx";
 
@@ -10,23 +9,31 @@ interface Result {
   fix: string;
 }
 
-/** Decisions with the rules behind them; what did not pass comes first, with how to mend it. */
-export function Decisions({
-  decisions,
-}: {
-  decisions: readonly { point: string; environment: string | null; outcome: string; results: readonly Result[] }[];
-}) {
+interface Decision {
+  point: string;
+  environment: string | null;
+  outcome: string;
+  results: readonly Result[];
+}
+
+/** Decisions with the rules behind them. The same one for several environments stands once. */
+export function Decisions({ decisions }: { decisions: readonly Decision[] }) {
   if (decisions.length === 0) return <Text c="dimmed">None.</Text>;
+  const alike = Map.groupBy(decisions, ({ outcome, results }) => JSON.stringify([outcome, results]));
   return (
-    <Stack gap="sm">
-      {decisions.map((decision) => (
-        <Stack gap={6} key={`${decision.point} ${decision.environment}`}>
-          <div>
-            <Status of={decision.outcome} /> {decision.environment ? `in ${decision.environment}` : `at ${decision.point}`}
-          </div>
-          <Rules results={decision.results} />
-        </Stack>
-      ))}
+    <Stack gap="md">
+      {[...alike].map(([key, [first, ...more]]) => {
+        if (!first) return null;
+        return (
+          <Stack gap={6} key={key}>
+            <Group gap={6}>
+              <Status of={first.outcome} />
+              <Text c="dimmed">{[first, ...more].map(({ environment, point }) => environment ?? point).join(", ")}</Text>
+            </Group>
+            <Rules results={first.results} />
+          </Stack>
+        );
+      })}
     </Stack>
   );
 }
@@ -46,7 +53,7 @@ export function Rules({ results }: { results: readonly Result[] }) {
             below={
               result.outcome !== "passed" && (
                 <>
-                  {sentence(result.message)}. {result.fix}
+                  {result.message}. {result.fix}
                 </>
               )
             }

@@ -4,12 +4,13 @@ import { CopyButton, Tooltip, UnstyledButton } from "@mantine/core";
 /** A digest or id: short, monospaced, copied whole by a click. */
 export function Digest({ of, length = 12 }: { of: string | null | undefined; length?: number }) {
   if (!of) return <span>–</span>;
+  const short = shortDigest(of).slice(0, length);
   return (
     <CopyButton value={of}>
       {({ copied, copy }) => (
         <Tooltip label={copied ? "Copied" : `Copy ${of}`} multiline maw={420}>
-          <UnstyledButton className="mono" onClick={copy} aria-label={`Copy ${of}`}>
-            {shortDigest(of).slice(0, length)}
+          <UnstyledButton className="mono" onClick={copy} aria-label={`Copy ${short}`}>
+            {short}
           </UnstyledButton>
         </Tooltip>
       )}

@@ -58,7 +58,7 @@ function render(block: Block, key: number): ReactNode {
     ); // oxlint-disable-line react/no-array-index-key -- a document's parts have no other identity
   }
   if (block.kind === "text") return <p key={key}>{inline(block.text)}</p>;
-  const Heading = block.level === 1 ? "h3" : block.level === 2 ? "h4" : "h5";
+  const Heading = block.level === 1 ? "h2" : block.level === 2 ? "h3" : "h4";
   return <Heading key={key}>{inline(block.text)}</Heading>;
 }
 
