@@ -100,7 +100,7 @@ test("a shell script and an HTTP server go to production by declared commands al
   expect(states(change)).toEqual({ descriptor: "passed", policy: "passed", ci: "passed" });
 
   const merged = await merge(1);
-  expect(await delivered(platform, service, merged)).toMatchObject({ state: "success", error: null });
+  expect(await delivered(get, service, merged)).toMatchObject({ state: "success", error: null });
   expect(await greeting()).toBe("hello\n");
 });
 
@@ -145,7 +145,7 @@ test(
     expect(await refusedBy(repaired)).toMatch(/provenance-verified: The provenance of artifact .* was revoked/);
 
     await merge(newTest);
-    const untested = await delivered(platform, service, await merge(newGreeting));
+    const untested = await delivered(get, service, await merge(newGreeting));
     expect(untested).toMatchObject({
       state: "failed",
       error: { code: "workflows.build_failed", message: expect.stringContaining("test failed") },
@@ -195,7 +195,7 @@ async function merge(number: number): Promise<string> {
 
 /** Why policy refused the delivery of a commit. */
 async function refusedBy(merged: string): Promise<string> {
-  const run: Run = await delivered(platform, service, merged);
+  const run: Run = await delivered(get, service, merged);
   expect(run).toMatchObject({ state: "failed", error: { code: "workflows.release_refused" } });
   return run.error?.message ?? "";
 }

@@ -68,9 +68,9 @@ export async function reader(platform: Platform): Promise<Reader> {
 }
 
 /** Waits until the delivery of a commit has ended, well or badly. */
-export const delivered = ({ cairn }: Platform, service: string, commit: string, seconds = 240): Promise<Run> =>
+export const delivered = (get: Reader, service: string, commit: string, seconds = 240): Promise<Run> =>
   eventually(`the end of the delivery of ${service} ${commit.slice(0, 12)}`, seconds, async () => {
-    const run = await cairn<Run>("runs", "show", `deliver-${service}-${commit.slice(0, 12)}`).catch(() => undefined);
+    const run = await get<Run>(`/api/runs/deliver-${service}-${commit.slice(0, 12)}`).catch(() => undefined);
     return run && ["success", "failed", "rolled_back"].includes(run.state) ? run : undefined;
   });
 

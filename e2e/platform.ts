@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { access, cp, mkdtemp, rm } from "node:fs/promises";
+import { access, chmod, cp, mkdtemp, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -34,6 +34,7 @@ export async function startPlatform(options: { env?: NodeJS.ProcessEnv } = {}): 
     throw new Error("The portal is not built: run sh scripts/setup.sh --tests");
   });
   const home = await mkdtemp(join(tmpdir(), "cairn-e2e-"));
+  await chmod(home, 0o755); // services of other users pass through it: so all that they leave lies below it
   const env: NodeJS.ProcessEnv = {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CAIRN_|VITEST|NODE_ENV$|NODE_OPTIONS$)/.test(name))),
     HOME: process.env.HOME ?? homedir(),

@@ -15,7 +15,10 @@ import { forgetServer, runningServer, startTicks } from "./server/record.ts";
 /** Starts what is not running of this home: the agent, then the server; waits until it is ready. Throws `server.port_taken`, `server.start_failed`. */
 export async function startPlatform(config: Config, env: NodeJS.ProcessEnv): Promise<{ url: string; started: boolean }> {
   const running = await runningServer(config.home);
-  if (running) return { url: running.url, started: false };
+  if (running) {
+    await startAgent(config.home, { postgres: config.databaseUrl === undefined });
+    return { url: running.url, started: false };
+  }
   const holder = await holderOf(config.port);
   if (holder) throw portTaken(config.port, holder);
   await mkdir(places(config.home).logs, { recursive: true, mode: 0o700 });
