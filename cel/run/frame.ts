@@ -7,6 +7,8 @@ export interface UnknownPattern {
   segments: readonly string[];
 }
 
+const nothingUnknown: readonly UnknownPattern[] = [];
+
 /** The state of one evaluation. Nothing outlives it, so a program can run many times, nested too. */
 export class Frame implements CallContext {
   /** Units of Kubernetes' cost model spent so far. */
@@ -27,7 +29,7 @@ export class Frame implements CallContext {
     slots: number,
     bindings: object,
     now?: bigint,
-    unknowns: readonly UnknownPattern[] = [],
+    unknowns: readonly UnknownPattern[] = nothingUnknown,
     trace?: Map<number, Value>,
   ) {
     this.budget = budget;
