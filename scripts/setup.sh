@@ -16,6 +16,12 @@ while [ "$1" != "--" ]; do [ "$1" = "--tests" ] && tests=yes; shift; done
 shift
 { [ "$1" -gt 2 ] || { [ "$1" -eq 2 ] && [ "$2" -ge 38 ]; }; } || fail "git $1.$2 is too old: Cairn needs 2.38 or newer."
 
+# Two at once take turns: the second finds what the first has done.
+if command -v flock >/dev/null; then
+  exec 9<scripts/setup.sh
+  flock 9
+fi
+
 wanted=$(cat package-lock.json ./*/package.json | cksum)
 if [ "$(cat node_modules/.cairn-installed 2>/dev/null || true)" != "$wanted" ]; then
   echo "Installing packages (once)"
