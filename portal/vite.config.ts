@@ -1,9 +1,31 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { brotliCompress, gzip } from "node:zlib";
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
+
+const PLATFORM = process.env.CAIRN_URL ?? "http://127.0.0.1:7070";
+
+/** Puts a compressed file beside each that is worth it: the server sends it as it is. */
+const compressed = (): Plugin => ({
+  name: "compressed",
+  apply: "build",
+  async writeBundle({ dir = "dist" }) {
+    const folder = join(dir, "assets");
+    for (const name of await readdir(folder)) {
+      const path = join(folder, name);
+      const content = await readFile(path);
+      if (!/\.(js|css|svg)$/.test(name) || content.length < 1024) continue;
+      await writeFile(`${path}.gz`, await promisify(gzip)(content, { level: 9 }));
+      await writeFile(`${path}.br`, await promisify(brotliCompress)(content));
+    }
+  },
+});
 
 /** `CAIRN_URL=http://127.0.0.1:7070 npx vite` serves the portal with a platform behind it. */
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), compressed()],
   build: {
     target: "es2023",
     // With light-dark() as it is: the scheme is chosen by the document, not only by the system.
@@ -12,9 +34,5 @@ export default defineConfig({
     sourcemap: false,
     chunkSizeWarningLimit: 700,
   },
-  server: {
-    proxy: Object.fromEntries(
-      ["/api", "/openapi.json"].map((path) => [path, { target: process.env.CAIRN_URL ?? "http://127.0.0.1:7070", changeOrigin: true }]),
-    ),
-  },
+  server: { proxy: Object.fromEntries(["/api", "/openapi.json"].map((path) => [path, { target: PLATFORM, changeOrigin: true }])) },
 });

@@ -28,6 +28,7 @@ export const portalFiles =
       immutable: true,
       maxAge: "365d",
       decorateReply: false,
+      preCompressed: true,
     });
     for (const url of [
       "/",

@@ -22,7 +22,11 @@ export default function ChangePage() {
   const change = useAnswer(["changes", repository, number], () => api.GET("/api/changes/{repository}/{number}", { params: { path } }), {
     refetchInterval: 5000,
   });
-  return <Answered query={change}>{(data) => <ChangeView change={data} />}</Answered>;
+  return (
+    <Answered query={change} title={`${repository} #${number}`}>
+      {(data) => <ChangeView change={data} />}
+    </Answered>
+  );
 }
 
 function ChangeView({ change }: { change: Change }) {

@@ -19,7 +19,7 @@ export default function CiRunPage() {
     keep: true,
   });
   return (
-    <Answered query={run}>
+    <Answered query={run} title="CI run">
       {(data) => (
         <Page
           title={`CI of ${data.repository}`}

@@ -14,7 +14,7 @@ export default function DecisionPage() {
   const { id = "" } = useParams();
   const decision = useAnswer(["decisions", id], () => api.GET("/api/decisions/{id}", { params: { path: { id } } }));
   return (
-    <Answered query={decision}>
+    <Answered query={decision} title="Policy decision">
       {(data) => {
         const page = pageOf(data.about);
         return (

@@ -27,7 +27,11 @@ interface PlannedFile {
 export default function PlanPage() {
   const { digest = "" } = useParams();
   const plan = useAnswer(["plans", digest], () => api.GET("/api/plans/{digest}", { params: { path: { digest } } }));
-  return <Answered query={plan}>{(kept) => <PlanView kept={kept} />}</Answered>;
+  return (
+    <Answered query={plan} title="Plan">
+      {(kept) => <PlanView kept={kept} />}
+    </Answered>
+  );
 }
 
 function PlanView({ kept }: { kept: PlanAnswer }) {

@@ -21,7 +21,11 @@ const CHART = 220;
 export default function ReleasePage() {
   const { id = "" } = useParams();
   const release = useAnswer(["releases", id], () => api.GET("/api/releases/{id}", { params: { path: { id } } }), { refetchInterval: 3000 });
-  return <Answered query={release}>{(data) => <ReleaseShown release={data} />}</Answered>;
+  return (
+    <Answered query={release} title="Release">
+      {(data) => <ReleaseShown release={data} />}
+    </Answered>
+  );
 }
 
 function ReleaseShown({ release }: { release: Release }) {

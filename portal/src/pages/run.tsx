@@ -14,7 +14,7 @@ export default function RunPage() {
   const { state: from } = useLocation() as { state: { follow?: boolean } | null };
   const run = useAnswer(["runs", id], () => api.GET("/api/runs/{id}", { params: { path: { id } } }), { refetchInterval: 3000 });
   return (
-    <Answered query={run}>
+    <Answered query={run} title="Workflow">
       {(data) => {
         const service = serviceOf(data.about);
         const made = madeBy(data.output);

@@ -27,7 +27,7 @@ export default function ServicePage() {
   // Catalog entries link to #documentation and #runbook of this page.
   const shown = TABS.find((each) => each === tab) ?? (hash === "#runbook" || hash === "#documentation" ? "docs" : "overview");
   return (
-    <Answered query={view}>
+    <Answered query={view} title={name}>
       {(data) => (
         <Page
           title={name}

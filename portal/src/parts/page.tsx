@@ -52,10 +52,13 @@ export function Section({ title, actions, children }: { title: string; actions?:
   );
 }
 
-/** An answer of the API, once it is there; its refusal, where it is refused; quiet bars, where it takes longer than 200 ms. */
-export function Answered<T>({ query, children }: { query: UseQueryResult<T>; children: (data: T) => ReactNode }) {
+/** An answer of the API, once it is there; its refusal, where it is refused; quiet bars, where it takes longer than 200 ms. `title` heads the refusal where the answer is the whole page. */
+export function Answered<T>({ query, title, children }: { query: UseQueryResult<T>; title?: string; children: (data: T) => ReactNode }) {
   if (query.data !== undefined) return <>{children(query.data)}</>;
-  if (query.error) return <ProblemNote error={query.error} retry={() => void query.refetch()} />;
+  if (query.error) {
+    const note = <ProblemNote error={query.error} retry={() => void query.refetch()} />;
+    return title === undefined ? note : <Page title={title}>{note}</Page>;
+  }
   return <Waiting />;
 }
 
