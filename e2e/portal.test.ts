@@ -70,8 +70,10 @@ test(
     const response = await fetch(`${address}/items`);
     expect(response.status).toBe(200);
     expect(response.headers.get("x-cairn-digest")).toMatch(/^sha256:[0-9a-f]{64}$/);
-    await page.goto(`${address}/items`);
-    expect(JSON.parse(await page.locator("body").innerText())).toMatchObject({ items: [] });
+    const tab = await browser.newPage();
+    await tab.goto(`${address}/items`);
+    expect(JSON.parse(await tab.locator("body").innerText())).toMatchObject({ items: [] });
+    await tab.close();
 
     const paths = ["/", "/services", `/services/${service}`, `/services/${service}/docs`, `/services/${service}/logs`, "/create", "/create/http-api", plan, change, "/releases", release, "/policies", "/audit", "/teams"]; // prettier-ignore
     for (const colorScheme of ["light", "dark"] as const) {
