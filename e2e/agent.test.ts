@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectAgent } from "@cairn/agent/client.ts";
 import type { AgentStatus } from "@cairn/agent/model.ts";
 import { eventually } from "../scripts/demo/tools.ts";
-import { sendTraffic } from "../scripts/demo/traffic.ts";
+import { sendTraffic, type Seen } from "../scripts/demo/traffic.ts";
 import { delivered, instances, processes, reader, type Change } from "./outside.ts";
 import { startPlatform, type Platform } from "./platform.ts";
 
@@ -29,12 +29,15 @@ test("kill -9 of the agent: services answer on, nothing is refused, and the next
   const marks = instances(service);
   const item = await write("before");
   const traffic = ["dev", "production"].map((environment) => sendTraffic(`${urlOf(before, environment)}/healthz`, 100));
+  await eventually("load", 20, async () => (traffic.every(({ seen }) => answers(seen) > 50) ? true : undefined));
   process.kill(before.pid, "SIGKILL");
   const after = await eventually("another agent", 60, async () => {
     const found = await status().catch(() => undefined);
     return found && found.pid !== before.pid && found.postgres.state === "running" ? found : undefined;
   });
   await eventually("its database", 30, async () => ((await read(item)) === 200 ? true : undefined));
+  const sofar = traffic.map(({ seen }) => answers(seen));
+  await eventually("load again", 20, async () => (traffic.every(({ seen }, n) => answers(seen) > (sofar[n] ?? 0) + 50) ? true : undefined));
   for (const each of traffic) {
     const { dropped, byDigest } = await each.stop();
     // Those under way were cut; whoever came then has waited.
@@ -44,7 +47,7 @@ test("kill -9 of the agent: services answer on, nothing is refused, and the next
   expect(shape(after)).toEqual(shape(before));
   expect(instances(service)).toEqual(marks);
   expect(await write("after")).not.toBe(item);
-  expect(ours()).toEqual({ agents: [after.pid], keepers: [after.keeperPid] });
+  expect(ours()).toEqual({ agents: [after.pid], keepers: [after.keeperPid], databases: 1 });
 });
 
 test("kill -9 of keeper and agent: services live on, and cairn start finds them again", async () => {
@@ -60,7 +63,7 @@ test("kill -9 of keeper and agent: services live on, and cairn start finds them 
   expect(shape(after)).toEqual(shape(before));
   expect(instances(service)).toEqual(marks);
   await eventually("its database", 30, async () => ((await write("again")) === "" ? undefined : true));
-  expect(ours()).toEqual({ agents: [after.pid], keepers: [after.keeperPid] });
+  expect(ours()).toEqual({ agents: [after.pid], keepers: [after.keeperPid], databases: 1 });
   await eventually("the platform", 30, async () => ((await fetch(`${platform.url}/readyz`)).ok ? true : undefined));
 });
 
@@ -144,13 +147,17 @@ const read = (item: string): Promise<number> =>
     () => 0,
   );
 
-/** The agents and keepers of this home. */
-function ours(): { agents: number[]; keepers: number[] } {
-  const keepers = processes(({ command }) => command.includes("keep.sh") && command.endsWith(` ${platform.home}`));
+const answers = ({ byDigest }: Seen): number => [...byDigest.values()].reduce((sum, { requests }) => sum + requests, 0);
+
+/** The agents, keepers and PostgreSQL servers of this home. */
+function ours(): { agents: number[]; keepers: number[]; databases: number } {
+  const isKeeper = (command: string) => command.includes("keep.sh");
+  const keepers = processes(({ command }) => isKeeper(command) && command.endsWith(` ${platform.home}`));
   const agents = processes(
-    ({ command }) => command.includes("agent/main.ts") && command.endsWith(` ${platform.home}`) && !command.includes("keep.sh"),
+    ({ command }) => !isKeeper(command) && command.includes("agent/main.ts") && command.endsWith(` ${platform.home}`),
   );
-  return { agents, keepers };
+  const databases = processes(({ command }) => /^\S*\/postgres -D /.test(command) && command.includes(`-D ${platform.home}`)).length;
+  return { agents, keepers, databases };
 }
 
 /** Processes of this home and of its services, and its PostgreSQL. */

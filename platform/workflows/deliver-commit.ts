@@ -1,13 +1,14 @@
 import { ingest, note, requireOwner, serviceRef } from "../catalog/store.ts";
+import { isFault } from "../kernel/faults.ts";
 import { transact } from "../kernel/sql.ts";
-import { workflow } from "../orchestrator/contract.ts";
+import { workflow, type Step } from "../orchestrator/contract.ts";
 import { find as findPlan } from "../plans/store.ts";
 import { claim } from "../plans/store.ts";
-import { beginRelease, find as findRelease, underWay } from "../releases/store.ts";
+import { beginRelease, endRelease, find as findRelease, underWay } from "../releases/store.ts";
 import { factsAt } from "./check-change.ts";
 import { buildFailed, descriptorUnusable, releaseEnded, releaseRefused } from "./faults.ts";
 import type { Parts } from "./parts.ts";
-import { planOneRelease, type Delivery, type ReleasePlan } from "./release-plan.ts";
+import { planOneRelease, servesNow, type Delivery, type PlannedRelease, type ReleasePlan } from "./release-plan.ts";
 import { rollOut } from "./roll-out.ts";
 
 export interface DeliverInput extends Delivery {
@@ -61,41 +62,56 @@ export const deliverCommit = workflow(
 
     const promoted: string[] = [];
     for (const environment of environments) {
-      const release = `rel-${service}-${environment}-${commit.slice(0, 12)}`;
-      const planned = await run.step(`plan ${environment}`, () => planOneRelease(parts, actor, release, delivery, artifact, environment));
-      if (planned.denied.length > 0) throw releaseRefused(environment, planned.denied, release);
+      let planned: PlannedRelease;
+      for (let attempt = 1; ; attempt++) {
+        const release = `rel-${service}-${environment}-${commit.slice(0, 12)}${attempt === 1 ? "" : `-${attempt}`}`;
+        planned = await run.step(
+          `plan ${environment}`,
+          async (step) => {
+            await turn(step, environment);
+            return planOneRelease(parts, actor, release, delivery, artifact, environment);
+          },
+          { timeoutSeconds: 3600 },
+        );
+        if (planned.denied.length > 0) throw releaseRefused(environment, planned.denied, release);
 
-      await run.step(`infrastructure for ${environment}`, async (step) => {
-        const { payload } = (await findPlan(db, planned.plan)).plan as unknown as ReleasePlan;
-        const applied = await infra.apply(payload.infra, actor);
-        await step.tell(applied.map(({ address, result }) => `${address} ${result}`).join(", "));
-        return null;
-      });
-
-      await run.step(
-        `begin ${environment}`,
-        async (step) => {
-          for (;;) {
-            const other = await underWay(db, service, environment);
-            if (!other || other.id === release) break;
-            await step.tell(`waits for release ${other.id}`);
-            await new Promise((wake) => setTimeout(wake, 500));
-            step.signal.throwIfAborted();
-          }
-          const { basis, payload } = (await findPlan(db, planned.plan)).plan as unknown as ReleasePlan;
-          await claim(db, clock, actor, planned.plan, { basisNow: basis, run: run.id, begin: async () => {} });
-          await transact(db, (tx) => beginRelease(tx, clock, actor, release, { decision: planned.decision, rules: payload.rules }));
+        const { plan, decision } = planned;
+        await run.step(`infrastructure for ${environment}`, async (step) => {
+          const { payload } = (await findPlan(db, plan)).plan as unknown as ReleasePlan;
+          const applied = await infra.apply(payload.infra, actor);
+          await step.tell(applied.map(({ address, result }) => `${address} ${result}`).join(", "));
           return null;
-        },
-        { timeoutSeconds: 3600 },
-      );
+        });
+
+        const begun = await run.step(
+          `begin ${environment}`,
+          async (step) => {
+            await turn(step, environment, release);
+            const { basis, payload } = (await findPlan(db, plan)).plan as unknown as ReleasePlan;
+            try {
+              const basisNow = { ...basis, serves: await servesNow(parts, payload.target) };
+              await claim(db, clock, actor, plan, { basisNow, run: run.id, begin: async () => {} });
+            } catch (error) {
+              if (!isFault(error) || error.code !== "plans.stale") throw error;
+              await transact(db, (tx) => endRelease(tx, clock, actor, release, { state: "superseded", because: error.message }));
+              return false;
+            }
+            await transact(db, (tx) => beginRelease(tx, clock, actor, release, { decision, rules: payload.rules }));
+            return true;
+          },
+          { timeoutSeconds: 3600 },
+        );
+        // Another release came in between, so that something else serves now: what goes on is planned on that.
+        if (begun) break;
+      }
+      const { release, plan } = planned;
 
       const ended = await run.child(`roll out to ${environment}`, rollOut, { release });
       if (ended.kind !== "promoted") throw releaseEnded(environment, ended.because, release);
       promoted.push(environment);
 
       await run.step(`note ${environment}`, async () => {
-        const { payload } = (await findPlan(db, planned.plan)).plan as unknown as ReleasePlan;
+        const { payload } = (await findPlan(db, plan)).plan as unknown as ReleasePlan;
         await infra.applyDeletes(payload.infra, actor);
         const { revision, artifactDigest, endedAt } = await findRelease(db, release);
         await transact(db, (tx) =>
@@ -107,5 +123,16 @@ export const deliverCommit = workflow(
       });
     }
     return { service, artifact, promoted };
+
+    /** Waits until no other release of the service is under way there: what a plan rests on would be gone at its end. */
+    async function turn(step: Step, environment: string, own?: string): Promise<void> {
+      for (;;) {
+        const other = await underWay(db, service, environment);
+        if (!other || other.id === own) return;
+        await step.tell(`waits for release ${other.id}`);
+        await new Promise((wake) => setTimeout(wake, 500));
+        step.signal.throwIfAborted();
+      }
+    }
   },
 );

@@ -123,7 +123,7 @@ export async function planOneRelease(
       infrastructure: infraPlan.basis.state,
       policies: policies.digest,
       environments: environments.digest,
-      baseline: serving?.revision ?? "none",
+      serves: serves?.revision ?? "none",
     },
     changes: [
       {
@@ -190,6 +190,10 @@ export async function planOneRelease(
     return { release: id, plan: digest, decision: decision.id, denied };
   });
 }
+
+/** What a release's plan rests on: the revision that has the traffic. */
+export const servesNow = async (parts: Pick<Parts, "runtime">, at: Target): Promise<string> =>
+  (await servingNow(parts, at))?.revision ?? "none";
 
 /** The revision that has the traffic, as the runtime says: that is what a canary is compared with. */
 async function servingNow({ runtime }: Pick<Parts, "runtime">, at: Target): Promise<ArmRef | null> {
