@@ -43,7 +43,7 @@ export default function CiRunPage() {
           <Section title="Stages">
             <Rows label="Stages">
               {data.stages.map((stage) => (
-                <Row key={stage.name} sign={<Status of={stage.state} bare />} title={sentence(stage.name)} below={stage.detail}>
+                <Row key={stage.name} sign={<Status of={stage.state} bare />} title={titled(stage.name)} below={stage.detail}>
                   {stage.command && <span className="mono">{stage.command}</span>}
                   <span className="number">{stage.seconds === null ? "" : `${stage.seconds.toFixed(1)} s`}</span>
                 </Row>
@@ -78,7 +78,7 @@ function Evidence({ artifact }: { artifact: string }) {
                   sign={<Status of={each.revokedBecause ? "failed" : each.result} bare />}
                   title={
                     <Anchor component={Link} to={`/api/evidence/${each.digest}`} reloadDocument>
-                      {sentence(each.kind.replace("-", " "))}
+                      {titled(each.kind)}
                     </Anchor>
                   }
                   below={
@@ -97,3 +97,5 @@ function Evidence({ artifact }: { artifact: string }) {
     </Section>
   );
 }
+
+const titled = (name: string): string => (name === "sbom" ? "SBOM" : sentence(name.replace("-", " ")));

@@ -11,7 +11,8 @@ export default function Login() {
   useDocumentTitle("Sign in · Cairn");
   const [search] = useSearchParams();
   const navigate = useNavigate();
-  const [token, setToken] = useState(() => new URLSearchParams(window.location.hash.slice(1)).get("token") ?? "");
+  const [linked] = useState(() => new URLSearchParams(window.location.hash.slice(1)).get("token") ?? "");
+  const [token, setToken] = useState(linked);
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
   const signIn = async () => {
@@ -37,20 +38,25 @@ export default function Login() {
           }}
         >
           <Stack>
-            <Title order={1} size="h2">
-              Sign in to Cairn
-            </Title>
-            <Text size="sm">
-              Open a one-time link. On the platform's machine <Code>./cairn login --link</Code> makes one; it works once, for 15 minutes.
-            </Text>
-            <TextInput
-              label="Code of the link"
-              value={token}
-              onChange={(event) => setToken(event.currentTarget.value)}
-              autoComplete="off"
-              spellCheck={false}
-              required
-            />
+            <Title order={1}>Sign in to Cairn</Title>
+            {linked && !error ? (
+              <Text>This link signs this browser in, once.</Text>
+            ) : (
+              <>
+                <Text>
+                  Open a one-time link. On the platform's machine <Code>./cairn login --link</Code> makes one; it works once, for 15
+                  minutes.
+                </Text>
+                <TextInput
+                  label="Code of the link"
+                  value={token}
+                  onChange={(event) => setToken(event.currentTarget.value)}
+                  autoComplete="off"
+                  spellCheck={false}
+                  required
+                />
+              </>
+            )}
             <ProblemNote error={error} />
             <Button type="submit" loading={busy} disabled={token.trim() === ""}>
               Sign in

@@ -78,8 +78,8 @@ export function Environments({ service, facts }: { service: string; facts: Answe
                       <Status of={revision ? revision.health : "unknown"} />
                       {revision && (
                         <Text size="xs" c="dimmed" component="div">
-                          {revision.requests} requests, {revision.errors} errors
-                          {revision.restarts > 0 && `, ${revision.restarts} restarts`}
+                          {many(revision.requests, "request")}, {many(revision.errors, "error")}
+                          {revision.restarts > 0 && `, ${many(revision.restarts, "restart")}`}
                         </Text>
                       )}
                     </div>
@@ -117,3 +117,5 @@ export function Environments({ service, facts }: { service: string; facts: Answe
     </Answered>
   );
 }
+
+const many = (count: number, what: string): string => `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;

@@ -29,7 +29,10 @@ export function ReleaseRows({ service, limit }: { service?: string; limit: numbe
                 }
                 below={sentence(release.because)}
               >
-                <Status of={release.state} label={release.state === "rolling_out" ? `rolling out, ${release.percent} %` : undefined} />
+                <span>
+                  {release.state.replaceAll("_", " ")}
+                  {release.state === "rolling_out" && `, ${release.percent} %`}
+                </span>
                 <span>
                   commit <Digest of={release.commit} length={8} />
                 </span>
