@@ -4,7 +4,7 @@ import { connectAgent } from "@cairn/agent/client.ts";
 import type { AgentStatus } from "@cairn/agent/model.ts";
 import { eventually } from "../scripts/demo/tools.ts";
 import { sendTraffic, type Seen } from "../scripts/demo/traffic.ts";
-import { delivered, instances, processes, reader, type Change } from "./outside.ts";
+import { delivered, instances, processes, apiOf, type Change } from "./outside.ts";
 import { startPlatform, type Platform } from "./platform.ts";
 
 // The data plane outlives what may die around it: the agent, its keeper, the server; and goes when it is told to.
@@ -18,7 +18,7 @@ beforeAll(async () => {
   await platform.cairn("create", "http-api", ...answers, "--apply");
   await platform.cairn("merge", `${service}/1`);
   const { mergeCommit } = await platform.cairn<Change>("changes", "show", `${service}/1`);
-  expect(await delivered(await reader(platform), service, mergeCommit ?? "")).toMatchObject({ state: "success" });
+  expect(await delivered(await apiOf(platform), service, mergeCommit ?? "")).toMatchObject({ state: "success" });
 });
 afterAll(async () => {
   await platform?.stop();

@@ -9,7 +9,7 @@ import { systemClock } from "@cairn/platform/kernel/clock.ts";
 import { openDatabase, transact } from "@cairn/platform/kernel/sql.ts";
 import { embeddedDatabase } from "@cairn/platform/server/database.ts";
 import { eventually } from "../scripts/demo/tools.ts";
-import { addressOf, delivered, git, reader, type Change, type Reader, type Release, type Run } from "./outside.ts";
+import { addressOf, delivered, git, apiOf, type Change, type Api, type Release, type Run } from "./outside.ts";
 import { startPlatform, type Platform } from "./platform.ts";
 
 // A service in a language that Cairn does not know, and what policy stops: all of it enters by git push.
@@ -72,13 +72,13 @@ exec node -e 'const{readFileSync}=require("fs");require("http").createServer((q,
 let platform: Platform;
 let folder: string;
 let work: string;
-let get: Reader;
+let api: Api;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "cairn-shell-"));
   work = join(folder, "work");
   platform = await startPlatform();
-  get = await reader(platform);
+  api = await apiOf(platform);
   await platform.cairn("org", "create-team", "team-shell");
   const answers = ["-a", `service_name=${service}`, "-a", "owner_team=team-shell", "-a", "database=false"];
   await platform.cairn("create", "http-api", ...answers, "--apply");
@@ -100,7 +100,7 @@ test("a shell script and an HTTP server go to production by declared commands al
   expect(states(change)).toEqual({ descriptor: "passed", policy: "passed", ci: "passed" });
 
   const merged = await merge(1);
-  expect(await delivered(get, service, merged)).toMatchObject({ state: "success", error: null });
+  expect(await delivered(api, service, merged)).toMatchObject({ state: "success", error: null });
   expect(await greeting()).toBe("hello\n");
 });
 
@@ -120,6 +120,27 @@ test("a change request that breaks rules for owner, health checks, resources, SL
   expect(check("ci")).toMatchObject({ state: "failed", details: [expect.stringContaining("test")] });
   expect(change.merge).toMatchObject({ allowed: false, code: "forge.checks_not_passed" });
   await expect(platform.cairn("merge", `${service}/${number}`)).rejects.toThrow(/Not every check has passed/);
+});
+
+test("a release waits for the one before it, and what serves already is known when its turn has come", { timeout: 300_000 }, async () => {
+  const run = async (merged: string) => api<Run>(`/api/runs/deliver-${service}-${merged.slice(0, 12)}`);
+  await git(platform, work, "fetch", "--quiet", "origin");
+  const other = await merge(await propose("other", "origin/main", { greeting: "other\n" }));
+  const release = `rel-${service}-production-${other.slice(0, 12)}`;
+  // Nobody calls production, so its canary takes its time.
+  await eventually("the canary", 120, async () =>
+    (await api<Release>(`/api/releases/${release}`).catch(() => undefined))?.state === "rolling_out" ? true : undefined,
+  );
+  const back = await merge(await propose("back", other, { greeting: "hello\n" }));
+  await eventually("its turn", 120, async () =>
+    (await run(back)).steps.some(({ name, detail }) => name === "plan production" && detail === `waits for release ${release}`)
+      ? true
+      : undefined,
+  );
+  await api(`/api/releases/${release}/answer`, { action: "roll_back", because: "the one before was better" });
+  expect(await delivered(api, service, other)).toMatchObject({ state: "failed", error: { code: "workflows.release_rolled_back" } });
+  expect(await delivered(api, service, back)).toMatchObject({ state: "success" });
+  for (const environment of ["dev", "staging", "production"]) expect(await greeting(environment), environment).toBe("hello\n");
 });
 
 test(
@@ -145,7 +166,7 @@ test(
     expect(await refusedBy(repaired)).toMatch(/provenance-verified: The provenance of artifact .* was revoked/);
 
     await merge(newTest);
-    const untested = await delivered(get, service, await merge(newGreeting));
+    const untested = await delivered(api, service, await merge(newGreeting));
     expect(untested).toMatchObject({
       state: "failed",
       error: { code: "workflows.build_failed", message: expect.stringContaining("test failed") },
@@ -156,7 +177,7 @@ test(
     await merge(noSlo);
     const last = await merge(tierOne);
     expect(await refusedBy(last)).toMatch(/production: slo-and-runbook: slo.yaml of .* is missing/);
-    const { releases } = await get<{ releases: Release[] }>(`/api/releases?service=${service}`);
+    const { releases } = await api<{ releases: Release[] }>(`/api/releases?service=${service}`);
     const of = (environment: string) => releases.find((release) => release.commit === last && release.environment === environment)?.state;
     expect([of("dev"), of("staging"), of("production")]).toEqual(["promoted", "promoted", "refused"]);
 
@@ -195,7 +216,7 @@ async function merge(number: number): Promise<string> {
 
 /** Why policy refused the delivery of a commit. */
 async function refusedBy(merged: string): Promise<string> {
-  const run: Run = await delivered(get, service, merged);
+  const run: Run = await delivered(api, service, merged);
   expect(run).toMatchObject({ state: "failed", error: { code: "workflows.release_refused" } });
   return run.error?.message ?? "";
 }
@@ -203,12 +224,12 @@ async function refusedBy(merged: string): Promise<string> {
 /** Takes back what CI has said about where a commit's artifact comes from, as soon as it was said. */
 async function revokeProvenance(merged: string): Promise<void> {
   const digest = await eventually("the provenance", 60, async () => {
-    const { runs } = await get<{ runs: { purpose: string; artifact: { digest: string } | null }[] }>(
+    const { runs } = await api<{ runs: { purpose: string; artifact: { digest: string } | null }[] }>(
       `/api/ci-runs?repository=${service}&commit=${merged}`,
     );
     const artifact = runs.find(({ purpose }) => purpose === "merge")?.artifact?.digest;
     if (!artifact) return undefined;
-    const { evidence } = await get<{ evidence: { kind: string; commit: string; digest: string }[] }>(`/api/evidence?artifact=${artifact}`);
+    const { evidence } = await api<{ evidence: { kind: string; commit: string; digest: string }[] }>(`/api/evidence?artifact=${artifact}`);
     return evidence.find((each) => each.kind === "provenance" && each.commit === merged)?.digest;
   });
   const agent = await connectAgent(platform.home);
@@ -219,4 +240,5 @@ async function revokeProvenance(merged: string): Promise<void> {
 }
 
 const states = ({ checks }: Change) => Object.fromEntries(checks.map(({ name, state }) => [name, state]));
-const greeting = async (): Promise<string> => (await fetch(await addressOf(platform, service, "production"))).text();
+const greeting = async (environment = "production"): Promise<string> =>
+  (await fetch(await addressOf(platform, service, environment))).text();

@@ -13,7 +13,7 @@ import { deliverCommit } from "@cairn/platform/workflows/deliver-commit.ts";
 import { rollOut } from "@cairn/platform/workflows/roll-out.ts";
 import { eventually, output } from "../scripts/demo/tools.ts";
 import { begun, done, metFile } from "./kill-points.ts";
-import { Client, instances, reader, type Change, type Plan, type Reader, type Release, type Run } from "./outside.ts";
+import { Client, instances, apiOf, type Change, type Plan, type Api, type Release, type Run } from "./outside.ts";
 import { startPlatform, type Platform } from "./platform.ts";
 
 // One create and one deliver, with the server killed (kill -9) again and again on the way. What happened outside is counted outside.
@@ -64,12 +64,12 @@ test(
   async () => {
     const answers = ["-a", `service_name=${service}`, "-a", "owner_team=team-crash", "-a", "database=true"];
     const plan = await platform.cairn<Plan>("create", "http-api", ...answers);
-    const get = await reader(platform);
+    const api = await apiOf(platform);
     await insist(
       () => platform.cairn("apply", plan.digest, "--no-wait"),
       async () => (await platform.cairn<{ run: string | null }>("plan", plan.digest)).run ?? undefined,
     );
-    const created = await throughDeaths(`${create}-${plan.digest.slice("sha256:".length, "sha256:".length + 8)}`, get);
+    const created = await throughDeaths(`${create}-${plan.digest.slice("sha256:".length, "sha256:".length + 8)}`, api);
     expect(created).toMatchObject({ state: "success", error: null });
     expect(await met(createPoints)).toEqual(createPoints);
 
@@ -80,7 +80,7 @@ test(
       () => platform.cairn("merge", `${service}/1`),
       async () => (await platform.cairn<Change>("changes", "show", `${service}/1`)).mergeCommit ?? undefined,
     );
-    const ended = await throughDeaths(`${deliver}-${commit.slice(0, 12)}`, get, killInTheBuild(get, commit));
+    const ended = await throughDeaths(`${deliver}-${commit.slice(0, 12)}`, api, killInTheBuild(api, commit));
     expect(ended).toMatchObject({ state: "success", error: null });
     expect(await met(deliverPoints)).toEqual(deliverPoints);
     expect(killedInTheBuild).toBe(true);
@@ -94,12 +94,12 @@ test(
     }
     expect(clients.get("dev")?.written).toBeGreaterThan(3);
 
-    await once(get, plan, commit);
+    await once(api, plan, commit);
   },
 );
 
 /** Counts what is there, where it is. */
-async function once(get: Reader, plan: Plan, commit: string): Promise<void> {
+async function once(api: Api, plan: Plan, commit: string): Promise<void> {
   // git: the first commit, the branch's, and the squash merge, of all objects that the repository holds.
   const bare = join(places(platform.home).forge, `${service}.git`);
   const git = async (...args: string[]) => (await output("git", ["--git-dir", bare, ...args])).trim();
@@ -110,32 +110,32 @@ async function once(get: Reader, plan: Plan, commit: string): Promise<void> {
   expect(await git("rev-parse", "main^{tree}")).toBe(plan.plan.payload.tree);
   expect(await git("rev-parse", "main~1^{tree}")).toBe(plan.plan.payload.firstTree);
   expect((await git("for-each-ref", "--format=%(refname)", "refs/heads")).split("\n")).toHaveLength(2);
-  const { repositories } = await get<{ repositories: { name: string }[] }>("/api/repositories");
+  const { repositories } = await api<{ repositories: { name: string }[] }>("/api/repositories");
   expect(repositories.map(({ name }) => name)).toEqual([service]);
   for (const [state, count] of Object.entries({ open: 0, closed: 0, merged: 1 }))
-    expect((await get<{ changes: Change[] }>(`/api/changes?repository=${service}&state=${state}`)).changes, state).toHaveLength(count);
+    expect((await api<{ changes: Change[] }>(`/api/changes?repository=${service}&state=${state}`)).changes, state).toHaveLength(count);
 
   // Releases: one an environment, all of one artifact, which was built once and lies there once.
-  const { releases } = await get<{ releases: Release[] }>(`/api/releases?service=${service}`);
+  const { releases } = await api<{ releases: Release[] }>(`/api/releases?service=${service}`);
   expect(releases.map(({ environment, state }) => [environment, state]).toSorted()).toEqual(
     ENVIRONMENTS.toSorted().map((name) => [name, "promoted"]),
   );
   const [artifact = "", ...others] = new Set(releases.map(({ artifactDigest }) => artifactDigest));
   expect(others).toEqual([]);
   expect(await readdir(places(platform.home).artifacts)).toEqual([`${artifact.slice("sha256:".length)}.tar.gz`]);
-  const { runs } = await get<{ runs: { purpose: string; state: string; evidence: string[] }[] }>(`/api/ci-runs?repository=${service}`);
+  const { runs } = await api<{ runs: { purpose: string; state: string; evidence: string[] }[] }>(`/api/ci-runs?repository=${service}`);
   expect(runs.map(({ purpose, state }) => [purpose, state]).toSorted()).toEqual([
     ["change", "passed"],
     ["merge", "passed"],
   ]);
-  const { evidence } = await get<{ evidence: { kind: string; digest: string }[] }>(`/api/evidence?artifact=${artifact}`);
+  const { evidence } = await api<{ evidence: { kind: string; digest: string }[] }>(`/api/evidence?artifact=${artifact}`);
   expect(evidence.map(({ kind }) => kind).toSorted()).toEqual(["provenance", "sbom", "test-result"]);
   expect(evidence.map(({ digest }) => digest).toSorted()).toEqual(runs.find(({ purpose }) => purpose === "merge")?.evidence.toSorted());
 
   // PostgreSQL: the databases and roles of the plans, beside the platform's own.
   const wanted = await Promise.all(
     releases.map(async (release) => {
-      const { plan: stored } = await get<{
+      const { plan: stored } = await api<{
         plan: { payload: { infra: { resources: { type: string; properties: { database: string; role: string } }[] } } };
       }>(`/api/plans/${release.plan}`);
       return stored.payload.infra.resources.filter(({ type }) => type === "postgres").map(({ properties }) => properties);
@@ -164,7 +164,7 @@ async function once(get: Reader, plan: Plan, commit: string): Promise<void> {
   expect(started).toHaveLength(ENVIRONMENTS.length);
 
   // The ledger says each of it once.
-  const events = await allEvents(get);
+  const events = await allEvents(api);
   const recorded = Object.groupBy(events, ({ type }) => type);
   for (const type of ["forge.repository_created", "forge.change_opened", "forge.change_merged", "evidence.admitted"])
     expect(recorded[type], type).toHaveLength(1);
@@ -187,10 +187,10 @@ interface LedgerEvent {
   data: Record<string, unknown>;
 }
 
-async function allEvents(get: Reader): Promise<LedgerEvent[]> {
+async function allEvents(api: Api): Promise<LedgerEvent[]> {
   const all: LedgerEvent[] = [];
   for (;;) {
-    const { events } = await get<{ events: LedgerEvent[] }>(`/api/ledger?after=${all.at(-1)?.seq ?? 0}&limit=100`);
+    const { events } = await api<{ events: LedgerEvent[] }>(`/api/ledger?after=${all.at(-1)?.seq ?? 0}&limit=100`);
     if (events.length === 0) return all;
     all.push(...events);
   }
@@ -233,12 +233,12 @@ async function insist<T>(act: () => Promise<unknown>, isDone: () => Promise<T | 
 }
 
 /** Starts the server as often as it dies, until the run has ended. Services that answer once are asked all the time from then on. */
-async function throughDeaths(id: string, get: Reader, watch: () => Promise<void> = async () => {}): Promise<Run> {
+async function throughDeaths(id: string, api: Api, watch: () => Promise<void> = async () => {}): Promise<Run> {
   return eventually(`the end of ${id}`, 600, async () => {
     await alive();
     await watch().catch(() => {});
     await meetServices();
-    const run = await get<Run>(`/api/runs/${id}`).catch(() => undefined);
+    const run = await api<Run>(`/api/runs/${id}`).catch(() => undefined);
     return run && ["success", "failed", "rolled_back"].includes(run.state) ? run : undefined;
   });
 }
@@ -256,11 +256,11 @@ async function meetServices(): Promise<void> {
 }
 
 /** Kills the server from outside while the merged commit is being built; once. */
-function killInTheBuild(get: Reader, commit: string): () => Promise<void> {
+function killInTheBuild(api: Api, commit: string): () => Promise<void> {
   return async () => {
     if (killedInTheBuild) return;
     const path = `/api/ci-runs?repository=${service}&commit=${commit}`;
-    const { runs } = await get<{ runs: { purpose: string; stages: { name: string; state: string }[] }[] }>(path);
+    const { runs } = await api<{ runs: { purpose: string; stages: { name: string; state: string }[] }[] }>(path);
     const stages = runs.find(({ purpose }) => purpose === "merge")?.stages ?? [];
     if (!stages.some(({ name, state }) => ["build", "test"].includes(name) && state === "running")) return;
     await platform.killServer();

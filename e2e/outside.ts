@@ -28,7 +28,7 @@ export interface Run {
   workflow: string;
   state: string;
   error: { code: string; message: string } | null;
-  steps: { name: string; state: string; attempts: number }[];
+  steps: { name: string; state: string; detail: string; attempts: number }[];
 }
 export interface Environment {
   environment: string;
@@ -55,22 +55,23 @@ export const git = async ({ env }: Platform, folder: string, ...args: string[]):
   ).trim();
 };
 
-export type Reader = <T>(path: string) => Promise<T>;
+/** Asks the API as a program does: GET, or POST where there is a body. */
+export type Api = <T>(path: string, body?: object) => Promise<T>;
 
-/** Reads from the API as a program does. */
-export async function reader(platform: Platform): Promise<Reader> {
+export async function apiOf(platform: Platform): Promise<Api> {
   const { token } = await platform.cairn<{ token: string }>("tokens", "create", "test");
-  return async <T>(path: string) => {
-    const response = await fetch(`${platform.url}${path}`, { headers: { authorization: `Bearer ${token}` } });
-    if (!response.ok) throw new Error(`GET ${path} answered ${response.status}: ${await response.text()}`);
+  return async <T>(path: string, body?: object) => {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const response = await fetch(`${platform.url}${path}`, body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers });
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
     return (await response.json()) as T;
   };
 }
 
 /** Waits until the delivery of a commit has ended, well or badly. */
-export const delivered = (get: Reader, service: string, commit: string, seconds = 240): Promise<Run> =>
+export const delivered = (api: Api, service: string, commit: string, seconds = 240): Promise<Run> =>
   eventually(`the end of the delivery of ${service} ${commit.slice(0, 12)}`, seconds, async () => {
-    const run = await get<Run>(`/api/runs/deliver-${service}-${commit.slice(0, 12)}`).catch(() => undefined);
+    const run = await api<Run>(`/api/runs/deliver-${service}-${commit.slice(0, 12)}`).catch(() => undefined);
     return run && ["success", "failed", "rolled_back"].includes(run.state) ? run : undefined;
   });
 
