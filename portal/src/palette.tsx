@@ -21,7 +21,14 @@ export function Palette({ places }: { places: readonly { name: string; to: strin
   };
   const named = (name: string) => name.toLowerCase().includes(text.toLowerCase());
   return (
-    <Spotlight.Root query={text} onQueryChange={setText} shortcut={["mod + K"]} scrollable maxHeight={420}>
+    <Spotlight.Root
+      query={text}
+      onQueryChange={setText}
+      shortcut={["mod + K"]}
+      transitionProps={{ duration: 0 }}
+      scrollable
+      maxHeight={420}
+    >
       <Spotlight.Search placeholder="Search services, places and actions" aria-label="Search" />
       <Spotlight.ActionsList>
         {services.data?.items.map((service) => (
