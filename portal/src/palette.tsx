@@ -20,6 +20,7 @@ export function Palette({ places }: { places: readonly { name: string; to: strin
     void navigate(to);
   };
   const named = (name: string) => name.toLowerCase().includes(text.toLowerCase());
+  const nothing = services.data?.items.length === 0 && !named("Create a service") && !places.some(({ name }) => named(name));
   return (
     <Spotlight.Root
       query={text}
@@ -48,7 +49,7 @@ export function Palette({ places }: { places: readonly { name: string; to: strin
           .map(({ name, to, icon: Sign }) => (
             <Spotlight.Action key={to} label={name} leftSection={<Sign size={16} />} onClick={go(to)} />
           ))}
-        <Spotlight.Empty>Nothing is called that</Spotlight.Empty>
+        {nothing && <Spotlight.Empty>Nothing is called that</Spotlight.Empty>}
       </Spotlight.ActionsList>
     </Spotlight.Root>
   );

@@ -19,6 +19,14 @@ export const theme = createTheme({
 /** Mantine's dimmed text is too faint for small sizes (WCAG 2.2, 1.4.3). */
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
-  light: { "--mantine-color-dimmed": "var(--mantine-color-gray-7)", "--mantine-color-anchor": "var(--mantine-color-cyan-9)" },
-  dark: { "--mantine-color-dimmed": "var(--mantine-color-dark-1)", "--mantine-color-anchor": "var(--mantine-color-cyan-4)" },
+  light: {
+    "--mantine-color-dimmed": "var(--mantine-color-gray-7)",
+    "--mantine-color-anchor": "var(--mantine-color-cyan-9)",
+    "--mantine-color-error": "var(--mantine-color-red-9)",
+  },
+  dark: {
+    "--mantine-color-dimmed": "var(--mantine-color-dark-1)",
+    "--mantine-color-anchor": "var(--mantine-color-cyan-4)",
+    "--mantine-color-error": "var(--mantine-color-red-4)",
+  },
 });
