@@ -30,7 +30,7 @@ export interface Run {
   error: { code: string; message: string } | null;
   steps: { name: string; state: string; detail: string; attempts: number }[];
 }
-export interface Environment {
+interface Environment {
   environment: string;
   url: string;
   revisions: { revision: string; artifactDigest: string; weightPercent: number; health: string; restarts: number }[];
@@ -75,7 +75,7 @@ export const delivered = (api: Api, service: string, commit: string, seconds = 2
     return run && ["success", "failed", "rolled_back"].includes(run.state) ? run : undefined;
   });
 
-export const environments = async ({ cairn }: Platform, service: string): Promise<Environment[]> =>
+const environments = async ({ cairn }: Platform, service: string): Promise<Environment[]> =>
   (await cairn<{ environments: Environment[] }>("service", service)).environments;
 
 export async function addressOf(platform: Platform, service: string, environment: string): Promise<string> {
