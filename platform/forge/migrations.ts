@@ -65,4 +65,15 @@ export const forgeMigrations: Migrations = {
         )`.execute(db);
     },
   },
+  "08_forge_02": {
+    async up(db) {
+      await sql`
+        create table forge_branch (
+          repository text not null references forge_repository on delete cascade,
+          name text not null,
+          pushed_by text[] not null,
+          primary key (repository, name)
+        )`.execute(db);
+    },
+  },
 };

@@ -9,6 +9,8 @@ declare module "../kernel/sql.ts" {
   interface Tables {
     forge_repository: RepositoryRow;
     forge_change: ChangeRow;
+    /** Branches that were pushed to, and everyone who did. */
+    forge_branch: { repository: string; name: string; pushed_by: string[] };
     forge_approval: { repository: string; number: number; commit: string; by: string; at: Date };
     forge_check: {
       repository: string;
@@ -47,7 +49,7 @@ export interface ChangeRow {
   compared_with: string;
   mergeable: boolean;
   conflicts: string[];
-  /** Everyone who pushed to it since it was opened. */
+  /** Everyone who pushed to its branch. */
   pushed_by: string[];
   state: ChangeRequest["state"];
   warnings: string[];
@@ -142,13 +144,19 @@ export async function addChange(
     .returning("last_change")
     .executeTakeFirstOrThrow();
   const { comparedWith, ...columns } = change;
+  const branch = await tx
+    .selectFrom("forge_branch")
+    .select("pushed_by")
+    .where("repository", "=", change.repository)
+    .where("name", "=", change.branch)
+    .executeTakeFirst();
   await tx
     .insertInto("forge_change")
     .values({
       ...columns,
       number,
       compared_with: comparedWith,
-      pushed_by: [],
+      pushed_by: branch?.pushed_by ?? [],
       state: "open",
       warnings: [],
       merging: null,
@@ -159,6 +167,27 @@ export async function addChange(
     .execute();
   await recordChange(tx, clock, "forge.change_opened", change.author, change.repository, number, { head: change.head });
   return number;
+}
+
+/** Remembers who pushed to which branches: what they may not approve. The push itself is recorded where a change request has it. */
+export async function notePush(
+  tx: Tx,
+  repository: string,
+  by: string,
+  branches: { moved: readonly string[]; gone: readonly string[] },
+): Promise<void> {
+  if (branches.gone.length > 0)
+    await tx.deleteFrom("forge_branch").where("repository", "=", repository).where("name", "in", branches.gone).execute();
+  for (const name of branches.moved)
+    await tx
+      .insertInto("forge_branch")
+      .values({ repository, name, pushed_by: [by] })
+      .onConflict((oc) =>
+        oc
+          .columns(["repository", "name"])
+          .doUpdateSet({ pushed_by: sql<string[]>`array_append(array_remove(forge_branch.pushed_by, ${by}), ${by})` }),
+      )
+      .execute();
 }
 
 /** New commits on the branch of an open change request. */

@@ -1,4 +1,4 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Db } from "../../kernel/sql.ts";
@@ -149,6 +149,29 @@ test("a tier-1 change needs a code owner's approval of the head: not the author'
   } finally {
     harness.ground.tier = "tier-3";
   }
+});
+
+test("who pushed a branch before somebody else opened its change can't approve it", async () => {
+  const { name } = await aRepository();
+  const into = join(harness.folder, `.clone-${name}`);
+  await git(harness.folder, "clone", "--quiet", harness.urlFor(name, "grace"), into);
+  await git(into, "commit", "--quiet", "--allow-empty", "-m", "Nothing");
+  await writeFile(join(into, "README.md"), "# Mine\n");
+  await git(into, "commit", "--quiet", "-am", "Mine");
+  await git(into, "push", "--quiet", "origin", "HEAD:refs/heads/mine");
+  const { number, head } = await harness.forge.openChange({
+    repository: name,
+    branch: "mine",
+    title: "Mine",
+    description: "",
+    author: author.ref,
+  });
+  await expect(harness.forge.approve({ repository: name, number, head, by: people.grace })).rejects.toMatchObject({
+    code: "forge.own_approval",
+  });
+  expect(await harness.forge.approve({ repository: name, number, head, by: people.linus })).toMatchObject({
+    approvals: [{ by: people.linus.ref }],
+  });
 });
 
 test.each(["before main moved", "after main moved"])("a merge that a crash cut off %s is finished by reconcile(), once", async (when) => {

@@ -37,6 +37,7 @@ import {
   dropRepository,
   keepComparison,
   lockRepository,
+  notePush,
   putCheck,
   repositoryRow,
   repositoryRows,
@@ -46,7 +47,7 @@ import {
 import { changedPaths, diffOf } from "./diff.ts";
 import { checkoutInto, listFilesAt, readFileAt } from "./files.ts";
 import { openGit, type Git } from "./git.ts";
-import { branchHead, isAncestor, mainHead, moveBranch, NONE, pinHead, resolveCommit, treeOf, tryMerge } from "./history.ts";
+import { branchHead, branchHeads, isAncestor, mainHead, moveBranch, NONE, pinHead, resolveCommit, treeOf, tryMerge } from "./history.ts";
 import { finishMerges, prepareMerge } from "./merge.ts";
 import { writeCommit } from "./objects.ts";
 import { syncHeads } from "./sync.ts";
@@ -74,8 +75,10 @@ export interface LocalForge extends Forge {
   /** Squashes the change onto the default branch. Repeating a merge that was done gives the merged change. Throws what mergeRule refuses, and `forge.head_moved`. */
   merge(input: { repository: string; number: number; head: string; merger: Principal } & MergeGround): Promise<ChangeRequest>;
   close(input: { repository: string; number: number; by: string }): Promise<ChangeRequest>;
-  /** Records what a push changed. */
-  afterPush(repository: string, by: string): Promise<void>;
+  /** The branches of a repository and their commits. */
+  branches(repository: string): Promise<Map<string, string>>;
+  /** Records what a push changed; `before` is what branches() gave before it. */
+  afterPush(repository: string, by: string, before: ReadonlyMap<string, string>): Promise<void>;
   /** Finishes and records what a crash cut off: decided merges, and pushes that the database does not know. Gives how many repositories it looked at. */
   reconcile(): Promise<number>;
   readonly git: Git;
@@ -356,9 +359,14 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
       return one(repository, number);
     },
 
-    async afterPush(repository, by) {
+    branches: (repository) => branchHeads(git, repository),
+    async afterPush(repository, by, before) {
       await transact(db, async (tx) => {
-        if (await lockRepository(tx, repository)) await syncHeads(tx, clock, git, repository, by);
+        if (!(await lockRepository(tx, repository))) return;
+        const now = await branchHeads(git, repository);
+        const moved = [...now.keys()].filter((branch) => now.get(branch) !== before.get(branch));
+        await notePush(tx, repository, by, { moved, gone: [...before.keys()].filter((branch) => !now.has(branch)) });
+        await syncHeads(tx, clock, git, repository, by);
       });
     },
 
@@ -366,7 +374,9 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
       const rows = await db.selectFrom("forge_change").select("repository").distinct().where("state", "=", "open").execute();
       for (const { repository } of rows) {
         await finishMerges(db, clock, git, repository);
-        await forge.afterPush(repository, "system:forge");
+        await transact(db, async (tx) => {
+          if (await lockRepository(tx, repository)) await syncHeads(tx, clock, git, repository, "system:forge");
+        });
       }
       await sweep(db, git);
       return rows.length;

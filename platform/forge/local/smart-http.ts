@@ -71,6 +71,7 @@ export const smartHttp =
     app.post<Asked>("/git/:repository/git-receive-pack", open, async (request, reply) => {
       const { repository, principal } = await admit(request, "git-receive-pack");
       const changes = await forge.changes({ repository, state: "open", limit: 500 });
+      const before = await forge.branches(repository);
       const child = start(request, "git-receive-pack", repository, [], {
         CAIRN_REPOSITORY: repository,
         CAIRN_URL: forge.publicUrl,
@@ -81,7 +82,7 @@ export const smartHttp =
       return answer(
         reply,
         "application/x-git-receive-pack-result",
-        output(child, "", () => forge.afterPush(repository, principal.ref)),
+        output(child, "", () => forge.afterPush(repository, principal.ref, before)),
       );
     });
 
