@@ -27,7 +27,7 @@ export const rollOut = workflow(
   "roll out",
   () => ["start the revision", "observe", "decide", "carry out", "end"],
   async (run, { release: id }: { release: string }, parts: Parts): Promise<RolledOut> => {
-    const begun = await run.step("start the revision", () => start(parts, id));
+    const begun = await run.step("start the revision", () => start(parts, id), { rollback: () => giveUp(parts, run.startedBy, id) });
     if ("serves" in begun) return end({ kind: "promoted", because: "it serves already, with this configuration" }, false);
     if ("failed" in begun) return end({ kind: "rolled_back", because: begun.failed }, false);
 
@@ -146,6 +146,15 @@ async function carryOut(parts: Parts, actor: string, id: string, rollout: Rollou
     noteRound(tx, clock, actor, id, { ...round, at: new Date(round.at), stepEndsAt: new Date(round.stepEndsAt) }, move),
   );
   return move.kind === "shift" ? enterStep(rollout, move.toPercent, clock.now()) : rollout;
+}
+
+/** A rollout that can't go on, whatever the reason, leaves what served before, and a release that has ended: those after it need not wait for it. */
+async function giveUp(parts: Parts, actor: string, id: string): Promise<void> {
+  const { state } = await find(parts.db, id);
+  if (state !== "rolling_out" && state !== "held") return;
+  const { target, baseline } = (await planOf(parts, id)).payload;
+  await parts.runtime.setTraffic(target, baseline ? { [baseline.revision]: 100 } : {});
+  await finish(parts, actor, id, { kind: "rolled_back", because: "the rollout could not go on; its run says why" }, false);
 }
 
 /** The release ends in the database; then what no longer serves is drained and stopped. */
