@@ -45,7 +45,8 @@ export const isSuperseded = (error: unknown): boolean =>
 export const superseded = (id: string): Error => new Errors.DBOSWorkflowConflictError(id);
 
 /** True where the database could not be reached or hung up: the same again may work. */
-export const isConnectionLoss = (error: unknown): boolean => !isFault(error) && !isSuperseded(error) && retriablePostgresException(error);
+export const isConnectionLoss = (error: unknown): boolean =>
+  !isFault(error) && !isSuperseded(error) && (retriablePostgresException(error) || (error as { code?: string } | null)?.code === "EPIPE");
 
 /** Brings the library's schema (`dbos`) up to date. One process at a time: two at once would leave it broken for good. */
 export async function migrateEngine(db: Db, databaseUrl: string, log: Log): Promise<void> {
@@ -105,18 +106,27 @@ export async function openExecution(id: string): Promise<Execution> {
       return {
         recorded: row ? fromText(row.output) : undefined,
         async record<T>(write: (db: Db) => Promise<T>) {
-          let text = "";
-          const earlier = await systemDatabase.runTransactionalStep(
-            id,
-            position,
-            name,
-            async (client) => (text = toText(await write(within(client)))),
-          );
-          return fromText(earlier?.output ?? text) as T;
+          for (;;)
+            try {
+              let text = "";
+              const earlier = await systemDatabase.runTransactionalStep(id, position, name, async (client) => {
+                text = toText(await write(within(client)).catch(asConnectionLoss));
+                return text;
+              });
+              return fromText(earlier?.output ?? text) as T;
+            } catch (error) {
+              if (!isConnectionLoss(error)) throw error;
+              await new Promise((done) => setTimeout(done, 200));
+            }
         },
       };
     },
   };
+}
+
+/** In words by which the library knows that it must try again: any other error it would keep as the outcome. */
+function asConnectionLoss(error: unknown): never {
+  throw isConnectionLoss(error) ? new Error("Connection terminated unexpectedly", { cause: error }) : error;
 }
 
 /** Values as the library keeps them: JSON that knows dates, maps, sets, big numbers and undefined. */
