@@ -91,7 +91,6 @@ export const runtimeContract = (name: string, start: () => Promise<RuntimeUnderT
       const target = aTarget();
       const { revision } = await serving(target);
       for (const weights of [
-        {},
         { [revision.id]: 99 },
         { [revision.id]: 101 },
         { [revision.id]: 110, a: -10 },
@@ -99,6 +98,24 @@ export const runtimeContract = (name: string, start: () => Promise<RuntimeUnderT
       ])
         await expect(runtime.setTraffic(target, weights)).rejects.toMatchObject({ code: "runtime.weights_invalid" });
       expect((await runtime.observe(target)).readings[0]?.weightPercent).toBe(100);
+    });
+
+    test("setTraffic() without any revision takes the target out of service, and a revision brings it back", async () => {
+      const target = aTarget();
+      const { url, revision } = await serving(target);
+      await runtime.setTraffic(target, {});
+      expect((await ask(url)).status).toBe(503);
+      await runtime.setTraffic(target, { [revision.id]: 100 });
+      expect((await ask(url)).status).toBe(200);
+    });
+
+    test("setTraffic() without weights takes a target out of service, and what ran can be retired then", async () => {
+      const target = aTarget();
+      const { url, revision } = await serving(target);
+      await runtime.setTraffic(target, {});
+      expect((await fetch(url)).status).toBe(503);
+      await runtime.retire(target, revision.id);
+      expect((await runtime.observe(target)).readings).toEqual([]);
     });
 
     test("setTraffic() splits exactly, names the revision and its digest in each answer, and counts for each", async () => {
