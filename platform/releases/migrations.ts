@@ -44,6 +44,10 @@ export const releasesMigrations: Migrations = {
           created_at timestamptz(3) not null,
           primary key (service, artifact_digest)
         )`.execute(db);
+    },
+  },
+  "15_releases_02": {
+    async up(db) {
       await sql`
         create table release_answer (
           release text not null references release (id),

@@ -264,13 +264,13 @@ async function tell(): Promise<void> {
   async function ended(environment: string, at: string): Promise<Release> {
     return eventually(`the release to ${environment}`, 900, async () => {
       const { releases } = await cairn<{ releases: Release[] }>("releases", service, "-e", environment);
-      const found = releases.find((release) => release.commit === at);
+      const found = releases.find((release) => release.commit === at && release.state !== "superseded");
       if (found && !["planned", "rolling_out", "held"].includes(found.state)) return found;
       const { body } = await get<{ runs: { state: string; error: { message: string } | null }[] }>(
         `/api/runs?about=component:default/${service}&limit=1`,
       );
       const failed = body.runs.find((run) => run.state === "failed" || run.state === "rolled_back");
-      if (failed && !found) throw new Error(failed.error?.message ?? "delivery ended");
+      if (failed) throw new Error(failed.error?.message ?? "delivery ended");
       return undefined;
     });
   }
