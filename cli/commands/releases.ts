@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { answer, type Answered } from "@cairn/api";
+import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { tell, until } from "../answer.ts";
 import { ago, bold, dim, facts, short, status, table } from "../print.ts";
 import { session, type Session } from "../session.ts";
@@ -65,15 +66,22 @@ export function releaseCommands(program: Command): void {
     });
 }
 
-/** Waits until no workflow of the service is under way, telling each change of a release. */
+/** Waits until the last merge is delivered and no workflow of the service is under way, telling each change of a release. Throws what a failed delivery failed by. */
 async function watch(here: Session, service: string): Promise<void> {
   const told = new Set<string>();
-  await until(
+  const merged = await answer(here.api.GET("/api/changes", { params: { query: { repository: service, state: "merged" } } }));
+  const newest = merged.changes.reduce<(typeof merged.changes)[number] | undefined>(
+    (last, change) => (last && (last.mergedAt ?? "") > (change.mergedAt ?? "") ? last : change),
+    undefined,
+  );
+  // The delivery begins a moment after the merge: until then there is nothing to see of it.
+  const isNewest = (run: { id: string }) => run.id === `deliver-${service}-${newest?.mergeCommit?.slice(0, 12)}`;
+  const { runs } = await until(
     async () => ({
       releases: (await answer(here.api.GET("/api/releases", { params: { query: { service, limit: 10 } } }))).releases,
-      runs: (await answer(here.api.GET("/api/runs", { params: { query: { about: `component:default/${service}`, limit: 10 } } }))).runs,
+      runs: (await answer(here.api.GET("/api/runs", { params: { query: { about: `component:default/${service}`, limit: 100 } } }))).runs,
     }),
-    ({ runs }) => runs.every((run) => ["success", "failed", "rolled_back"].includes(run.state)),
+    (seen) => (!newest || seen.runs.some(isNewest)) && seen.runs.every((run) => ["success", "failed", "rolled_back"].includes(run.state)),
     ({ releases }) => {
       for (const release of [...releases].reverse()) {
         const line = `${release.id} ${release.state} ${release.percent}`;
@@ -85,6 +93,8 @@ async function watch(here: Session, service: string): Promise<void> {
       }
     },
   );
+  const failed = runs.find((run) => isNewest(run) && run.error)?.error;
+  if (failed) throw new Fault("failed", failed.code, failed.message, failed.next);
 }
 
 const releasesText = ({ releases }: Releases): string =>

@@ -9,7 +9,8 @@ import { traceOf } from "./trace.js";
 /** The HTTP service: `listen(port)` gives the port in use, `stop()` ends it without losing a request. */
 export function createService({ items, log, stopSeconds = 20 }) {
   const metrics = createMetrics();
-  const find = router(itemRoutes(items));
+  const routes = itemRoutes(items);
+  const find = router([index(routes), ...routes]);
   let stopping = false;
 
   const server = createServer({ keepAliveTimeout: 30_000, headersTimeout: 10_000, requestTimeout: 30_000 }, (request, response) => {
@@ -92,6 +93,17 @@ export function createService({ items, log, stopSeconds = 20 }) {
 }
 
 const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
+
+/** What there is, for whoever opens the service's address. */
+const index = (routes) => ({
+  path: "/",
+  methods: {
+    async GET(request, response) {
+      const offered = routes.map(({ path, methods }) => ({ path, methods: Object.keys(methods) }));
+      sendJson(request, response, 200, { routes: offered, probes: [...PROBES] });
+    },
+  },
+});
 
 /** Finds the route of a path; `{name}` stands for one segment. A path without one counts as route "". */
 function router(routes) {

@@ -27,6 +27,14 @@ test("unknown paths and methods are problems", async () => {
   assert.equal(refused.headers.get("allow"), "GET, POST");
 });
 
+test("its address says what there is", async () => {
+  const { url } = await start();
+  const answer = await fetch(url);
+  assert.equal(answer.status, 200);
+  const { routes } = await answer.json();
+  assert.deepEqual(routes[0], { path: "/items", methods: ["GET", "POST"] });
+});
+
 test("what fails inside is answered as 500 without its reason, and logged with it", async () => {
   const { url } = await start({ ...memoryItems(), list: async () => Promise.reject(new Error("secret reason")) });
   const response = await fetch(`${url}/items`);
