@@ -8,12 +8,20 @@ import { beginRelease, endRelease, find as findRelease, underWay } from "../rele
 import { factsAt } from "./check-change.ts";
 import { buildFailed, descriptorUnusable, releaseEnded, releaseRefused } from "./faults.ts";
 import type { Parts } from "./parts.ts";
-import { planOneRelease, servesNow, type Delivery, type PlannedRelease, type ReleasePlan } from "./release-plan.ts";
+import { overtakenBy, planOneRelease, servesNow, type Delivery, type PlannedRelease, type ReleasePlan } from "./release-plan.ts";
 import { rollOut } from "./roll-out.ts";
 
 export interface DeliverInput extends Delivery {
   /** In the order of promotion. */
   environments: string[];
+}
+
+export interface Delivered {
+  service: string;
+  artifact: string;
+  promoted: string[];
+  /** The commit that was merged later and arrived earlier: this one went no further. */
+  overtakenBy?: string;
 }
 
 /** From a merge to production: build and attest once, then for each environment plan, judge, make the infrastructure, roll out. The first that does not go well ends it. */
@@ -30,11 +38,7 @@ export const deliverCommit = workflow(
       `note ${environment}`,
     ]),
   ],
-  async (
-    run,
-    { environments, ...delivery }: DeliverInput,
-    parts: Parts,
-  ): Promise<{ service: string; artifact: string; promoted: string[] }> => {
+  async (run, { environments, ...delivery }: DeliverInput, parts: Parts): Promise<Delivered> => {
     const { db, clock, forge, ci, infra } = parts;
     const { repository, commit } = delivery;
     const actor = run.startedBy;
@@ -62,17 +66,20 @@ export const deliverCommit = workflow(
 
     const promoted: string[] = [];
     for (const environment of environments) {
-      let planned: PlannedRelease;
+      let planned: PlannedRelease | { newer: string };
       for (let attempt = 1; ; attempt++) {
         const release = `rel-${service}-${environment}-${commit.slice(0, 12)}${attempt === 1 ? "" : `-${attempt}`}`;
         planned = await run.step(
           `plan ${environment}`,
           async (step) => {
             await turn(step, environment);
+            const newer = await overtakenBy(db, { ...delivery, service, environment });
+            if (newer !== undefined) return { newer };
             return planOneRelease(parts, actor, release, delivery, artifact, environment);
           },
           { timeoutSeconds: 3600 },
         );
+        if ("newer" in planned) return { service, artifact, promoted, overtakenBy: planned.newer };
         if (planned.denied.length > 0) throw releaseRefused(environment, planned.denied, release);
 
         const { plan, decision } = planned;

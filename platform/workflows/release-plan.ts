@@ -1,9 +1,10 @@
+import { sql } from "kysely";
 import { evidenceFacts } from "../evidence/facts.ts";
 import { artifactOf, evidenceFor } from "../evidence/store.ts";
 import type { ChangeRequest } from "../forge/contract.ts";
 import type { InfraPlan } from "../infra/contract.ts";
 import { digestOf, type Digest } from "../kernel/digest.ts";
-import { transact } from "../kernel/sql.ts";
+import { transact, type Sql } from "../kernel/sql.ts";
 import type { Plan } from "../plans/model.ts";
 import { offer } from "../plans/store.ts";
 import { judge } from "../policy/judge.ts";
@@ -202,6 +203,25 @@ async function servingNow({ runtime }: Pick<Parts, "runtime">, at: Target): Prom
   const { readings } = await runtime.observe(at);
   const serving = readings.filter((reading) => reading.weightPercent > 0).toSorted((a, b) => b.weightPercent - a.weightPercent)[0];
   return serving ? { revision: serving.revision, artifactDigest: serving.artifactDigest } : null;
+}
+
+/** The commit that serves there and was merged after this one, if any: of two merges at once the older must not end up serving. */
+export async function overtakenBy(
+  db: Sql,
+  { service, environment, repository, commit }: { service: string; environment: string; repository: string; commit: string },
+): Promise<string | undefined> {
+  const current = await currentRelease(db, service, environment);
+  if (!current || current.commit === commit) return undefined;
+  const merged = async (which: string) =>
+    db
+      .selectFrom("ledger_event")
+      .select("seq")
+      .where("about", "=", `repository:${repository}`)
+      .where("type", "=", "forge.change_merged")
+      .where(sql<boolean>`data ->> 'commit' = ${which}`)
+      .executeTakeFirst();
+  const [serving, mine] = [await merged(current.commit), await merged(commit)];
+  return serving && mine && serving.seq > mine.seq ? current.commit : undefined;
 }
 
 /** The readiness probe's path, else the root. */
