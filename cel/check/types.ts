@@ -26,18 +26,33 @@ export class Type {
   readonly fields: ReadonlyMap<string, Field> | undefined;
   /** The most elements, characters or bytes a value may have, when a schema says so: for cost estimates. */
   readonly maxSize: number | undefined;
+  /** Of a list whose elements have keys: the fields that make the key, none if the element itself is the key, as in a set. */
+  readonly keyFields: readonly string[] | undefined;
 
-  constructor(kind: TypeKind, name: string, params: readonly Type[] = [], fields?: ReadonlyMap<string, Field>, maxSize?: number) {
+  constructor(
+    kind: TypeKind,
+    name: string,
+    params: readonly Type[] = [],
+    fields?: ReadonlyMap<string, Field>,
+    maxSize?: number,
+    keyFields?: readonly string[],
+  ) {
     this.kind = kind;
     this.name = name;
     this.params = params;
     this.fields = fields;
     this.maxSize = maxSize;
+    this.keyFields = keyFields;
   }
 
   /** The same type with a bound on its size. */
   sized(maxSize: number): Type {
-    return new Type(this.kind, this.name, this.params, this.fields, maxSize);
+    return new Type(this.kind, this.name, this.params, this.fields, maxSize, this.keyFields);
+  }
+
+  /** The same type of list, with keys. */
+  keyedBy(keyFields: readonly string[] | undefined): Type {
+    return new Type(this.kind, this.name, this.params, this.fields, this.maxSize, keyFields);
   }
 
   toString(): string {

@@ -36,7 +36,7 @@ export class Substitution {
       if (resolved !== inner) changed = true;
       return resolved;
     });
-    return changed ? new Type(type.kind, type.name, params, type.fields, type.maxSize) : type;
+    return changed ? new Type(type.kind, type.name, params, type.fields, type.maxSize, type.keyFields) : type;
   }
 
   #attempt(action: () => boolean): boolean {

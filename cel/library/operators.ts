@@ -2,6 +2,7 @@ import { CelError, type Value, typeNameOf } from "../values/values.ts";
 import { adapt } from "../values/adapt.ts";
 import type { Implementation } from "../check/functions.ts";
 import { comparing, compareValues, equals } from "../values/compare.ts";
+import { KeyedList } from "../values/keyed-list.ts";
 import { arithmetic, negate, type Operator } from "../values/numbers.ts";
 import { getEntry } from "../values/maps.ts";
 import { Duration, Timestamp, durationOf, timestampOf } from "../values/time.ts";
@@ -17,7 +18,7 @@ export const plus: Implementation = ([a, b], context) => {
   }
   if (Array.isArray(a) && Array.isArray(b)) {
     context.allocate(a.length + b.length);
-    return (a as unknown[]).concat(b);
+    return a instanceof KeyedList ? comparing(() => a.merge(b)) : (a as unknown[]).concat(b);
   }
   if (a instanceof Uint8Array && b instanceof Uint8Array) {
     context.allocate(a.length + b.length);

@@ -19,6 +19,8 @@ export interface Schema {
   "x-kubernetes-int-or-string"?: boolean;
   "x-kubernetes-embedded-resource"?: boolean;
   "x-kubernetes-preserve-unknown-fields"?: boolean;
+  "x-kubernetes-list-type"?: string;
+  "x-kubernetes-list-map-keys"?: readonly string[];
 }
 
 export interface SchemaOptions {
@@ -93,7 +95,7 @@ class Deriver {
         ? this.derive(schema.items as Schema, `${name}[]`)
         : { type: dyn, minBytes: 1 };
     const limit = schema.maxItems ?? Math.floor((maxRequest - 2) / (items.minBytes + 1));
-    return { type: listOf(items.type).sized(Math.max(0, limit)), minBytes: 2 };
+    return { type: listOf(items.type).sized(Math.max(0, limit)).keyedBy(keyFieldsOf(schema)), minBytes: 2 };
   }
 
   #object(schema: Schema, name: string): Derived {
@@ -140,6 +142,13 @@ function typeOfSchema({ type }: Schema): string | undefined {
   if (typeof type === "string") return type;
   const others = type?.filter((name) => name !== "null") ?? [];
   return others.length === 1 ? others[0] : undefined;
+}
+
+/** The fields, as CEL names them, that make the key of a list's elements; none in a set, undefined if the list has no keys. */
+function keyFieldsOf(schema: Schema): string[] | undefined {
+  const keys = schema["x-kubernetes-list-map-keys"] ?? [];
+  if (schema["x-kubernetes-list-type"] === "set") return [];
+  return schema["x-kubernetes-list-type"] === "map" && keys.length > 0 ? keys.map((key) => escapeName(key) ?? key) : undefined;
 }
 
 function text(schema: Schema): Derived {

@@ -1,5 +1,6 @@
 import { CelError, Double, Uint, type Value } from "../values/values.ts";
 import { adapt } from "../values/adapt.ts";
+import { KeyedList } from "../values/keyed-list.ts";
 import { FieldReader } from "../values/maps.ts";
 import { canonicalInt } from "../values/numbers.ts";
 import { parseDuration, parseTimestamp } from "../values/time.ts";
@@ -38,7 +39,7 @@ export class TypedReader extends FieldReader {
       case "bytes":
         return typeof raw === "string" ? decodeBase64(raw) : adapt(raw);
       case "list":
-        return Array.isArray(raw) && needsReading(type) ? raw.map((item) => TypedReader.read(item, type.params[0]!)) : adapt(raw);
+        return Array.isArray(raw) && needsReading(type) ? readList(raw, type) : adapt(raw);
       case "map":
       case "struct":
         return isRecord(raw) && needsReading(type) ? new TypedReader(raw, type) : adapt(raw);
@@ -70,6 +71,11 @@ export class TypedReader extends FieldReader {
   }
 }
 
+function readList(raw: readonly unknown[], type: Type): Value {
+  const elements = raw.map((item) => TypedReader.read(item, type.params[0]!));
+  return type.keyFields ? new KeyedList(elements, type.keyFields) : elements;
+}
+
 const isRecord = (raw: unknown): raw is object =>
   typeof raw === "object" && raw !== null && (Object.getPrototypeOf(raw) === Object.prototype || Object.getPrototypeOf(raw) === null);
 
@@ -81,7 +87,10 @@ function needsReading(type: Type): boolean {
   if (answer !== undefined) return answer;
   known.set(type, true); // a type that contains itself
   const needs =
-    type.kind === "struct" || ["double", "uint", "timestamp", "duration", "bytes"].includes(type.kind) || type.params.some(needsReading);
+    type.kind === "struct" ||
+    type.keyFields !== undefined ||
+    ["double", "uint", "timestamp", "duration", "bytes"].includes(type.kind) ||
+    type.params.some(needsReading);
   known.set(type, needs);
   return needs;
 }

@@ -1,5 +1,6 @@
-import { CelError, type Opaque, type Optional, type TypeValue, kindOf, type Value } from "./values.ts";
+import { CelError, Incomparable, type Opaque, type Optional, type TypeValue, kindOf, type Value } from "./values.ts";
 import { adapt } from "./adapt.ts";
+import { KeyedList } from "./keyed-list.ts";
 import { getEntry, mapKeys, mapSize } from "./maps.ts";
 import { compareNumbers, isNumber } from "./numbers.ts";
 import { Duration, Timestamp } from "./time.ts";
@@ -14,32 +15,30 @@ export interface Meter {
 
 /**
  * CEL equality: total over values, numbers compared across types, NaN unequal to itself, values of different kinds unequal.
- * Throws TooDeep on data nested beyond `maxDataDepth`, and what the meter throws.
+ * Throws Incomparable on data nested beyond `maxDataDepth` and on sets of what is no scalar, and what the meter throws.
  */
 export function equals(a: Value, b: Value, meter: Meter, depth = 0): boolean {
   if (a === b) return true;
   if (typeof a === "string" || typeof b === "string" || typeof a === "boolean" || typeof b === "boolean") return false;
   if (isNumber(a)) return isNumber(b) && compareNumbers(a, b) === 0;
   if (a === null || b === null || isNumber(b)) return false;
-  if (depth > maxDataDepth) throw new TooDeep();
+  if (depth > maxDataDepth) throw new Incomparable("data is nested too deeply to compare");
   const kind = kindOf(a);
   return kind === kindOf(b) && sameObject(kind, a as object, b as object, meter, depth + 1);
 }
 
-/** equals() as a CEL value: an error if the data is nested too deeply to compare. */
+/** equals() as a CEL value: an error if the data cannot be compared. */
 export const equalsValue = (a: Value, b: Value, meter: Meter): Value => comparing(() => equals(a, b, meter));
 
-/** Runs something that compares values; too deep a nesting becomes an error value. */
+/** Runs something that compares values; Incomparable becomes an error value. */
 export function comparing(action: () => Value): Value {
   try {
     return action();
   } catch (error) {
-    if (error instanceof TooDeep) return new CelError("data is nested too deeply to compare");
+    if (error instanceof Incomparable) return new CelError(error.message);
     throw error;
   }
 }
-
-export class TooDeep extends Error {}
 
 function sameObject(kind: string, a: object, b: object, meter: Meter, depth: number): boolean {
   switch (kind) {
@@ -48,6 +47,7 @@ function sameObject(kind: string, a: object, b: object, meter: Meter, depth: num
       const right = b as unknown[];
       if (left.length !== right.length) return false;
       meter.work(left.length + 2);
+      if (left instanceof KeyedList) return left.sameAs(right, (one, other) => equals(one, other, meter, depth));
       for (let i = 0; i < left.length; i++) if (!equals(adapt(left[i]), adapt(right[i]), meter, depth)) return false;
       return true;
     }

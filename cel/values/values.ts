@@ -95,6 +95,9 @@ export class CelError extends CelObject {
   }
 }
 
+/** Thrown by a comparison that has no answer; comparing() makes an error value of it. */
+export class Incomparable extends Error {}
+
 /** A result that hangs on inputs which were declared unknown; `paths` names them. */
 export class Unknown extends CelObject {
   readonly kind = "unknown";
