@@ -29,7 +29,7 @@ export function planCall(compiler: Compiler, node: Call): Plan {
       return { run: equality(runs[0]!, runs[1]!, false, node.id) };
     case "or":
     case "orValue":
-      if (target && overloads.every(({ id }) => id.startsWith("optional_or")))
+      if (target && overloads.length > 0 && overloads.every(({ id }) => id.startsWith("optional_or")))
         return { run: alternative(runs[0]!, runs[1]!, name === "or") };
       break;
     case "@in":

@@ -202,3 +202,18 @@ test("evaluate() gives an error, never an exception, for values that no data has
     ])
       expect(["value", "error"], source).toContain(run(source, { object }).kind);
 });
+
+test("evaluate() gives an error for an unchecked call with too few or too many arguments", () => {
+  const unchecked = environment({ check: false });
+  for (const source of [
+    "optional.of(1).orValue()",
+    "optional.of(1).or()",
+    "optional.none().orValue(1, 2)",
+    "'a'.matches()",
+    "size()",
+    "int()",
+  ]) {
+    const outcome = unchecked.compile(source).evaluate({});
+    expect(outcome.kind === "error" && outcome.code, source).toBe("evaluation");
+  }
+});

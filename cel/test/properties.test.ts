@@ -10,7 +10,14 @@ import { suites } from "./corpus.ts";
 
 /** Seconds to fuzz, in all; CEL_FUZZ_SECONDS=5 for a short run. */
 const fuzzSeconds = Number(process.env["CEL_FUZZ_SECONDS"] ?? 60);
-const fuzz = (part: number) => ({ numRuns: 1_000_000, interruptAfterTimeLimit: fuzzSeconds * part * 1000, markInterruptAsFailure: false });
+/** The same cases in each ordinary run, so that a change is judged by what it changed; CEL_FUZZ_SEED=random looks for new ones. */
+const fuzzSeed = process.env["CEL_FUZZ_SEED"] === "random" ? {} : { seed: Number(process.env["CEL_FUZZ_SEED"] ?? 1565560303) };
+const fuzz = (part: number) => ({
+  numRuns: 1_000_000,
+  interruptAfterTimeLimit: fuzzSeconds * part * 1000,
+  markInterruptAsFailure: false,
+  ...fuzzSeed,
+});
 
 test("print() gives every expression of the corpus back as one that parses to the same tree", () => {
   let printed = 0;
