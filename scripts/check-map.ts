@@ -16,7 +16,7 @@ const PRIVATE = /(^|\/)(store|routes|migrations)\.ts$/;
 /** What each package may import of others. */
 const PACKAGES: Record<string, (to: string) => boolean> = {
   platform: (to) => to.startsWith("platform/") || (to.startsWith("agent/") && /agent\/(client|model)\.ts$/.test(to)),
-  agent: (to) => to.startsWith("agent/") || /^platform\/(kernel|secrets)\//.test(to) || to === "platform/runtime/contract.ts",
+  agent: (to) => to.startsWith("agent/") || /^platform\/(kernel|secrets)\//.test(to) || /^platform\/runtime\/(contract|admission)\.ts$/.test(to),
   cel: (to) => to.startsWith("cel/"),
   api: (to) => to.startsWith("api/"),
   portal: (to) => to.startsWith("portal/") || to.startsWith("api/"),

@@ -10,7 +10,8 @@ import type { Envelope } from "./model.ts";
 export interface Signer {
   keyId: string;
   publicKey: KeyObject;
-  sign(statement: unknown): Envelope;
+  /** Of an in-toto statement, unless another type is named. */
+  sign(statement: unknown, payloadType?: string): Envelope;
 }
 
 /** The signer whose Ed25519 key lies in `folder`/NAME.pem, readable by its owner alone. It is made when missing; two that make it at once agree on one. */
@@ -37,7 +38,7 @@ export async function fileSigner(folder: string, name = "builder"): Promise<Sign
 export const signerOf = (privateKey: KeyObject): Signer => ({
   keyId: keyIdOf(privateKey),
   publicKey: createPublicKey(privateKey),
-  sign: (statement) => signEnvelope(IN_TOTO, Buffer.from(canonicalJson(statement)), privateKey),
+  sign: (statement, payloadType = IN_TOTO) => signEnvelope(payloadType, Buffer.from(canonicalJson(statement)), privateKey),
 });
 
 function ifMissing(error: NodeJS.ErrnoException): undefined {
