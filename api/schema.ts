@@ -519,6 +519,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/catalog/groups/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a team that owns nothing; its people stay */
+        delete: operations["removeGroup"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/organisation": {
         parameters: {
             query?: never;
@@ -816,10 +833,27 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One piece of evidence with its signed envelope */
+        /** One piece of evidence with its signed envelope, and what rests on it */
         get: operations["getEvidence"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evidence/{digest}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take evidence back: decisions that cite it are re-opened; the answer says which releases they carry */
+        post: operations["revokeEvidence"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1138,12 +1172,28 @@ export interface components {
             files: components["schemas"]["DiffFileInput"][];
             truncated: boolean;
         };
+        ReliefInput: {
+            id: string;
+            /** @enum {string} */
+            kind: "exception" | "break_glass";
+            rules: string[];
+            service: string;
+            environment: string | null;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            until: string;
+            because: string;
+            grantedBy: string;
+        };
         PolicySubjectInput: {
             /** @enum {string} */
-            point: "change" | "plan" | "release";
+            point: "change" | "plan" | "release" | "audit";
             environment: {
                 name: string;
                 production: boolean;
+                /** @enum {string} */
+                mode: "audit" | "warn" | "enforce";
             } | null;
             service: {
                 name: string;
@@ -1213,33 +1263,46 @@ export interface components {
             rule: string;
             /** @enum {string} */
             outcome: "passed" | "warned" | "denied" | "unknown" | "not_evaluable";
+            /** @default  */
+            subject: string;
             message: string;
             fix: string;
+            /**
+             * @default enforce
+             * @enum {string}
+             */
+            mode: "audit" | "warn" | "enforce";
+            /** @default [] */
+            exceptionsBy: string[];
+            /** @default null */
+            relievedBy: string | null;
         };
         DecisionInput: {
             id: string;
             /** @enum {string} */
-            point: "change" | "plan" | "release";
+            point: "change" | "plan" | "release" | "audit";
             about: string;
             /** @enum {string} */
             outcome: "allow" | "warn" | "deny";
             results: components["schemas"]["RuleResultInput"][];
             subject: string;
             bundle: string;
+            reliefs: string | null;
             evaluator: string;
             decidedAt: unknown;
         };
         PolicyRuleInput: {
             name: string;
             description: string;
-            points: ("change" | "plan" | "release")[];
-            actions: {
-                [key: string]: "deny" | "warn" | "audit";
+            points: ("change" | "plan" | "release" | "audit")[];
+            modes: {
+                [key: string]: "audit" | "warn" | "enforce";
             };
             unknown: {
-                [key: string]: "deny" | "warn" | "audit";
+                [key: string]: "audit" | "warn" | "enforce";
             };
             fix: string;
+            exceptionsBy: string[];
             expressions: string[];
         };
         PolicyBundleInput: {
@@ -1249,13 +1312,14 @@ export interface components {
         DecisionDetailInput: {
             id: string;
             /** @enum {string} */
-            point: "change" | "plan" | "release";
+            point: "change" | "plan" | "release" | "audit";
             about: string;
             /** @enum {string} */
             outcome: "allow" | "warn" | "deny";
             results: components["schemas"]["RuleResultInput"][];
             subject: string;
             bundle: string;
+            reliefs: string | null;
             evaluator: string;
             decidedAt: unknown;
             facts: components["schemas"]["PolicySubjectInput"];
@@ -1482,12 +1546,28 @@ export interface components {
             files: components["schemas"]["DiffFile"][];
             truncated: boolean;
         };
+        Relief: {
+            id: string;
+            /** @enum {string} */
+            kind: "exception" | "break_glass";
+            rules: string[];
+            service: string;
+            environment: string | null;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            until: string;
+            because: string;
+            grantedBy: string;
+        };
         PolicySubject: {
             /** @enum {string} */
-            point: "change" | "plan" | "release";
+            point: "change" | "plan" | "release" | "audit";
             environment: {
                 name: string;
                 production: boolean;
+                /** @enum {string} */
+                mode: "audit" | "warn" | "enforce";
             } | null;
             service: {
                 name: string;
@@ -1557,19 +1637,31 @@ export interface components {
             rule: string;
             /** @enum {string} */
             outcome: "passed" | "warned" | "denied" | "unknown" | "not_evaluable";
+            /** @default  */
+            subject: string;
             message: string;
             fix: string;
+            /**
+             * @default enforce
+             * @enum {string}
+             */
+            mode: "audit" | "warn" | "enforce";
+            /** @default [] */
+            exceptionsBy: string[];
+            /** @default null */
+            relievedBy: string | null;
         };
         Decision: {
             id: string;
             /** @enum {string} */
-            point: "change" | "plan" | "release";
+            point: "change" | "plan" | "release" | "audit";
             about: string;
             /** @enum {string} */
             outcome: "allow" | "warn" | "deny";
             results: components["schemas"]["RuleResult"][];
             subject: string;
             bundle: string;
+            reliefs: string | null;
             evaluator: string;
             /** Format: date-time */
             decidedAt: string;
@@ -1577,14 +1669,15 @@ export interface components {
         PolicyRule: {
             name: string;
             description: string;
-            points: ("change" | "plan" | "release")[];
-            actions: {
-                [key: string]: "deny" | "warn" | "audit";
+            points: ("change" | "plan" | "release" | "audit")[];
+            modes: {
+                [key: string]: "audit" | "warn" | "enforce";
             };
             unknown: {
-                [key: string]: "deny" | "warn" | "audit";
+                [key: string]: "audit" | "warn" | "enforce";
             };
             fix: string;
+            exceptionsBy: string[];
             expressions: string[];
         };
         PolicyBundle: {
@@ -1594,13 +1687,14 @@ export interface components {
         DecisionDetail: {
             id: string;
             /** @enum {string} */
-            point: "change" | "plan" | "release";
+            point: "change" | "plan" | "release" | "audit";
             about: string;
             /** @enum {string} */
             outcome: "allow" | "warn" | "deny";
             results: components["schemas"]["RuleResult"][];
             subject: string;
             bundle: string;
+            reliefs: string | null;
             evaluator: string;
             /** Format: date-time */
             decidedAt: string;
@@ -2255,8 +2349,16 @@ export interface operations {
                                 results: {
                                     rule: string;
                                     outcome: string;
+                                    /** @default  */
+                                    subject: string;
                                     message: string;
                                     fix: string;
+                                    /** @default enforce */
+                                    mode: string;
+                                    /** @default [] */
+                                    exceptionsBy: string[];
+                                    /** @default null */
+                                    relievedBy: string | null;
                                 }[];
                             }[];
                             rollout: {
@@ -2333,8 +2435,16 @@ export interface operations {
                                 results: {
                                     rule: string;
                                     outcome: string;
+                                    /** @default  */
+                                    subject: string;
                                     message: string;
                                     fix: string;
+                                    /** @default enforce */
+                                    mode: string;
+                                    /** @default [] */
+                                    exceptionsBy: string[];
+                                    /** @default null */
+                                    relievedBy: string | null;
                                 }[];
                             }[];
                             rollout: {
@@ -3203,6 +3313,26 @@ export interface operations {
             };
         };
     };
+    removeGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     loadOrganisation: {
         parameters: {
             query?: never;
@@ -3821,6 +3951,19 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
+                        decisions: {
+                            decision: string;
+                            /** Format: date-time */
+                            citedAt: string;
+                            reopenedAt: string | null;
+                        }[];
+                        releases: {
+                            id: string;
+                            service: string;
+                            environment: string;
+                            state: string;
+                            decision: string;
+                        }[];
                         evidence: {
                             digest: string;
                             /** @enum {string} */
@@ -3847,6 +3990,67 @@ export interface operations {
                                 keyid: string;
                                 sig: string;
                             }[];
+                        };
+                    };
+                };
+            };
+        };
+    };
+    revokeEvidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        decisions: {
+                            decision: string;
+                            /** Format: date-time */
+                            citedAt: string;
+                            reopenedAt: string | null;
+                        }[];
+                        releases: {
+                            id: string;
+                            service: string;
+                            environment: string;
+                            state: string;
+                            decision: string;
+                        }[];
+                        evidence: {
+                            digest: string;
+                            /** @enum {string} */
+                            kind: "provenance" | "test-result" | "sbom" | "scan";
+                            artifactDigest: string;
+                            signedBy: string;
+                            builder: string;
+                            isolated: boolean;
+                            repository: string;
+                            commit: string;
+                            /** @enum {string} */
+                            result: "passed" | "failed" | "warned" | "unknown";
+                            summary: {
+                                [key: string]: unknown;
+                            };
+                            /** Format: date-time */
+                            observedAt: string;
+                            revokedBecause: string | null;
                         };
                     };
                 };

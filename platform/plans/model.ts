@@ -32,7 +32,19 @@ export const Plan = z.object({
       point: z.string(),
       environment: z.string().nullable(),
       outcome: z.enum(["allow", "warn", "deny"]),
-      results: z.array(z.object({ rule: z.string(), outcome: z.string(), message: z.string(), fix: z.string() })),
+      /** As policy answers: see its RuleResult. */
+      results: z.array(
+        z.object({
+          rule: z.string(),
+          outcome: z.string(),
+          subject: z.string().default(""),
+          message: z.string(),
+          fix: z.string(),
+          mode: z.string().default("enforce"),
+          exceptionsBy: z.array(z.string()).default([]),
+          relievedBy: z.string().nullable().default(null),
+        }),
+      ),
     }),
   ),
   rollout: z.array(z.object({ environment: z.string(), stepsPercent: z.array(z.number()), gates: z.array(z.string()) })),

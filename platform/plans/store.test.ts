@@ -42,7 +42,18 @@ test("claim() refuses a plan that policy denies", async () => {
     point: "plan",
     environment: null,
     outcome: "deny" as const,
-    results: [{ rule: "owner-exists", outcome: "denied", message: "no such group", fix: "" }],
+    results: [
+      {
+        rule: "owner-exists",
+        outcome: "denied",
+        subject: "component:default/orders",
+        message: "no such group",
+        fix: "",
+        mode: "enforce",
+        exceptionsBy: [],
+        relievedBy: null,
+      },
+    ],
   };
   const digest = await transact(db, (tx) => offer(tx, clock, by, aPlan({ decisions: [denied] })));
   await expect(claim(db, clock, by, digest, applying(aPlan().basis))).rejects.toMatchObject({

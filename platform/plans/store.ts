@@ -86,7 +86,7 @@ export async function claim(
       plan.decisions
         .filter((decision) => decision.outcome === "deny")
         .flatMap((decision) => decision.results)
-        .filter((result) => result.outcome !== "passed" && result.outcome !== "warned")
+        .filter(({ outcome, mode, relievedBy }) => !["passed", "warned"].includes(outcome) && mode === "enforce" && relievedBy === null)
         .map((result) => `${result.rule}: ${result.message}`),
     );
     if (plan.decisions.some((decision) => decision.outcome === "deny")) throw planDenied(digest, [...denials]);

@@ -10,7 +10,7 @@ export function aSubject(overrides: Overrides = {}): PolicySubject {
   const readinessProbe = { httpGet: { path: "/readyz", port: 8080 } };
   const subject: PolicySubject = {
     point: "release",
-    environment: { name: "production", production: true },
+    environment: { name: "production", production: true, mode: "enforce" },
     service: {
       name: "orders",
       tier: "tier-3",

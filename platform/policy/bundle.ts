@@ -6,14 +6,16 @@ import { digestOf, type Digest } from "../kernel/digest.ts";
 import { messageOf } from "../kernel/faults.ts";
 import { compile, type Program } from "./evaluator.ts";
 import { policyBroken } from "./faults.ts";
-import { Point } from "./model.ts";
+import { Mode, Point } from "./model.ts";
 
 const expression = z.string().min(1);
+/** They may grant every exception that anybody may. */
+export const ADMINISTRATORS = "administrators";
 
 /**
  * A rule in the shape of a ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1). What Cairn adds stands in annotations:
- * `cairn.dev/points` (where it is asked), `cairn.dev/actions` and `cairn.dev/unknown` (what a refusal and what not knowing mean, by tier and environment),
- * `cairn.dev/unknown-when` (an expression that says what is not known, "" where all is), `cairn.dev/fix` and `cairn.dev/description`.
+ * `cairn.dev/points` (where it is asked), `cairn.dev/mode` and `cairn.dev/unknown` (how strictly a refusal and not knowing are meant, by tier and environment),
+ * `cairn.dev/unknown-when` (an expression that says what is not known, "" where all is), `cairn.dev/exceptions` (who may grant one), `cairn.dev/fix` and `cairn.dev/description`.
  */
 export const PolicyDocument = z.strictObject({
   apiVersion: z.literal("admissionregistration.k8s.io/v1"),
@@ -23,8 +25,9 @@ export const PolicyDocument = z.strictObject({
     annotations: z.strictObject({
       "cairn.dev/description": z.string().min(1),
       "cairn.dev/points": z.string().min(1),
-      "cairn.dev/actions": z.string().min(1),
-      "cairn.dev/unknown": z.string().default("deny"),
+      "cairn.dev/mode": z.string().min(1),
+      "cairn.dev/unknown": z.string().default("enforce"),
+      "cairn.dev/exceptions": z.string().min(1).default(ADMINISTRATORS),
       "cairn.dev/unknown-when": expression.optional(),
       "cairn.dev/fix": z.string().min(1),
     }),
@@ -55,15 +58,15 @@ export type PolicyDocument = z.infer<typeof PolicyDocument>;
 export const BundleDocument = z.object({ policies: z.array(PolicyDocument) });
 export type BundleDocument = z.infer<typeof BundleDocument>;
 
-export type Action = "deny" | "warn" | "audit";
-
 export interface Rule {
   name: string;
   description: string;
   points: Point[];
-  actions: Actions;
-  unknown: Actions;
+  modes: Modes;
+  unknown: Modes;
   fix: string;
+  /** Groups, and `administrators`; empty where nobody may. */
+  exceptionsBy: string[];
   unknownWhen: Program | undefined;
   matchConditions: Program[];
   variables: { name: string; program: Program }[];
@@ -71,10 +74,10 @@ export interface Rule {
 }
 
 /**
- * What follows, by place. Keys from the most to the least particular: `tier-1/production`, `tier-1`, `production`, `default`; the word production
+ * How strictly it is meant, by place. Keys from the most to the least particular: `tier-1/production`, `tier-1`, `production`, `default`; the word production
  * means every production environment, another word the environment of that name.
  */
-export type Actions = Record<string, Action>;
+export type Modes = Record<string, Mode>;
 
 export interface Bundle {
   digest: Digest;
@@ -122,9 +125,10 @@ function ruleOf({ metadata: { name, annotations }, spec }: PolicyDocument): Rule
     name,
     description: annotations["cairn.dev/description"].trim(),
     points: annotations["cairn.dev/points"].split(",").map((point) => oneOf(Point, point.trim(), `${name}: cairn.dev/points`)),
-    actions: actionsOf(annotations["cairn.dev/actions"], `${name}: cairn.dev/actions`),
-    unknown: actionsOf(annotations["cairn.dev/unknown"], `${name}: cairn.dev/unknown`),
+    modes: modesOf(annotations["cairn.dev/mode"], `${name}: cairn.dev/mode`),
+    unknown: modesOf(annotations["cairn.dev/unknown"], `${name}: cairn.dev/unknown`),
     fix: annotations["cairn.dev/fix"].trim(),
+    exceptionsBy: grantersOf(annotations["cairn.dev/exceptions"], `${name}: cairn.dev/exceptions`),
     unknownWhen: unknownWhen === undefined ? undefined : program("cairn.dev/unknown-when", unknownWhen),
     matchConditions: spec.matchConditions.map((condition) => program(`matchCondition ${condition.name}`, condition.expression)),
     variables: spec.variables.map((variable) => ({
@@ -140,18 +144,28 @@ function ruleOf({ metadata: { name, annotations }, spec }: PolicyDocument): Rule
   };
 }
 
-/** `deny`, or a list such as `default: warn, tier-1/production: deny`. */
-function actionsOf(text: string, where: string): Actions {
-  const entries = text.split(",").map((part): [string, Action] => {
+/** `enforce`, or a list such as `default: warn, tier-1/production: enforce`. */
+function modesOf(text: string, where: string): Modes {
+  const entries = text.split(",").map((part): [string, Mode] => {
     const [key = "", value] = part.split(":").map((side) => side.trim());
-    return value === undefined ? ["default", oneOf(ActionName, key, where)] : [key, oneOf(ActionName, value, where)];
+    return value === undefined ? ["default", oneOf(Mode, key, where)] : [key, oneOf(Mode, value, where)];
   });
-  const actions = Object.fromEntries(entries);
-  if (!actions.default) throw policyBroken(where, "it says nothing for the places that it does not name: add a default");
-  return actions;
+  const modes = Object.fromEntries(entries);
+  if (!modes.default) throw policyBroken(where, "it says nothing for the places that it does not name: add a default");
+  return modes;
 }
 
-const ActionName = z.enum(["deny", "warn", "audit"]);
+/** `nobody`, `administrators`, or groups by reference: then administrators may too. */
+function grantersOf(text: string, where: string): string[] {
+  if (text.trim() === "nobody") return [];
+  const groups = text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== ADMINISTRATORS);
+  const wrong = groups.find((group) => !/^group:[a-z0-9-]+\/[a-z0-9._-]+$/.test(group));
+  if (wrong !== undefined) throw policyBroken(where, `${wrong} is no group: write group:default/NAME, administrators or nobody`);
+  return [...groups, ADMINISTRATORS];
+}
 
 function oneOf<T extends string>(schema: z.ZodType<T>, value: string, where: string): T {
   const parsed = schema.safeParse(value);

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { aSubject } from "./a-subject.ts";
 import { bundleOf, loadPolicies, type PolicyDocument } from "./bundle.ts";
 import { celOf, compile, evaluate } from "./evaluator.ts";
-import { actionAt, judge, replay } from "./judge.ts";
+import type { PolicySubject } from "./model.ts";
+import { modeAt, judge, replay } from "./judge.ts";
 
 const now = new Date("2026-03-01T12:00:00.000Z");
 
 interface RuleParts {
-  actions?: string;
+  mode?: string;
   unknown?: string;
   unknownWhen?: string;
   matchConditions?: string[];
@@ -26,7 +27,7 @@ const aRule = ({ expression, ...parts }: RuleParts): unknown => ({
     annotations: {
       "cairn.dev/description": "an example",
       "cairn.dev/points": "release",
-      "cairn.dev/actions": parts.actions ?? "deny",
+      "cairn.dev/mode": parts.mode ?? "enforce",
       ...(parts.unknown && { "cairn.dev/unknown": parts.unknown }),
       ...(parts.unknownWhen && { "cairn.dev/unknown-when": parts.unknownWhen }),
       "cairn.dev/fix": "mend it",
@@ -45,7 +46,7 @@ const aRule = ({ expression, ...parts }: RuleParts): unknown => ({
   },
 });
 
-const judged = (parts: RuleParts) => judge(aSubject(), bundleOf({ policies: [aRule(parts) as PolicyDocument] }), now);
+const judged = (parts: RuleParts) => judge(aSubject(), bundleOf({ policies: [aRule(parts) as PolicyDocument] }), now, []);
 const outcome = (parts: RuleParts) => {
   const { outcome, results } = judged(parts);
   return [outcome, results[0]?.outcome];
@@ -62,17 +63,18 @@ test("judge() denies what it can't evaluate, unless the rule says otherwise", ()
 test("judge() turns a refusal into what the rule says for the place", () => {
   expect(outcome({ expression: "true" })).toEqual(["allow", "passed"]);
   expect(outcome({ expression: "false" })).toEqual(["deny", "denied"]);
-  expect(outcome({ expression: "false", actions: "default: deny, tier-3: warn" })).toEqual(["warn", "warned"]);
-  expect(outcome({ expression: "false", actions: "audit" })).toEqual(["allow", "warned"]);
+  expect(outcome({ expression: "false", mode: "default: enforce, tier-3: warn" })).toEqual(["warn", "warned"]);
+  expect(outcome({ expression: "false", mode: "audit" })).toEqual(["allow", "warned"]);
 });
 
-test("actionAt() prefers the most particular place", () => {
-  const actions = { default: "audit", production: "warn", "tier-1": "warn", "tier-1/production": "deny" } as const;
-  const at = (tier: string, environment: { name: string; production: boolean } | null) =>
-    actionAt(actions, { ...aSubject({ service: { tier } }), environment });
-  expect(at("tier-1", { name: "eu", production: true })).toBe("deny");
-  expect(at("tier-1", { name: "dev", production: false })).toBe("warn");
-  expect(at("tier-3", { name: "dev", production: false })).toBe("audit");
+test("modeAt() prefers the most particular place", () => {
+  const modes = { default: "audit", production: "warn", "tier-1": "warn", "tier-1/production": "enforce" } as const;
+  const at = (tier: string, environment: PolicySubject["environment"]) =>
+    modeAt(modes, { ...aSubject({ service: { tier } }), environment });
+  expect(at("tier-1", { name: "eu", production: true, mode: "enforce" })).toBe("enforce");
+  expect(at("tier-1", { name: "eu", production: true, mode: "warn" })).toBe("warn");
+  expect(at("tier-1", { name: "dev", production: false, mode: "enforce" })).toBe("warn");
+  expect(at("tier-3", { name: "dev", production: false, mode: "enforce" })).toBe("audit");
   expect(at("constructor", null)).toBe("audit");
 });
 
@@ -115,16 +117,16 @@ test("bundleOf() refuses a rule that can't be right, and says where", () => {
     expect.objectContaining({ code: "policy.broken", message: expect.stringContaining("example: validation 1") }),
   );
   refused(aRule({ expression: "objekt.a" })).toThrow(/validation 1.*objekt/s);
-  refused(aRule({ expression: "true", actions: "tier-1: deny" })).toThrow(/add a default/);
-  refused(aRule({ expression: "true", actions: "maybe" })).toThrow(/maybe is not allowed/);
+  refused(aRule({ expression: "true", mode: "tier-1: enforce" })).toThrow(/add a default/);
+  refused(aRule({ expression: "true", mode: "maybe" })).toThrow(/maybe is not allowed/);
   refused({ ...(aRule({ expression: "true" }) as object), kind: "Deployment" }).toThrow(/kind/);
 });
 
 test("replay() of kept documents gives the same judgement byte for byte", async () => {
   const bundle = await loadPolicies(join(import.meta.dirname, "../../library/policies"));
   for (const subject of [aSubject(), aSubject({ evidence: null }), aSubject({ service: { tier: "tier-1" }, slo: { edited: false } })]) {
-    const judgement = judge(subject, bundle, now);
+    const judgement = judge(subject, bundle, now, []);
     const kept = JSON.parse(JSON.stringify({ subject, document: bundle.document })) as { subject: unknown; document: unknown };
-    expect(JSON.stringify(replay(kept.subject, kept.document, now))).toBe(JSON.stringify(judgement));
+    expect(JSON.stringify(replay(kept.subject, kept.document, now, []))).toBe(JSON.stringify(judgement));
   }
 });

@@ -1,54 +1,71 @@
+import { z } from "zod";
 import { digestOf } from "../kernel/digest.ts";
 import { messageOf } from "../kernel/faults.ts";
-import { bundleOf, type Action, type Actions, type Bundle, type Rule } from "./bundle.ts";
+import { bundleOf, type Bundle, type Modes, type Rule } from "./bundle.ts";
 import { celOf, evaluate, EVALUATOR, type CelValue, type Program } from "./evaluator.ts";
-import { PolicySubject, type Decision, type RuleResult } from "./model.ts";
+import { denies, Mode, PolicySubject, Relief, type Decision, type RuleResult } from "./model.ts";
 
 /** A decision before it is kept. */
 export type Judgement = Omit<Decision, "id">;
 
 /**
- * Judges a subject by every rule of the bundle that is asked at its point and matches it. Pure: the same facts, rules, time and evaluator give the same
- * judgement, byte for byte. It denies where a rule refuses, or where what it needs is not known or it can't be evaluated, as far as the rule's actions say so.
+ * Judges a subject by every rule of the bundle that is asked at its point and matches it. Pure: the same facts, rules, reliefs, time and evaluator give the
+ * same judgement, byte for byte. A refusal, a fact that is not known and a rule that can't be evaluated deny as far as the rule and the environment mean it
+ * strictly, and no relief that holds now speaks for the subject; with one the answer stays what it is, and does not make the decision deny.
  */
-export function judge(subject: PolicySubject, bundle: Bundle, now: Date): Judgement {
+export function judge(subject: PolicySubject, bundle: Bundle, now: Date, reliefs: readonly Relief[]): Judgement {
   const object = celOf(subject);
-  const answers = bundle.rules.filter((rule) => rule.points.includes(subject.point)).flatMap((rule) => ask(rule, subject, object) ?? []);
-  const follows = (action: Action) => answers.some((answer) => answer.follows === action);
+  const holding = reliefs.filter((relief) => holds(relief, subject, now));
+  const results = bundle.rules
+    .filter((rule) => rule.points.includes(subject.point))
+    .flatMap((rule) => ask(rule, subject, object, holding) ?? []);
+  const open = results.filter(({ outcome }) => outcome !== "passed");
   return {
     point: subject.point,
     about: `component:default/${subject.service.name}`,
-    outcome: follows("deny") ? "deny" : follows("warn") ? "warn" : "allow",
-    results: answers.map(({ result }) => result),
+    outcome: open.some(denies) ? "deny" : open.some(({ mode }) => mode !== "audit") ? "warn" : "allow",
+    results,
     subject: digestOf(subject),
     bundle: bundle.digest,
+    reliefs: digestOf(reliefs),
     evaluator: EVALUATOR,
     decidedAt: now,
   };
 }
 
 /** The judgement of kept documents, as it was when they were kept. */
-export const replay = (subject: unknown, bundle: unknown, now: Date): Judgement =>
-  judge(PolicySubject.parse(subject), bundleOf(bundle), now);
+export const replay = (subject: unknown, bundle: unknown, now: Date, reliefs: unknown): Judgement =>
+  judge(PolicySubject.parse(subject), bundleOf(bundle), now, z.array(Relief).parse(reliefs));
 
-interface Answer {
-  result: RuleResult;
-  follows: Action | "nothing";
+/** Whether a relief speaks for the subject now. Its end does not belong to it. */
+function holds({ service, environment, from, until }: Relief, subject: PolicySubject, now: Date): boolean {
+  const inScope = service === subject.service.name && (environment === null || environment === subject.environment?.name);
+  return inScope && new Date(from) <= now && now < new Date(until);
 }
 
 /** One rule's answer; undefined where it does not match. */
-function ask(rule: Rule, subject: PolicySubject, object: CelValue): Answer | undefined {
-  const answer = (outcome: RuleResult["outcome"], message: string, follows: Answer["follows"]): Answer => ({
-    result: { rule: rule.name, outcome, message, fix: outcome === "passed" ? "" : rule.fix },
-    follows,
-  });
+function ask(rule: Rule, subject: PolicySubject, object: CelValue, reliefs: readonly Relief[]): RuleResult | undefined {
+  const answer = (outcome: RuleResult["outcome"], message: string, modes: Modes): RuleResult => {
+    const mode = modeAt(modes, subject);
+    const result: RuleResult = {
+      rule: rule.name,
+      outcome: outcome === "denied" && mode !== "enforce" ? "warned" : outcome,
+      subject: subjectName(subject),
+      message,
+      fix: outcome === "passed" ? "" : rule.fix,
+      mode,
+      exceptionsBy: rule.exceptionsBy,
+      relievedBy: null,
+    };
+    const relief =
+      denies(result) && rule.exceptionsBy.length > 0
+        ? reliefs.find(({ rules }) => rules.includes(rule.name) || rules.includes("*"))
+        : undefined;
+    return relief ? { ...result, relievedBy: relief.id } : result;
+  };
   const broken: string[] = [];
   const failed = (error: unknown) =>
-    answer(
-      "not_evaluable",
-      `The rule could not be evaluated: ${broken[0] ?? firstLine(messageOf(error))}`,
-      actionAt(rule.unknown, subject),
-    );
+    answer("not_evaluable", `The rule could not be evaluated: ${broken[0] ?? firstLine(messageOf(error))}`, rule.unknown);
   try {
     const conditions = rule.matchConditions.map((condition) => attempt(() => boolean(condition, { object })));
     if (conditions.some((condition) => condition.value === false)) return undefined;
@@ -56,19 +73,21 @@ function ask(rule: Rule, subject: PolicySubject, object: CelValue): Answer | und
     if (erred) return failed(erred.error);
     const bindings = { object, variables: variablesOf(rule, object, broken) };
     const missing = rule.unknownWhen ? text(rule.unknownWhen, bindings) : "";
-    if (missing !== "") return answer("unknown", missing, actionAt(rule.unknown, subject));
+    if (missing !== "") return answer("unknown", missing, rule.unknown);
     const refusals = rule.validations.filter((validation) => !boolean(validation.program, bindings));
-    if (refusals.length === 0) return answer("passed", rule.description, "nothing");
-    const action = actionAt(rule.actions, subject);
-    const message = refusals.map((validation) => messageFor(validation, bindings)).join("; ");
-    return answer(action === "deny" ? "denied" : "warned", message, action);
+    if (refusals.length === 0) return answer("passed", rule.description, rule.modes);
+    return answer("denied", refusals.map((validation) => messageFor(validation, bindings)).join("; "), rule.modes);
   } catch (error) {
     return failed(error);
   }
 }
 
-/** The most particular action for where the subject is going. */
-export function actionAt(actions: Actions, { service, environment }: Pick<PolicySubject, "service" | "environment">): Action {
+/** What a decision speaks of, for people. */
+const subjectName = ({ service, environment }: PolicySubject): string =>
+  `component:default/${service.name}${environment ? ` in ${environment.name}` : ""}`;
+
+/** How strictly a rule is meant where the subject is going: by the most particular place that it names, and no more strictly than the environment allows. */
+export function modeAt(modes: Modes, { service, environment }: Pick<PolicySubject, "service" | "environment">): Mode {
   const place = environment?.production ? "production" : environment?.name;
   const keys = [
     ...(place === undefined ? [] : [`${service.tier}/${place}`]),
@@ -76,7 +95,9 @@ export function actionAt(actions: Actions, { service, environment }: Pick<Policy
     ...(place === undefined ? [] : [place]),
     "default",
   ];
-  return keys.map((key) => (Object.hasOwn(actions, key) ? actions[key] : undefined)).find((action) => action !== undefined) ?? "deny";
+  const mode = keys.map((key) => (Object.hasOwn(modes, key) ? modes[key] : undefined)).find((known) => known !== undefined) ?? "enforce";
+  const [most, said] = [Mode.options.indexOf(environment?.mode ?? "enforce"), Mode.options.indexOf(mode)];
+  return Mode.options[Math.min(most, said)] ?? "enforce";
 }
 
 /** Variables in order. One that fails is left out, so that the failure surfaces where it is used, and may be absorbed there by || and &&. */

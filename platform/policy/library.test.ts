@@ -47,7 +47,7 @@ for (const policy of bundle.document.policies) {
   });
 
   test.each(cases)(`${rule}: $title`, ({ set, expect: expected }) => {
-    const judgement = judge(aSubject(set), alone, now);
+    const judgement = judge(aSubject(set), alone, now, []);
     const result = judgement.results[0];
     expect(result?.outcome ?? "not asked", result?.message).toBe(expected.outcome);
     if (expected.decision) expect(judgement.outcome).toBe(expected.decision);

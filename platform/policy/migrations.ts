@@ -19,4 +19,24 @@ export const policyMigrations: Migrations = {
       await sql`create index policy_decision_about on policy_decision (about, decided_at desc)`.execute(db);
     },
   },
+  "13_policy_02": {
+    async up(db) {
+      await sql`alter table policy_decision add column reliefs text references ledger_document (digest)`.execute(db);
+      await sql`
+        create table policy_exception (
+          id text primary key,
+          rules jsonb not null,
+          service text not null,
+          environment text,
+          because text not null,
+          granted_by text not null,
+          granted_at timestamptz(3) not null,
+          until timestamptz(3) not null check (until > granted_at),
+          ended_by text,
+          ended_at timestamptz(3),
+          ended_because text
+        )`.execute(db);
+      await sql`create index policy_exception_service on policy_exception (service, until desc)`.execute(db);
+    },
+  },
 };

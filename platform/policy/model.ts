@@ -1,7 +1,34 @@
 import { z } from "zod";
 
-export const Point = z.enum(["change", "plan", "release"]);
+/** Where policy is asked: a change request (and a checkout), a plan, a release, and what runs. */
+export const Point = z.enum(["change", "plan", "release", "audit"]);
 export type Point = z.infer<typeof Point>;
+
+/** How strictly a rule is meant, from the mildest: it is only recorded, it is shown as a warning, it keeps things from going on. */
+export const Mode = z.enum(["audit", "warn", "enforce"]);
+export type Mode = z.infer<typeof Mode>;
+
+/**
+ * Leave to go on although rules refuse: an exception that was granted, or somebody's break-glass. It always ends. What would have been denied stays in the
+ * decision, with the relief's id.
+ */
+export const Relief = z
+  .object({
+    id: z.string(),
+    kind: z.enum(["exception", "break_glass"]),
+    /** Names of rules; `*` is every rule that allows exceptions. */
+    rules: z.array(z.string()).min(1),
+    service: z.string(),
+    /** Null for every environment, and for what has none. */
+    environment: z.string().nullable(),
+    /** From this instant until just before that one. */
+    from: z.iso.datetime(),
+    until: z.iso.datetime(),
+    because: z.string(),
+    grantedBy: z.string(),
+  })
+  .meta({ id: "Relief" });
+export type Relief = z.infer<typeof Relief>;
 
 /**
  * The facts that rules judge: `object` in CEL. All that is not known is null, so that a rule can tell "no" from "unknown".
@@ -10,7 +37,8 @@ export type Point = z.infer<typeof Point>;
 export const PolicySubject = z
   .object({
     point: Point,
-    environment: z.object({ name: z.string(), production: z.boolean() }).nullable(),
+    /** `mode`: the strictest that a rule is meant there. */
+    environment: z.object({ name: z.string(), production: z.boolean(), mode: Mode }).nullable(),
     service: z.object({
       name: z.string(),
       tier: z.string(),
@@ -61,12 +89,24 @@ export const RuleResult = z
   .object({
     rule: z.string(),
     outcome: RuleOutcome,
+    /** What it speaks of: `component:default/orders in production`. */
+    subject: z.string().default(""),
     message: z.string(),
     /** What to do about it. */
     fix: z.string(),
+    /** How strictly the rule was meant here: the milder of what the rule says for this place and what the environment allows. */
+    mode: Mode.default("enforce"),
+    /** Who may grant an exception: groups, and `administrators`. Empty where nobody may. */
+    exceptionsBy: z.array(z.string()).default([]),
+    /** The exception or break-glass by which it goes on all the same. */
+    relievedBy: z.string().nullable().default(null),
   })
   .meta({ id: "RuleResult" });
 export type RuleResult = z.infer<typeof RuleResult>;
+
+/** Whether this answer alone makes the decision deny. */
+export const denies = ({ outcome, mode, relievedBy }: Pick<RuleResult, "outcome" | "mode" | "relievedBy">): boolean =>
+  outcome !== "passed" && outcome !== "warned" && mode === "enforce" && relievedBy === null;
 
 export const Decision = z
   .object({
@@ -78,6 +118,8 @@ export const Decision = z
     /** Digests of the documents that it is a pure function of. */
     subject: z.string(),
     bundle: z.string(),
+    /** Of the exceptions and break-glasses that were asked; null in decisions of before there were any. */
+    reliefs: z.string().nullable(),
     evaluator: z.string(),
     decidedAt: z.coerce.date(),
   })

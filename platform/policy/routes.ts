@@ -5,21 +5,23 @@ import type { Digest } from "../kernel/digest.ts";
 import type { Db } from "../kernel/sql.ts";
 import { read } from "../ledger/store.ts";
 import type { Bundle } from "./bundle.ts";
-import { Decision, Point, PolicySubject } from "./model.ts";
+import { Decision, Mode, Point, PolicySubject } from "./model.ts";
 import { find } from "./store.ts";
 
-const ActionsAnswer = z.record(z.string(), z.enum(["deny", "warn", "audit"]));
+const ModesAnswer = z.record(z.string(), Mode);
 
 export const PolicyRule = z
   .object({
     name: z.string(),
     description: z.string(),
     points: z.array(Point),
-    /** What a refusal means, by tier and environment; `default` elsewhere. */
-    actions: ActionsAnswer,
-    /** What not knowing means. */
-    unknown: ActionsAnswer,
+    /** How strictly a refusal is meant, by tier and environment; `default` elsewhere. */
+    modes: ModesAnswer,
+    /** The same for not knowing. */
+    unknown: ModesAnswer,
     fix: z.string(),
+    /** Who may grant an exception: groups, and `administrators`. */
+    exceptionsBy: z.array(z.string()),
     expressions: z.array(z.string()),
   })
   .meta({ id: "PolicyRule" });
@@ -40,8 +42,8 @@ export const policyRoutes =
         await request.can("read");
         return {
           bundle: bundle.digest,
-          rules: bundle.rules.map(({ name, description, points, actions, unknown, fix, validations }) => {
-            return { name, description, points, actions, unknown, fix, expressions: validations.map(({ program }) => program.expression) };
+          rules: bundle.rules.map(({ validations, matchConditions, variables, unknownWhen, ...rule }) => {
+            return { ...rule, expressions: validations.map(({ program }) => program.expression) };
           }),
         };
       },

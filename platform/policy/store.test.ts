@@ -21,13 +21,17 @@ const bundle = await loadPolicies(join(import.meta.dirname, "../../library/polic
 test("keep() keeps a judgement once, with documents that replay to it, and records it", async () => {
   const db = await database();
   const subject = aSubject({ evidence: { tests: null } });
-  const judgement = judge(subject, bundle, clock.now());
-  const kept = await Promise.all([1, 2, 3].map(() => transact(db, (tx) => keep(tx, clock, "system:deliver", subject, bundle, judgement))));
+  const judgement = judge(subject, bundle, clock.now(), []);
+  const kept = await Promise.all(
+    [1, 2, 3].map(() => transact(db, (tx) => keep(tx, clock, "system:deliver", { subject, bundle, reliefs: [] }, judgement))),
+  );
   const decision = await find(db, kept[0]?.id ?? "");
   expect(new Set(kept.map(({ id }) => id)).size).toBe(1);
   expect(decision).toEqual(kept[0]);
   const { id: _, ...same } = decision;
-  expect(replay(await read(db, decision.subject as Digest), await read(db, decision.bundle as Digest), decision.decidedAt)).toEqual(same);
+  expect(replay(await read(db, decision.subject as Digest), await read(db, decision.bundle as Digest), decision.decidedAt, [])).toEqual(
+    same,
+  );
   const lines = await events(db, { types: ["policy.decided"] });
   expect(lines).toMatchObject([
     { about: "component:default/orders", data: { decision: decision.id, outcome: "deny", rules: { "tests-passed": "unknown" } } },
@@ -43,7 +47,9 @@ test("GET /policies and GET /decisions/{id} show rules, answers and facts", asyn
   app.decorateRequest("can", async () => {});
   await app.register(policyRoutes({ db, bundle }));
   const subject = aSubject({ service: { ownerExists: false } });
-  const { id } = await transact(db, (tx) => keep(tx, clock, "system:deliver", subject, bundle, judge(subject, bundle, clock.now())));
+  const { id } = await transact(db, (tx) =>
+    keep(tx, clock, "system:deliver", { subject, bundle, reliefs: [] }, judge(subject, bundle, clock.now(), [])),
+  );
   expect((await app.inject("/policies")).json()).toMatchObject({ bundle: bundle.digest, rules: { length: bundle.rules.length } });
   expect((await app.inject(`/decisions/${id}`)).json()).toMatchObject({ id, outcome: "deny", facts: { service: { name: "orders" } } });
   expect((await app.inject("/decisions/dec_none")).json()).toMatchObject({ status: 404, code: "policy.decision_missing" });

@@ -6,7 +6,8 @@ import { keep as keepDocument, record } from "../ledger/store.ts";
 import type { Bundle } from "./bundle.ts";
 import { decisionMissing } from "./faults.ts";
 import type { Judgement } from "./judge.ts";
-import type { Decision, PolicySubject } from "./model.ts";
+import { RuleResult, type Decision, type PolicySubject, type Relief } from "./model.ts";
+import { z } from "zod";
 
 declare module "../kernel/sql.ts" {
   interface Tables {
@@ -18,10 +19,18 @@ declare module "../kernel/sql.ts" {
       results: Decision["results"];
       subject: string;
       bundle: string;
+      reliefs: string | null;
       evaluator: string;
       decided_at: Date;
     };
   }
+}
+
+/** What a judgement was made on, beside the time. */
+export interface Grounds {
+  subject: PolicySubject;
+  bundle: Bundle;
+  reliefs: readonly Relief[];
 }
 
 /**
@@ -32,13 +41,13 @@ export async function keep(
   tx: Tx,
   clock: Clock,
   actor: Actor,
-  subject: PolicySubject,
-  bundle: Bundle,
+  { subject, bundle, reliefs }: Grounds,
   judgement: Judgement,
 ): Promise<Decision> {
   const decision: Decision = { id: `dec_${digestOf(judgement).slice("sha256:".length, "sha256:".length + 26)}`, ...judgement };
   await keepDocument(tx, subject, "application/vnd.cairn.policy-subject+json");
   await keepDocument(tx, bundle.document, "application/vnd.cairn.policy-bundle+json");
+  await keepDocument(tx, reliefs, "application/vnd.cairn.policy-reliefs+json");
   const { decidedAt, results, ...same } = decision;
   const row = await tx
     .insertInto("policy_decision")
@@ -57,6 +66,7 @@ export async function keep(
         environment: subject.environment?.name ?? null,
         outcome: decision.outcome,
         rules: Object.fromEntries(results.map(({ rule, outcome }) => [rule, outcome])),
+        relieved: Object.fromEntries(results.flatMap(({ rule, relievedBy }) => (relievedBy === null ? [] : [[rule, relievedBy]]))),
         subject: decision.subject as Digest,
         bundle: decision.bundle as Digest,
         evaluator: decision.evaluator,
@@ -69,6 +79,6 @@ export async function keep(
 export async function find(db: Sql, id: string): Promise<Decision> {
   const row = await db.selectFrom("policy_decision").selectAll().where("id", "=", id).executeTakeFirst();
   if (!row) throw decisionMissing(id);
-  const { decided_at, ...decision } = row;
-  return { ...decision, decidedAt: decided_at };
+  const { decided_at, results, ...decision } = row;
+  return { ...decision, results: z.array(RuleResult).parse(results), decidedAt: decided_at };
 }

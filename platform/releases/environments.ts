@@ -5,6 +5,7 @@ import { z } from "zod";
 import { Tier } from "../catalog/model.ts";
 import { digestOf, type Digest } from "../kernel/digest.ts";
 import { messageOf } from "../kernel/faults.ts";
+import { Mode } from "../policy/model.ts";
 import { CanaryRules } from "./canary.ts";
 import { environmentsBroken, environmentUnknown } from "./faults.ts";
 
@@ -23,6 +24,8 @@ export const EnvironmentDefinition = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]*$/),
   description: z.string(),
   production: z.boolean(),
+  /** The strictest that rules of policy are meant here: `enforce`, `warn` or `audit`. */
+  mode: Mode.default("enforce"),
   /** `canary`: against the stable revision, step by step. `smoke`: health and one request, all traffic at once. */
   judgedBy: z.enum(["canary", "smoke"]),
   /** How long health is watched before promotion where a smoke test judges. */

@@ -8,6 +8,7 @@ import { transact } from "../kernel/sql.ts";
 import { ownerExists } from "./owners.ts";
 import type { Parts } from "./parts.ts";
 import { route } from "./plan-service.ts";
+import { reliefsFor } from "./reliefs.ts";
 import { readRepository, type RepositoryFacts } from "./read-repository.ts";
 import { policySubject } from "./subject.ts";
 
@@ -143,7 +144,7 @@ async function judged(parts: Parts, actor: string, facts: RepositoryFacts, chang
       : undefined;
   const subject = policySubject(facts, {
     point: "change",
-    environment: last ? { name: last.name, production: last.production } : null,
+    environment: last ? { name: last.name, production: last.production, mode: last.mode } : null,
     repository: change.repository,
     ownerExists: await ownerExists(db, facts.owner ?? ""),
     change: {
@@ -154,7 +155,9 @@ async function judged(parts: Parts, actor: string, facts: RepositoryFacts, chang
     commit: change.head,
     manifests: plan?.manifests ?? [],
   });
-  const decision = await transact(db, (tx) => keep(tx, clock, actor, subject, parts.policies, judge(subject, parts.policies, clock.now())));
+  const now = clock.now();
+  const grounds = { subject, bundle: parts.policies, reliefs: await reliefsFor(db, subject.service.name, now) };
+  const decision = await transact(db, (tx) => keep(tx, clock, actor, grounds, judge(subject, parts.policies, now, grounds.reliefs)));
   const open = decision.results.filter((result) => result.outcome !== "passed");
   return {
     name: "policy",

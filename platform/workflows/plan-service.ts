@@ -20,6 +20,7 @@ import { createService, payloadOf, type ServicePayload } from "./create-service.
 import { answerMissing, generatedBroken, nameTaken } from "./faults.ts";
 import type { Parts } from "./parts.ts";
 import { readRepository, type RepositoryFacts } from "./read-repository.ts";
+import { reliefsFor } from "./reliefs.ts";
 import { policySubject } from "./subject.ts";
 
 const BRANCH = "cairn/first-change";
@@ -89,6 +90,8 @@ async function planService(parts: Parts, order: PlanOrder): Promise<Plan> {
       await parts.infra.plan({ service: service_name, environment, owner: owner_team, intent: facts.intent, patches: facts.patches }),
     );
   const known = await ownerExists(parts.db, owner_team);
+  const now = parts.clock.now();
+  const reliefs = await reliefsFor(parts.db, service_name, now);
   const costs = [...infra.values()].map((plan) => plan.cost);
   return {
     kind: "create-service",
@@ -104,13 +107,13 @@ async function planService(parts: Parts, order: PlanOrder): Promise<Plan> {
     decisions: environments.map((environment) => {
       const subject = policySubject(facts, {
         point: "plan",
-        environment: { name: environment.name, production: environment.production },
+        environment: { name: environment.name, production: environment.production, mode: environment.mode },
         repository: service_name,
         ownerExists: known,
         manifests: infra.get(environment.name)?.manifests ?? [],
         infrastructure: countsOf(infra.get(environment.name)),
       });
-      const decision = judge(subject, parts.policies, parts.clock.now());
+      const decision = judge(subject, parts.policies, now, reliefs);
       return { point: decision.point, environment: environment.name, outcome: decision.outcome, results: decision.results };
     }),
     rollout: environments.map((environment) => rolloutOf(parts, environment, tier)),

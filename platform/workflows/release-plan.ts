@@ -8,6 +8,7 @@ import { transact, type Sql } from "../kernel/sql.ts";
 import type { Plan } from "../plans/model.ts";
 import { offer } from "../plans/store.ts";
 import { judge } from "../policy/judge.ts";
+import { denies } from "../policy/model.ts";
 import { keep } from "../policy/store.ts";
 import { environmentNamed } from "../releases/environments.ts";
 import { rulesFor, type ArmRef, type RolloutRules } from "../releases/rollout.ts";
@@ -18,6 +19,7 @@ import { artifactMissing, descriptorUnusable } from "./faults.ts";
 import { ownerExists } from "./owners.ts";
 import type { Parts } from "./parts.ts";
 import { countsOf } from "./plan-service.ts";
+import { reliefsFor } from "./reliefs.ts";
 import { policySubject } from "./subject.ts";
 
 /** What a release plan carries: all that the rollout needs, so that nothing is worked out a second time. */
@@ -98,7 +100,7 @@ export async function planOneRelease(
   const now = clock.now();
   const subject = policySubject(facts, {
     point: "release",
-    environment: { name: environment.name, production: environment.production },
+    environment: { name: environment.name, production: environment.production, mode: environment.mode },
     repository,
     ownerExists: await ownerExists(db, owner),
     change: {
@@ -112,7 +114,8 @@ export async function planOneRelease(
     manifests: infraPlan.manifests,
     infrastructure: countsOf(infraPlan),
   });
-  const judgement = judge(subject, policies, now);
+  const reliefs = await reliefsFor(db, service, now);
+  const judgement = judge(subject, policies, now, reliefs);
   const previous = await currentRelease(db, service, environmentName);
   const plan: ReleasePlan = {
     kind: "deliver",
@@ -168,7 +171,7 @@ export async function planOneRelease(
   };
 
   return transact(db, async (tx) => {
-    const decision = await keep(tx, clock, actor, subject, policies, judgement);
+    const decision = await keep(tx, clock, actor, { subject, bundle: policies, reliefs }, judgement);
     const digest = await offer(tx, clock, actor, plan as unknown as Plan);
     await planRelease(tx, clock, actor, {
       id,
@@ -181,12 +184,7 @@ export async function planOneRelease(
       stepsPercent: rules.stepsPercent,
       decision: decision.id,
     });
-    const denied =
-      decision.outcome === "deny"
-        ? decision.results
-            .filter((result) => !["passed", "warned"].includes(result.outcome))
-            .map((result) => `${result.rule}: ${result.message}`)
-        : [];
+    const denied = decision.outcome === "deny" ? decision.results.filter(denies).map((result) => `${result.rule}: ${result.message}`) : [];
     if (decision.outcome === "deny") await refuseRelease(tx, clock, actor, id, { decision: decision.id, because: denied.join("; ") });
     return { release: id, plan: digest, decision: decision.id, denied };
   });

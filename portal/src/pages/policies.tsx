@@ -39,8 +39,8 @@ export default function Policies() {
                     <Stack gap="xs">
                       <Facts
                         of={[
-                          ["When it does not hold", actions(rule.actions)],
-                          ["When it is unknown", actions(rule.unknown)],
+                          ["When it does not hold", modes(rule.modes)],
+                          ["When it is unknown", modes(rule.unknown)],
                         ]}
                       />
                       <Text>{rule.fix}</Text>
@@ -61,7 +61,7 @@ export default function Policies() {
   );
 }
 
-const actions = (of: Record<string, string>): string =>
+const modes = (of: Record<string, string>): string =>
   Object.entries(of)
     .map(([where, action]) => (where === "default" ? action : `${action} for ${where}`))
     .join(", ");
