@@ -25,7 +25,8 @@ export class MacroTable {
     const name = (call.target ? "." : "") + call.name;
     const macro = this.#macros.get(`${name}/${call.args.length}`) ?? this.#macros.get(`${name}/*`);
     const expanded = macro?.(tree, call);
-    if (expanded) tree.macros.set(expanded.id, { kind: "call", id: 0, ...call });
+    // One that gives back what it was given, as cel.block() of no values does, leaves nothing to print.
+    if (expanded && !call.args.includes(expanded)) tree.macros.set(expanded.id, { kind: "call", id: 0, ...call });
     return expanded;
   }
 }

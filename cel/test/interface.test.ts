@@ -269,6 +269,7 @@ test("print() writes macros as they were called and keeps what parentheses mean"
     '(a ? b : c) ? "x" : {"k": [1, ?o]}',
     "a.?b[?0].optMap(x, x + 1).orValue(r'\\d')",
     "!(a && b) || has(a.b.c)",
+    "cel.block([], a + 1)",
   ])
     expect(print(environment({ check: false }).compile(print(environment({ check: false }).compile(source).ast)).ast), source).toBe(
       print(environment({ check: false }).compile(source).ast),
