@@ -21,6 +21,7 @@ export async function cairnCi(order: {
   onEvent: (event: BuildEvent) => void;
   env?: NodeJS.ProcessEnv;
   asRunner?: boolean;
+  evenWithFailedTests?: boolean;
   signal?: AbortSignal;
 }): Promise<BuildResult> {
   const from = order.env ?? process.env;
@@ -44,6 +45,7 @@ export async function cairnCi(order: {
       onEvent: order.onEvent,
       checks,
       sweep: async () => void (await killLeftovers(mark)),
+      ...(order.evenWithFailedTests && { evenWithFailedTests: true }),
       ...(order.signal && { signal: order.signal }),
     });
   } finally {

@@ -45,7 +45,7 @@ export const CiRun = z.object({
   because: z.string().nullable(),
   stages: z.array(CiStage),
   tests: TestTotals.nullable(),
-  /** Of a passed run. */
+  /** Of a passed run; of a merge also where it is the tests alone that failed. */
   artifact: z.object({ digest: z.string(), sizeBytes: z.number() }).nullable(),
   /** Digests of the evidence it filed. */
   evidence: z.array(z.string()),

@@ -51,11 +51,13 @@ export interface Build {
   sweep?: () => Promise<void>;
   /** The name that a files-only SBOM gives the artifact. */
   name?: string;
+  /** Makes the artifact also where tests failed and were counted: a merge's build, whose test result is evidence for policy to judge. */
+  evenWithFailedTests?: boolean;
 }
 
 /**
- * Runs what cairn.yaml declares: descriptor, build, test, sbom, package, in this order, and stops at the first that fails. It knows no language. What can't be known counts as failed: no test report, a report
- * without a test. A failing build is a result, not a fault. The same content packs to the same bytes.
+ * Runs what cairn.yaml declares: descriptor, build, test, sbom, package, in this order, and stops at the first that fails (but see `evenWithFailedTests`). It knows no language. What can't be known counts as failed: no
+ * test report, a report without a test. A failing build is a result, not a fault. The same content packs to the same bytes.
  */
 export async function runContract(build: Build): Promise<BuildResult> {
   const folder = await realpath(build.folder);
@@ -95,7 +97,10 @@ export async function runContract(build: Build): Promise<BuildResult> {
         const { failures, ...tests } = await testTotals(stages, folder, out, ci);
         if (result.tests === null) result.tests = tests;
         if (failures.length > 0)
-          throw new StageFailed(`${tests.failed} of ${tests.total} tests failed: ${failures.slice(0, 5).join(", ")}`);
+          throw new StageFailed(
+            `${tests.failed} of ${tests.total} tests failed: ${failures.slice(0, 5).join(", ")}`,
+            build.evenWithFailedTests,
+          );
         return { value: tests, detail: `${tests.total} tests${tests.skipped > 0 ? `, ${tests.skipped} skipped` : ""}` };
       })) ?? result.tests;
     const declared = await stages.enter("sbom", ci.sbom ?? null, async () => {
@@ -113,13 +118,21 @@ export async function runContract(build: Build): Promise<BuildResult> {
       return { value: artifact, detail: `${artifact.digest} (${artifact.sizeBytes} bytes)` };
     });
   }
-  if (result.state === "failed") result.artifact = null;
+  if (stages.stopped) result.artifact = null;
   await writeFile(join(out, FILES.result), `${JSON.stringify(result, null, 2)}\n`);
   build.onEvent({ type: "ended", result });
   return result;
 }
 
-class StageFailed extends Error {}
+class StageFailed extends Error {
+  /** The stages after it are carried out all the same. */
+  readonly goesOn: boolean;
+
+  constructor(because: string, goesOn = false) {
+    super(because);
+    this.goesOn = goesOn;
+  }
+}
 
 /** Walks through the stages, tells of each, and keeps the time limit that holds over all of them. */
 class StageRunner {
@@ -128,6 +141,8 @@ class StageRunner {
   private readonly result: BuildResult;
   private endsAt: number | undefined;
   private limitSeconds = 0;
+  /** A stage failed, and none after it is carried out. */
+  stopped = false;
 
   constructor(build: Build, folder: string, result: BuildResult) {
     this.build = build;
@@ -154,7 +169,7 @@ class StageRunner {
       this.result.stages = this.result.stages.map((other) => (other.name === name ? stage : other));
       this.build.onEvent({ type: "stage", stage });
     };
-    if (this.result.state === "failed") {
+    if (this.stopped) {
       tell("skipped", null);
       return undefined;
     }
@@ -168,8 +183,9 @@ class StageRunner {
       // Also what the system refuses, such as a file that can't be read, is the build's failure and not ours.
       if (!(error instanceof StageFailed) && !isFault(error) && typeof (error as NodeJS.ErrnoException).syscall !== "string") throw error;
       const because = messageOf(error);
+      this.stopped = !(error instanceof StageFailed && error.goesOn);
       this.result.state = "failed";
-      this.result.because = `${name} failed: ${because}`;
+      this.result.because = [this.result.because, `${name} failed: ${because}`].filter(Boolean).join("; ");
       tell("failed", because);
       return undefined;
     }

@@ -18,7 +18,7 @@ test("a build whose runner is killed ends by itself, with all that it started", 
   const mark = newSecret();
   onTestFinished(async () => void (await killLeftovers(mark)));
   const program = join(import.meta.dirname, "build.ts");
-  const runner = spawn("sh", ["-c", '"$0" "$1" "$2" "$3"; true', process.execPath, program, source, join(folder, "out")], {
+  const runner = spawn("sh", ["-c", '"$0" "$1" "$2" "$3" merge; true', process.execPath, program, source, join(folder, "out")], {
     env: { PATH: process.env.PATH, [MARK]: mark },
     stdio: "ignore",
   });

@@ -1,10 +1,10 @@
 import { messageOf } from "../kernel/faults.ts";
 import { cairnCi } from "../offline.ts";
 
-// The process in which the runner lets a build happen: `node build.ts FOLDER OUT`. Tells what happens as JSON, a line each, on standard output.
-const [folder, out] = process.argv.slice(2);
-if (folder === undefined || out === undefined) {
-  console.error("usage: node build.ts FOLDER OUT");
+// The process in which the runner lets a build happen: `node build.ts FOLDER OUT change|merge`. Tells what happens as JSON, a line each, on standard output.
+const [folder, out, purpose] = process.argv.slice(2);
+if (folder === undefined || out === undefined || (purpose !== "change" && purpose !== "merge")) {
+  console.error("usage: node build.ts FOLDER OUT change|merge");
   process.exit(2);
 }
 // Without the runner nobody wants the result: a build that was left alone ends.
@@ -19,6 +19,7 @@ try {
     folder,
     out,
     asRunner: true,
+    evenWithFailedTests: purpose === "merge",
     signal: alone.signal,
     onEvent: (event) => void process.stdout.write(`${JSON.stringify(event)}\n`),
   });

@@ -48,7 +48,6 @@ export const deliverCommit = workflow(
       if (facts.problems.length > 0 || facts.name === null) throw descriptorUnusable(facts.problems);
       // An older merge that comes late must not undo what a newer one says.
       if ((await forge.head(repository)) === commit) await ingest(tx, clock, actor, { repository, commit, documents: facts.documents });
-      await requireOwner(tx, facts.name);
       return facts.name;
     });
 
@@ -85,6 +84,8 @@ export const deliverCommit = workflow(
         const { plan, decision } = planned;
         await run.step(`infrastructure for ${environment}`, async (step) => {
           const { payload } = (await findPlan(db, plan)).plan as unknown as ReleasePlan;
+          // The rule owner-exists refused already who had no owner when it was planned; nothing is made for one who lost it since.
+          await requireOwner(db, service);
           const applied = await infra.apply(payload.infra, actor);
           await step.tell(applied.map(({ address, result }) => `${address} ${result}`).join(", "));
           return null;

@@ -148,6 +148,21 @@ test("run() of a commit that is not there fails at the checkout", async () => {
   expect(run).toMatchObject({ state: "failed", because: expect.stringMatching(/^checkout failed: /) });
 });
 
+test("run() of a merge whose tests fail keeps the artifact and files what failed; of a change it keeps nothing", async () => {
+  const report = `<testsuite name="checks"><testcase name="answers"/><testcase name="adds"><failure/></testcase></testsuite>`;
+  const { db, home, ci, order } = await harness(
+    aProject({}, { "test.sh": `mkdir -p reports; printf '%s' '${report}' >reports/junit.xml; exit 1\n` }),
+  );
+  const change = await ci.run(order("run-1", "change"));
+  expect(change).toMatchObject({ state: "failed", because: "test failed: 1 of 2 tests failed: adds", artifact: null, evidence: [] });
+  expect(await artifactsIn(home)).toEqual([]);
+
+  const merge = await ci.run(order("run-2"));
+  expect(merge).toMatchObject({ state: "failed", because: "test failed: 1 of 2 tests failed: adds", tests: { total: 2, failed: 1 } });
+  expect(await artifactsIn(home)).toHaveLength(1);
+  expect((await evidenceFor(db, merge.artifact!.digest)).find(({ kind }) => kind === "test-result")).toMatchObject({ result: "failed" });
+});
+
 test("run() whose build kills its own process is failed, not passed", async () => {
   const { ci, order } = await harness(aProject({ build: "kill -9 $PPID" }));
   expect(await ci.run(order("run-1"))).toMatchObject({ state: "failed", because: "the build's process ended before the build (SIGKILL)" });

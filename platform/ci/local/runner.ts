@@ -58,8 +58,8 @@ const OUTER_LIMIT_SECONDS = 3700;
 const ISOLATED = false;
 
 /**
- * The embedded runner: each order is built in a clean checkout, in a process of its own with a scrubbed environment. It signs what it states outside that process. Of a passed run for a merge the artifact is kept and its
- * evidence filed; a run for a change builds the artifact too, and keeps its digest only.
+ * The embedded runner: each order is built in a clean checkout, in a process of its own with a scrubbed environment. It signs what it states outside that process. Of a run for a merge the artifact is kept and its evidence
+ * filed, also that its tests failed: what follows from that is policy's to say. A run for a change builds the artifact too, and keeps its digest only.
  */
 export function localCi(parts: LocalCiParts): Ci {
   const inTurn = turns(parts.atOnce ?? 2);
@@ -136,7 +136,7 @@ async function build(
 
   const result = await runBuild(parts, order, work, progress, signal);
   if (typeof result === "string") return fail(result);
-  if (result.state === "failed") return fail(result.because ?? "the build failed", result.tests);
+  if (!result.artifact) return fail(result.because ?? "the build failed", result.tests);
 
   progress.enter("attest");
   const built = join(work.out, FILES.artifact);
@@ -144,7 +144,7 @@ async function build(
   try {
     // The build's process said how large the artifact is and what its digest; what counts is what lies there.
     const artifact = await measured(built);
-    if (!result.tests) throw new Error("the build passed without a test result");
+    if (!result.tests) throw new Error("the build made an artifact without a test result");
     const statements = statementsOf({
       run: order.id,
       repository: order.repository,
@@ -168,9 +168,9 @@ async function build(
     return fail(`attest failed: ${messageOf(error)}`, result.tests);
   }
   const artifact = { digest: evidence.artifact.digest, sizeBytes: evidence.artifact.sizeBytes };
-  const passed = (digests: string[]) => ({
-    state: "passed" as const,
-    because: null,
+  const ending = (digests: string[]) => ({
+    state: result.state,
+    because: result.because,
     stages: progress.stages,
     tests: result.tests,
     artifact,
@@ -179,7 +179,7 @@ async function build(
   if (order.purpose === "change") {
     progress.leave("attest", "skipped", "a change's artifact is not released: its digest is kept, its evidence not filed");
     await progress.settled();
-    await transact(db, (tx) => end(tx, clock, order.id, passed([])));
+    await transact(db, (tx) => end(tx, clock, order.id, ending([])));
     return;
   }
   const path = await keepArtifact(parts.artifacts, built, artifact.digest as Digest);
@@ -187,7 +187,7 @@ async function build(
   await progress.settled();
   try {
     await parts.fileEvidence({ ...evidence, artifact: { ...evidence.artifact, path } }, (tx, digests) =>
-      end(tx, clock, order.id, passed(digests)),
+      end(tx, clock, order.id, ending(digests)),
     );
   } catch (error) {
     if (!isFault(error)) throw error;
@@ -210,7 +210,7 @@ async function runBuild(
   await writeFile(join(work.home, ".npmrc"), allowedNpmrc(npmrc, alsoPass), { mode: 0o600 });
   let result: BuildResult | undefined;
   const complaints: string[] = [];
-  const ended = await runProcess(process.execPath, [BUILD_PROGRAM, work.source, work.out], {
+  const ended = await runProcess(process.execPath, [BUILD_PROGRAM, work.source, work.out, order.purpose], {
     cwd: work.root,
     env: buildEnvironment({
       from: parts.env,

@@ -20,7 +20,7 @@ export interface Built {
 }
 
 /**
- * What the runner states about an artifact that it built from a passed run: SLSA provenance v1, test-result v0.1 and the CycloneDX SBOM, each an in-toto Statement v1.
+ * What the runner states about an artifact that it built: SLSA provenance v1, test-result v0.1 and the CycloneDX SBOM, each an in-toto Statement v1.
  * Where the build was not isolated from the runner the provenance says so.
  */
 export function statementsOf(built: Built): Record<string, unknown>[] {
