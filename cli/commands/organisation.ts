@@ -60,4 +60,12 @@ export function organisationCommands(program: Command): void {
       };
       tell(command, await answer(api.POST("/api/catalog/groups", { body })), () => `Made ${name}.`);
     });
+  org
+    .command("remove-team <name>")
+    .description("remove a team that owns nothing; its people stay")
+    .action(async (name: string, _options, command: Command) => {
+      const { api } = await session(process.env);
+      await answer(api.DELETE("/api/catalog/groups/{name}", { params: { path: { name } } }));
+      tell(command, { removed: name }, () => `Removed ${name}.`);
+    });
 }

@@ -67,6 +67,15 @@ export const ownerUnknown = (name: string, owner: string) =>
     { owner },
   );
 
+export const groupOwns = (name: string, refs: readonly string[]) =>
+  new Fault(
+    "conflict",
+    "catalog.group_owns",
+    `Team ${name} owns ${refs.join(", ")}`,
+    "Name another owner in their catalog-info.yaml first (a change request each), then remove the team.",
+    { owns: refs },
+  );
+
 export const groupExists = (name: string) =>
   new Fault(
     "conflict",

@@ -3,7 +3,7 @@ import type { Tx } from "../kernel/sql.ts";
 import type { Actor } from "../ledger/model.ts";
 import { record } from "../ledger/store.ts";
 import { checkDocuments, ORGANISATION_KINDS, refOf } from "./descriptor.ts";
-import { descriptorInvalid, groupExists } from "./faults.ts";
+import { descriptorInvalid, entityNotFound, groupExists, groupOwns } from "./faults.ts";
 import type { Entity, OrganisationLoaded } from "./model.ts";
 import { etagOf, insert, update } from "./store.ts";
 
@@ -32,6 +32,29 @@ export async function loadOrganisation(tx: Tx, clock: Clock, actor: Actor, docum
   for (const about of loaded.created) await record(tx, clock, { type: "catalog.organisation_member_added", about, actor });
   for (const about of loaded.updated) await record(tx, clock, { type: "catalog.organisation_member_changed", about, actor });
   return loaded;
+}
+
+/**
+ * Removes a team. Its people stay. Throws `catalog.entity_not_found`, and `catalog.group_owns` while anything is its own: that would be nobody's.
+ */
+export async function removeGroup(tx: Tx, clock: Clock, actor: Actor, name: string): Promise<void> {
+  const ref = `group:default/${name.toLowerCase()}`;
+  const group = await tx
+    .selectFrom("catalog_entity")
+    .select("ref")
+    .where("ref", "=", ref)
+    .where("kind", "=", "group")
+    .forUpdate()
+    .executeTakeFirst();
+  if (!group) throw entityNotFound(ref);
+  const owned = await tx.selectFrom("catalog_entity").select("ref").where("owner_ref", "=", ref).orderBy("ref").limit(20).execute();
+  if (owned.length > 0)
+    throw groupOwns(
+      name,
+      owned.map((entity) => entity.ref),
+    );
+  await tx.deleteFrom("catalog_entity").where("ref", "=", ref).execute();
+  await record(tx, clock, { type: "catalog.organisation_member_removed", about: ref, actor });
 }
 
 export interface NewGroup {

@@ -68,6 +68,7 @@ test("every route of the catalog refuses a stranger, and a browser gets the port
     ["GET", "/api/catalog/service-views/orders"],
     ["GET", "/api/catalog/groups"],
     ["POST", "/api/catalog/groups"],
+    ["DELETE", "/api/catalog/groups/team-a"],
     ["POST", "/api/organisation"],
     ["GET", "/api/catalog/entities"],
     ["GET", "/api/catalog/entities/by-query"],
@@ -261,6 +262,21 @@ test("POST /catalog/groups refuses a taken name and members that are none; makes
   });
   expect(await directory(db).groupsOf("user:default/administrator")).toEqual(["group:default/team-a"]);
   expect(await directory(db).person!("user:default/ada")).toBeUndefined();
+});
+
+test("DELETE /catalog/groups/{name} removes a team that owns nothing, and names what one owns", async () => {
+  const { call } = await platform();
+  await call("POST", "/api/catalog/groups", { name: "team-a" });
+  await call("POST", "/services", aService({ name: "orders", owner_team: "team-a" }));
+  expect((await call("DELETE", "/api/catalog/groups/team-a")).json()).toMatchObject({
+    status: 409,
+    code: "catalog.group_owns",
+    owns: ["component:default/orders"],
+  });
+  await call("POST", "/api/catalog/groups", { name: "team-b" });
+  expect((await call("DELETE", "/api/catalog/groups/team-b")).statusCode).toBe(204);
+  expect((await call("DELETE", "/api/catalog/groups/team-b")).json()).toMatchObject({ status: 404, code: "catalog.entity_not_found" });
+  expect((await call("GET", "/api/catalog/groups")).json()).toMatchObject([{ name: "team-a" }]);
 });
 
 test("GET /catalog/service-views filters, searches by beginnings of words, counts, pages and says whose owner is unknown", async () => {

@@ -22,7 +22,7 @@ import {
   Tier,
   type ServiceView,
 } from "./model.ts";
-import { createGroup, loadOrganisation } from "./organisation.ts";
+import { createGroup, loadOrganisation, removeGroup } from "./organisation.ts";
 import { register } from "./store.ts";
 import { groups, service, serviceDetail, services, serviceView, serviceViews } from "./views.ts";
 
@@ -134,6 +134,24 @@ export const catalogRoutes =
         const ref = await transact(db, (tx) => createGroup(tx, clock, principal.ref, { ...body, members }));
         const group = (await groups(db)).find((view) => view.ref === ref)!;
         return reply.code(201).send(group);
+      },
+    );
+
+    app.delete(
+      "/catalog/groups/:name",
+      {
+        schema: {
+          operationId: "removeGroup",
+          tags,
+          summary: "Remove a team that owns nothing; its people stay",
+          params: Name,
+          response: { 204: z.null() },
+        },
+      },
+      async (request, reply) => {
+        await request.can("organisation.change", { name: request.params.name });
+        await transact(db, (tx) => removeGroup(tx, clock, request.principal.ref, request.params.name));
+        return reply.code(204).send(null);
       },
     );
 
