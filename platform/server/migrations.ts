@@ -8,6 +8,7 @@ import { infraMigrations } from "../infra/migrations.ts";
 import { ledgerMigrations } from "../ledger/migrations.ts";
 import { orchestratorMigrations } from "../orchestrator/migrations.ts";
 import { plansMigrations } from "../plans/migrations.ts";
+import { breakGlassMigrations } from "../policy/break-glass-migrations.ts";
 import { policyMigrations } from "../policy/migrations.ts";
 import { releasesMigrations } from "../releases/migrations.ts";
 
@@ -23,5 +24,6 @@ export const allMigrations: Migrations = {
   ...ciMigrations,
   ...evidenceMigrations,
   ...policyMigrations,
+  ...breakGlassMigrations,
   ...releasesMigrations,
 };

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import type { Relief } from "./model.ts";
+
+/** A break-glass lasts at least so long, and at most. */
+export const LEAST_SECONDS = 60;
+export const MOST_SECONDS = 4 * 3600;
+
+/** What stands between a release and its environment beside the rules: a break-glass may pass these too. */
+export const Gate = z.enum(["production-approval", "windows"]);
+export type Gate = z.infer<typeof Gate>;
+
+const Said = z.object({ by: z.string(), at: z.coerce.date(), because: z.string() });
+
+/** Somebody's leave, taken by themselves and for a while, to go on although rules refuse. Its follow-up stays open until somebody else has reviewed it. */
+export const BreakGlass = z
+  .object({
+    id: z.string(),
+    service: z.string(),
+    /** Null for every environment. */
+    environment: z.string().nullable(),
+    /** Names of rules and gates; `*` is every gate, and every rule that allows exceptions. */
+    rules: z.array(z.string()).min(1),
+    because: z.string(),
+    openedBy: z.string(),
+    openedAt: z.coerce.date(),
+    /** It holds until just before this instant, whether anybody notes its end or not. */
+    until: z.coerce.date(),
+    /** Who was told at once; empty where there was no second person to tell. */
+    witnesses: z.array(z.string()),
+    /** Where it was ended before its time. */
+    closed: Said.nullable(),
+    /** Since when it asks for a review: its end, as noted. */
+    followUpSince: z.coerce.date().nullable(),
+    review: Said.nullable(),
+  })
+  .meta({ id: "BreakGlass" });
+export type BreakGlass = z.infer<typeof BreakGlass>;
+
+export const BreakGlassState = z.enum(["open", "to_review", "reviewed"]);
+export type BreakGlassState = z.infer<typeof BreakGlassState>;
+
+/** Whether it holds now: a comparison with the clock and nothing else, so that it ends on time whatever has crashed. */
+export const holdsAt = ({ openedAt, until, closed }: BreakGlass, now: Date): boolean =>
+  openedAt <= now && now < until && (closed === null || now < closed.at);
+
+/** What it asks of people now. */
+export const stateAt = (glass: BreakGlass, now: Date): BreakGlassState =>
+  glass.review ? "reviewed" : holdsAt(glass, now) ? "open" : "to_review";
+
+/** The same as rules are judged with it. */
+export const reliefOf = (glass: BreakGlass): Relief => ({
+  id: glass.id,
+  kind: "break_glass",
+  rules: glass.rules,
+  service: glass.service,
+  environment: glass.environment,
+  from: glass.openedAt.toISOString(),
+  until: (glass.closed && glass.closed.at < glass.until ? glass.closed.at : glass.until).toISOString(),
+  because: glass.because,
+  grantedBy: glass.openedBy,
+});
+
+/** The break-glass by which a gate of an environment may be passed now, if any; the oldest of several. */
+export const passing = (glasses: readonly BreakGlass[], gate: Gate, environment: string, now: Date): BreakGlass | undefined =>
+  glasses.find(
+    (glass) =>
+      holdsAt(glass, now) &&
+      (glass.environment === null || glass.environment === environment) &&
+      (glass.rules.includes("*") || glass.rules.includes(gate)),
+  );
