@@ -22,6 +22,9 @@ export const SCOPE_OF: Record<Action, Scope> = {
   "change.merge": "write",
   "release.act": "write",
   "secret.set": "write",
+  "break_glass.open": "write",
+  "break_glass.review": "write",
+  "inbox.mark": "write",
   "token.make": "write",
   "organisation.change": "admin",
   "platform.administer": "admin",
@@ -71,7 +74,7 @@ export const guards: readonly Guard[] = [
   },
 ];
 
-const BY_ANYBODY: readonly Action[] = ["service.register", "plan.make", "change.open"];
+const BY_ANYBODY: readonly Action[] = ["service.register", "plan.make", "change.open", "inbox.mark"];
 const BY_OWNERS: readonly Action[] = [
   "service.change",
   "plan.apply",
@@ -80,6 +83,8 @@ const BY_OWNERS: readonly Action[] = [
   "change.merge",
   "release.act",
   "secret.set",
+  "break_glass.open",
+  "break_glass.review",
 ];
 
 /** One grant is enough; what none gives is refused. */

@@ -48,6 +48,9 @@ export type Action =
   | "change.merge"
   | "release.act"
   | "secret.set"
+  | "break_glass.open"
+  | "break_glass.review"
+  | "inbox.mark"
   | "organisation.change"
   | "token.make"
   | "platform.administer";

@@ -67,6 +67,12 @@ async function findPerson(db: Sql, ref: string): Promise<Person | undefined> {
   return row && { ref: row.ref, displayName: row.display_name, administrator: row.administrator };
 }
 
+/** Everybody who may do what administrators may. */
+export async function administrators(db: Sql): Promise<string[]> {
+  const rows = await db.selectFrom("identity_person").select("ref").where("administrator", "=", true).orderBy("ref").execute();
+  return rows.map(({ ref }) => ref);
+}
+
 /**
  * Makes a one-time sign-in link for a person (the local administrator unless told) and gives its secret, which is kept nowhere. It works once,
  * within 15 minutes. Throws `identity.person_unknown`.

@@ -1,15 +1,22 @@
 import { Fault } from "../kernel/faults.ts";
-import { LEAST_SECONDS, MOST_SECONDS } from "./break-glass.ts";
 
 export const breakGlassMissing = (id: string) =>
   new Fault("not_found", "policy.break_glass_missing", `There is no break-glass ${id}`, "List them: cairn break-glass list");
 
-export const breakGlassBounds = (seconds: number) =>
+export const breakGlassBounds = (seconds: number, leastSeconds: number, mostSeconds: number) =>
   new Fault(
     "invalid",
     "policy.break_glass_bounds",
-    `A break-glass of ${seconds} s is ${seconds < LEAST_SECONDS ? "too short" : "too long"}`,
-    `Ask for at least ${LEAST_SECONDS / 60} minute and at most ${MOST_SECONDS / 3600} hours; a new one can be opened when it is over.`,
+    `A break-glass of ${seconds} s is ${seconds < leastSeconds ? "too short" : "too long"}`,
+    `Ask for at least ${leastSeconds / 60} minute and at most ${mostSeconds / 3600} hours; another can be opened when it is over.`,
+  );
+
+export const breakGlassEnvironmentUnknown = (environment: string, known: readonly string[]) =>
+  new Fault(
+    "invalid",
+    "policy.break_glass_environment_unknown",
+    `There is no environment ${environment}`,
+    `Name one of ${known.join(", ")}, or leave it out for all of them.`,
   );
 
 export const breakGlassRuleUnknown = (rule: string, known: readonly string[]) =>

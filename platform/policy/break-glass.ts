@@ -1,9 +1,11 @@
 import { z } from "zod";
+import { breakGlassBounds, breakGlassEnvironmentUnknown, breakGlassRuleFirm, breakGlassRuleUnknown } from "./break-glass-faults.ts";
+import type { Rule } from "./bundle.ts";
 import type { Relief } from "./model.ts";
 
 /** A break-glass lasts at least so long, and at most. */
-export const LEAST_SECONDS = 60;
-export const MOST_SECONDS = 4 * 3600;
+const LEAST_SECONDS = 60;
+const MOST_SECONDS = 4 * 3600;
 
 /** What stands between a release and its environment beside the rules: a break-glass may pass these too. */
 export const Gate = z.enum(["production-approval", "windows"]);
@@ -68,3 +70,29 @@ export const passing = (glasses: readonly BreakGlass[], gate: Gate, environment:
       (glass.environment === null || glass.environment === environment) &&
       (glass.rules.includes("*") || glass.rules.includes(gate)),
   );
+
+/** How long it is asked for. Throws `policy.break_glass_bounds`. */
+export function secondsOf(asked: number): number {
+  if (asked < LEAST_SECONDS || asked > MOST_SECONDS) throw breakGlassBounds(asked, LEAST_SECONDS, MOST_SECONDS);
+  return asked;
+}
+
+/** What it is asked for; without a rule for all of them. Throws `policy.break_glass_rule_unknown`, `policy.break_glass_rule_firm`, `policy.break_glass_environment_unknown`. */
+export function scopeOf(
+  asked: { environment?: string | undefined; rules?: readonly string[] | undefined },
+  known: { environments: readonly string[]; rules: readonly Pick<Rule, "name" | "exceptionsBy">[] },
+): Pick<BreakGlass, "environment" | "rules"> {
+  const { environment } = asked;
+  if (environment !== undefined && !known.environments.includes(environment))
+    throw breakGlassEnvironmentUnknown(environment, known.environments);
+  const rules = [...new Set(asked.rules ?? [])];
+  for (const name of rules) {
+    if (name === "*" || Gate.options.some((gate) => gate === name)) continue;
+    const rule = known.rules.find((each) => each.name === name);
+    if (!rule) throw breakGlassRuleUnknown(name, [...Gate.options, ...known.rules.filter(mayYield).map((each) => each.name)]);
+    if (!mayYield(rule)) throw breakGlassRuleFirm(name);
+  }
+  return { environment: environment ?? null, rules: rules.length === 0 ? ["*"] : rules };
+}
+
+const mayYield = ({ exceptionsBy }: Pick<Rule, "exceptionsBy">): boolean => exceptionsBy.length > 0;

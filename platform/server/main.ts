@@ -23,6 +23,7 @@ import { loadEnvironments } from "../releases/environments.ts";
 import { localRuntime } from "../runtime/local/runtime.ts";
 import { openSecretStore } from "../secrets/local/store.ts";
 import type { Parts } from "../workflows/parts.ts";
+import { breakGlassDesk } from "../workflows/break-glass.ts";
 import { servicePlanner } from "../workflows/plan-service.ts";
 import { allWorkflows, startWhatFollows } from "../workflows/start.ts";
 import { embeddedDatabase } from "./database.ts";
@@ -104,6 +105,7 @@ async function start(): Promise<void> {
     forge,
     mergeGround: { tierOf: (repository) => tierOf(db, repository), directory: directory(db) },
     planner: servicePlanner(parts, orchestrator),
+    breakGlass: breakGlassDesk(parts, orchestrator),
     runtime: parts.runtime,
     policies,
     ciFolder: at.ci,

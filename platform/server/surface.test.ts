@@ -25,6 +25,7 @@ async function platform() {
     forge,
     mergeGround: { tierOf: async () => "tier-1", directory: directory(db) },
     planner: unused,
+    breakGlass: unused,
     runtime: unused,
     policies: unused,
     ciFolder: folder,

@@ -17,6 +17,7 @@ import { ledgerRoutes } from "../ledger/routes.ts";
 import { orchestratorRoutes } from "../orchestrator/routes.ts";
 import { planRoutes, type Planner } from "../plans/routes.ts";
 import type { Bundle } from "../policy/bundle.ts";
+import { breakGlassRoutes, type BreakGlassDesk } from "../policy/break-glass-routes.ts";
 import { policyRoutes } from "../policy/routes.ts";
 import { releasesRoutes } from "../releases/routes.ts";
 import type { Runtime } from "../runtime/contract.ts";
@@ -34,6 +35,7 @@ export interface SurfaceParts {
   forge: LocalForge;
   mergeGround: MergeGround;
   planner: Planner;
+  breakGlass: BreakGlassDesk;
   runtime: Runtime;
   policies: Bundle;
   /** Where CI keeps its logs. */
@@ -68,6 +70,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       forgeRoutes({ forge, ...mergeGround }),
       ciRoutes({ db, folder: parts.ciFolder }),
       evidenceRoutes({ db }),
+      breakGlassRoutes({ db, clock, desk: parts.breakGlass }),
       policyRoutes({ db, bundle: parts.policies }),
       runtimeRoutes({ runtime: parts.runtime }),
       releasesRoutes({ db, clock, ownerOf: (service) => requireOwner(db, service).catch(() => undefined) }),
@@ -89,6 +92,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     forge: none,
     mergeGround: none,
     planner: none,
+    breakGlass: none,
     runtime: none,
     policies: none,
     ciFolder: "",

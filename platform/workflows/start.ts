@@ -1,6 +1,7 @@
 import type { ForgeEvents } from "../forge/contract.ts";
 import type { RecordedEvent } from "../ledger/model.ts";
 import type { Orchestrator } from "../orchestrator/contract.ts";
+import { breakGlass } from "./break-glass.ts";
 import { checkChange, factsAt } from "./check-change.ts";
 import { createService } from "./create-service.ts";
 import { deliverCommit } from "./deliver-commit.ts";
@@ -9,7 +10,7 @@ import { route } from "./plan-service.ts";
 import { rollOut } from "./roll-out.ts";
 
 /** Every workflow that the platform can run, or resume. */
-export const allWorkflows = [createService, checkChange, deliverCommit, rollOut];
+export const allWorkflows = [createService, checkChange, deliverCommit, rollOut, breakGlass];
 
 /** The ledger events that begin a workflow. */
 export const STARTING_EVENTS = ["forge.change_opened", "forge.change_updated", "forge.change_merged"] as const;
