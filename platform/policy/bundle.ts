@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { digestOf, type Digest } from "../kernel/digest.ts";
 import { messageOf } from "../kernel/faults.ts";
-import { compile, type Program } from "./evaluator.ts";
+import { compiler, type Program } from "./evaluator.ts";
 import { policyBroken } from "./faults.ts";
 import { Mode, Point } from "./model.ts";
 
@@ -113,13 +113,27 @@ export function bundleOf(content: unknown): Bundle {
 }
 
 function ruleOf({ metadata: { name, annotations }, spec }: PolicyDocument): Rule {
-  const program = (where: string, expression: string): Program => {
+  const { compile, declare } = compiler();
+  const program = (
+    where: string,
+    expression: string,
+    { gives, make = compile }: { gives?: string; make?: typeof compile } = {},
+  ): Program => {
     try {
-      return compile(expression);
+      const made = make(expression);
+      if (gives !== undefined && made.type !== gives && made.type !== "dyn")
+        throw new Error(`it gives ${made.type}, and must give ${gives}`);
+      return made;
     } catch (error) {
       throw policyBroken(`${name}: ${where}`, messageOf(error));
     }
   };
+  // In the order in which they may use one another: conditions see no variables, and a variable those before it.
+  const matchConditions = spec.matchConditions.map((condition) => program(`matchCondition ${condition.name}`, condition.expression, BOOL));
+  const variables = spec.variables.map((variable) => ({
+    name: variable.name,
+    program: program(`variable ${variable.name}`, variable.expression, { make: (expression) => declare(variable.name, expression) }),
+  }));
   const unknownWhen = annotations["cairn.dev/unknown-when"];
   return {
     name,
@@ -129,20 +143,22 @@ function ruleOf({ metadata: { name, annotations }, spec }: PolicyDocument): Rule
     unknown: modesOf(annotations["cairn.dev/unknown"], `${name}: cairn.dev/unknown`),
     fix: annotations["cairn.dev/fix"].trim(),
     exceptionsBy: grantersOf(annotations["cairn.dev/exceptions"], `${name}: cairn.dev/exceptions`),
-    unknownWhen: unknownWhen === undefined ? undefined : program("cairn.dev/unknown-when", unknownWhen),
-    matchConditions: spec.matchConditions.map((condition) => program(`matchCondition ${condition.name}`, condition.expression)),
-    variables: spec.variables.map((variable) => ({
-      name: variable.name,
-      program: program(`variable ${variable.name}`, variable.expression),
-    })),
+    unknownWhen: unknownWhen === undefined ? undefined : program("cairn.dev/unknown-when", unknownWhen, STRING),
+    matchConditions,
+    variables,
     validations: spec.validations.map((validation, n) => ({
-      program: program(`validation ${n + 1}`, validation.expression),
+      program: program(`validation ${n + 1}`, validation.expression, BOOL),
       message: validation.message,
       messageProgram:
-        validation.messageExpression === undefined ? undefined : program(`messageExpression ${n + 1}`, validation.messageExpression),
+        validation.messageExpression === undefined
+          ? undefined
+          : program(`messageExpression ${n + 1}`, validation.messageExpression, STRING),
     })),
   };
 }
+
+const BOOL = { gives: "bool" };
+const STRING = { gives: "string" };
 
 /** `enforce`, or a list such as `default: warn, tier-1/production: enforce`. */
 function modesOf(text: string, where: string): Modes {

@@ -1,59 +1,69 @@
-import { createContext, Script } from "node:vm";
-import { Environment } from "@marcbachmann/cel-js";
+import { environment, schemaType, Type, type Program as CelProgram, type Schema } from "@cairn/cel";
+import { z } from "zod";
+import { PolicySubject } from "./model.ts";
 
 /** Stands in every decision: another evaluator may judge otherwise. */
-export const EVALUATOR = "@marcbachmann/cel-js 8.0.0";
+export const EVALUATOR = "@cairn/cel 0.1.0 for Kubernetes 1.36";
+/** What one rule may cost in Kubernetes' units, all its expressions together: far above what a sound rule takes. */
+export const RULE_BUDGET = 1_000_000;
 
-/** A CEL value: integers are bigint, objects are Maps, so that keys such as `constructor` are only keys. */
-export type CelValue = null | boolean | string | number | bigint | CelValue[] | Map<string, CelValue>;
-
-/** An expression that was parsed. Opaque: only `evaluate` knows what it is. */
+/** An expression that was parsed and checked. Opaque: only this file knows what it is. */
 export interface Program {
   readonly expression: string;
-  readonly run: (bindings: Record<string, CelValue>) => unknown;
+  /** Of its value, as CEL writes it; `dyn` where only evaluating tells. */
+  readonly type: string;
+  readonly cel: CelProgram;
 }
 
-const environment = new Environment({
-  enableOptionalTypes: true,
-  limits: { maxAstNodes: 5000, maxDepth: 60, maxListElements: 500, maxMapEntries: 200, maxCallArguments: 16 },
-})
-  .registerVariable("object", "dyn")
-  .registerVariable("variables", "dyn");
-
-/** Parses and checks an expression over `object` and `variables`. Throws an Error that says what is wrong with it. */
-export function compile(expression: string): Program {
-  const parsed = environment.parse(expression);
-  const checked = parsed.check();
-  if (!checked.valid) throw checked.error ?? new Error("the types do not fit");
-  return { expression, run: parsed };
+/** Compiles the expressions of one rule: over `object`, typed as the subject is, and over the variables that were declared before. */
+export interface Compiler {
+  /** Throws an Error that says what is wrong with the expression, and where. */
+  compile(expression: string): Program;
+  /** The same, and makes its value known as `variables.<name>` to what is compiled after it. */
+  declare(name: string, expression: string): Program;
 }
 
-/**
- * The value of a program. Throws what evaluation throws: a key that is missing, types that do not fit, and a rule that does not come to an end.
- * The limit is far above what a sound rule takes, so that a busy machine does not change a decision.
- */
-export function evaluate(program: Program, bindings: Record<string, CelValue>): unknown {
-  cage.rule = () => program.run(bindings);
-  try {
-    return guard.runInContext(cage, { timeout: RUNAWAY_MILLIS });
-  } finally {
-    cage.rule = undefined;
+export function compiler(): Compiler {
+  const variables = new Map<string, { type: Type; key: string }>();
+  const compile = (expression: string): Program => {
+    const types = { object: subjectType, variables: new Type("struct", "variables", [], new Map(variables)) };
+    const cel = environment({ version: "1.36", variables: types }).compile(expression);
+    return { expression, type: cel.type, cel };
+  };
+  return {
+    compile,
+    declare(name, expression) {
+      const program = compile(expression);
+      variables.set(name, { type: program.cel.checked.type, key: name });
+      return program;
+    },
+  };
+}
+
+/** What is left for a rule to spend. */
+export interface Purse {
+  left: number;
+}
+
+/** The value of a program as plain data. Throws what evaluation gives instead of a value: a key that is missing, types that do not fit, a budget that is used up. */
+export function evaluate({ cel }: Program, bindings: Record<string, unknown>, purse: Purse): unknown {
+  const outcome = cel.evaluate(bindings, { budget: purse.left });
+  purse.left -= outcome.cost;
+  if (outcome.kind === "value") return outcome.value;
+  throw new Error(outcome.kind === "error" ? `${outcome.message}, in ${outcome.expression}` : `${outcome.on.join(", ")} is not known`);
+}
+
+const subjectType = schemaType(forCel(z.toJSONSchema(PolicySubject, { reused: "inline" })) as Schema, { name: "object" });
+
+/** CEL compares objects with null, and nothing else: what else may be null has no type of its own. */
+function forCel(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(forCel);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const { anyOf, ...rest } = schema as { anyOf?: Schema[]; type?: unknown };
+  if (anyOf?.some(({ type }) => type === "null")) {
+    const [only, ...others] = anyOf.filter(({ type }) => type !== "null");
+    return only?.properties && others.length === 0 ? forCel(only) : {};
   }
+  if (Array.isArray(rest.type)) return {};
+  return Object.fromEntries(Object.entries({ ...rest, ...(anyOf && { anyOf }) }).map(([key, value]) => [key, forCel(value)]));
 }
-
-/** JSON as CEL sees it: an integral number is an int, any other a double. Convert a document once, not once per rule. */
-export function celOf(value: unknown): CelValue {
-  if (value === null || value === undefined) return null;
-  if (typeof value === "number") return Number.isSafeInteger(value) ? BigInt(value) : value;
-  if (typeof value === "string" || typeof value === "boolean") return value;
-  if (Array.isArray(value)) return value.map(celOf);
-  if (typeof value === "object") {
-    const members = Object.entries(value).filter(([, member]) => member !== undefined);
-    return new Map(members.map(([key, member]) => [key, celOf(member)]));
-  }
-  throw new TypeError(`CEL can't hold a ${typeof value}`);
-}
-
-const RUNAWAY_MILLIS = 1000;
-const cage: { rule?: (() => unknown) | undefined } = createContext({});
-const guard = new Script("rule()", { filename: "policy-rule" });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { digestOf } from "../kernel/digest.ts";
 import { messageOf } from "../kernel/faults.ts";
 import { bundleOf, type Bundle, type Modes, type Rule } from "./bundle.ts";
-import { celOf, evaluate, EVALUATOR, type CelValue, type Program } from "./evaluator.ts";
+import { evaluate, EVALUATOR, RULE_BUDGET, type Program, type Purse } from "./evaluator.ts";
 import { denies, Mode, PolicySubject, Relief, type Decision, type RuleResult } from "./model.ts";
 
 /** A decision before it is kept. */
@@ -14,11 +14,8 @@ export type Judgement = Omit<Decision, "id">;
  * strictly, and no relief that holds now speaks for the subject; with one the answer stays what it is, and does not make the decision deny.
  */
 export function judge(subject: PolicySubject, bundle: Bundle, now: Date, reliefs: readonly Relief[]): Judgement {
-  const object = celOf(subject);
   const holding = reliefs.filter((relief) => holds(relief, subject, now));
-  const results = bundle.rules
-    .filter((rule) => rule.points.includes(subject.point))
-    .flatMap((rule) => ask(rule, subject, object, holding) ?? []);
+  const results = bundle.rules.filter((rule) => rule.points.includes(subject.point)).flatMap((rule) => ask(rule, subject, holding) ?? []);
   const open = results.filter(({ outcome }) => outcome !== "passed");
   return {
     point: subject.point,
@@ -44,7 +41,7 @@ function holds({ service, environment, from, until }: Relief, subject: PolicySub
 }
 
 /** One rule's answer; undefined where it does not match. */
-function ask(rule: Rule, subject: PolicySubject, object: CelValue, reliefs: readonly Relief[]): RuleResult | undefined {
+function ask(rule: Rule, subject: PolicySubject, reliefs: readonly Relief[]): RuleResult | undefined {
   const answer = (outcome: RuleResult["outcome"], message: string, modes: Modes): RuleResult => {
     const mode = modeAt(modes, subject);
     const result: RuleResult = {
@@ -63,20 +60,21 @@ function ask(rule: Rule, subject: PolicySubject, object: CelValue, reliefs: read
         : undefined;
     return relief ? { ...result, relievedBy: relief.id } : result;
   };
+  const purse: Purse = { left: RULE_BUDGET };
   const broken: string[] = [];
   const failed = (error: unknown) =>
     answer("not_evaluable", `The rule could not be evaluated: ${broken[0] ?? firstLine(messageOf(error))}`, rule.unknown);
   try {
-    const conditions = rule.matchConditions.map((condition) => attempt(() => boolean(condition, { object })));
+    const conditions = rule.matchConditions.map((condition) => attempt(() => boolean(condition, { object: subject }, purse)));
     if (conditions.some((condition) => condition.value === false)) return undefined;
     const erred = conditions.find((condition) => condition.error !== undefined);
     if (erred) return failed(erred.error);
-    const bindings = { object, variables: variablesOf(rule, object, broken) };
-    const missing = rule.unknownWhen ? text(rule.unknownWhen, bindings) : "";
+    const bindings = { object: subject, variables: variablesOf(rule, subject, purse, broken) };
+    const missing = rule.unknownWhen ? text(rule.unknownWhen, bindings, purse) : "";
     if (missing !== "") return answer("unknown", missing, rule.unknown);
-    const refusals = rule.validations.filter((validation) => !boolean(validation.program, bindings));
+    const refusals = rule.validations.filter((validation) => !boolean(validation.program, bindings, purse));
     if (refusals.length === 0) return answer("passed", rule.description, rule.modes);
-    return answer("denied", refusals.map((validation) => messageFor(validation, bindings)).join("; "), rule.modes);
+    return answer("denied", refusals.map((validation) => messageFor(validation, bindings, purse)).join("; "), rule.modes);
   } catch (error) {
     return failed(error);
   }
@@ -101,20 +99,20 @@ export function modeAt(modes: Modes, { service, environment }: Pick<PolicySubjec
 }
 
 /** Variables in order. One that fails is left out, so that the failure surfaces where it is used, and may be absorbed there by || and &&. */
-function variablesOf(rule: Rule, object: CelValue, broken: string[]): Map<string, CelValue> {
-  const variables = new Map<string, CelValue>();
+function variablesOf(rule: Rule, object: PolicySubject, purse: Purse, broken: string[]): Record<string, unknown> {
+  const variables: Record<string, unknown> = {};
   for (const { name, program } of rule.variables) {
-    const { value, error } = attempt(() => evaluate(program, { object, variables }));
-    if (error === undefined) variables.set(name, value as CelValue);
+    const { value, error } = attempt(() => evaluate(program, { object, variables }, purse));
+    if (error === undefined) variables[name] = value;
     else broken.push(`${name}: ${firstLine(messageOf(error))}`);
   }
   return variables;
 }
 
 /** As Kubernetes words it: the messageExpression unless it is unusable, then the message, then the expression. */
-function messageFor(validation: Rule["validations"][number], bindings: Record<string, CelValue>): string {
+function messageFor(validation: Rule["validations"][number], bindings: Bindings, purse: Purse): string {
   const { messageProgram, message } = validation;
-  const computed = messageProgram ? attempt(() => text(messageProgram, bindings)).value : undefined;
+  const computed = messageProgram ? attempt(() => text(messageProgram, bindings, purse)).value : undefined;
   const usable = computed !== undefined && computed !== "" && !computed.includes("\n") && computed.length <= 5 * 1024;
   return usable ? computed : (message ?? `failed expression: ${validation.program.expression}`);
 }
@@ -127,14 +125,16 @@ function attempt<T>(body: () => T): { value?: T; error?: unknown } {
   }
 }
 
-function boolean(program: Program, bindings: Record<string, CelValue>): boolean {
-  const value = evaluate(program, bindings);
+type Bindings = Record<string, unknown>;
+
+function boolean(program: Program, bindings: Bindings, purse: Purse): boolean {
+  const value = evaluate(program, bindings, purse);
   if (typeof value !== "boolean") throw new TypeError(`${program.expression} gives no bool`);
   return value;
 }
 
-function text(program: Program, bindings: Record<string, CelValue>): string {
-  const value = evaluate(program, bindings);
+function text(program: Program, bindings: Bindings, purse: Purse): string {
+  const value = evaluate(program, bindings, purse);
   if (typeof value !== "string") throw new TypeError(`${program.expression} gives no string`);
   return value.trim();
 }

@@ -47,7 +47,7 @@ export const PolicySubject = z
       ownerExists: z.boolean(),
       repository: z.string().nullable(),
     }),
-    change: z.object({ number: z.number(), author: z.string(), approvedBy: z.array(z.string()) }).nullable(),
+    change: z.object({ number: z.int(), author: z.string(), approvedBy: z.array(z.string()) }).nullable(),
     commit: z.string().nullable(),
     artifact: z.object({ digest: z.string() }).nullable(),
     /** Verified evidence for exactly this artifact; null where none was filed. */
@@ -63,11 +63,9 @@ export const PolicySubject = z
             revoked: z.boolean(),
           })
           .nullable(),
-        tests: z
-          .object({ result: z.string(), total: z.number(), failed: z.number(), ageSeconds: z.number(), revoked: z.boolean() })
-          .nullable(),
-        sbom: z.object({ components: z.number().nullable(), revoked: z.boolean() }).nullable(),
-        scan: z.object({ result: z.string(), critical: z.number(), ageSeconds: z.number(), revoked: z.boolean() }).nullable(),
+        tests: z.object({ result: z.string(), total: z.int(), failed: z.int(), ageSeconds: z.number(), revoked: z.boolean() }).nullable(),
+        sbom: z.object({ components: z.int().nullable(), revoked: z.boolean() }).nullable(),
+        scan: z.object({ result: z.string(), critical: z.int(), ageSeconds: z.number(), revoked: z.boolean() }).nullable(),
       })
       .nullable(),
     /** score.yaml as parsed; null when missing or broken. */
@@ -77,7 +75,7 @@ export const PolicySubject = z
     /** `edited` is false while slo.yaml still carries the annotation cairn.dev/placeholder. */
     slo: z.object({ present: z.boolean(), edited: z.boolean() }),
     runbook: z.object({ present: z.boolean(), edited: z.boolean() }),
-    infrastructure: z.object({ creates: z.number(), updates: z.number(), deletes: z.number() }).nullable(),
+    infrastructure: z.object({ creates: z.int(), updates: z.int(), deletes: z.int() }).nullable(),
   })
   .meta({ id: "PolicySubject" });
 export type PolicySubject = z.infer<typeof PolicySubject>;
