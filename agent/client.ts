@@ -7,7 +7,8 @@ import { places } from "@cairn/platform/kernel/config.ts";
 import { Fault, messageOf, type FaultKind } from "@cairn/platform/kernel/faults.ts";
 import { agentDidNotStart, agentNotRunning, agentSilent } from "./faults.ts";
 import { http } from "./light.ts";
-import type { AgentLogLine, AgentStatus, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
+import type { Envelope } from "@cairn/platform/runtime/admission.ts";
+import type { AgentLogLine, AgentStatus, Attempt, Quarantined, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
 import { agentPlaces, privateFolder } from "./places.ts";
 
 /** The agent's control socket, as operations. All of them may be repeated; a call that meets the agent's restart waits and is sent again. */
@@ -24,9 +25,20 @@ export interface AgentClient {
   retire(target: TargetName, revision: string): Promise<void>;
   remove(target: TargetName): Promise<void>;
   logs(target: TargetName, options?: { revision?: string; limit?: number; after?: Date }): Promise<AgentLogLine[]>;
+  /** What was tried without the platform's leave, the oldest first. */
+  attempts(): Promise<Attempt[]>;
+  quarantine(): Promise<Quarantined[]>;
+  /** Bars a digest from ever starting here. */
+  bar(artifact: string, because: string): Promise<void>;
+  /** Lets a digest start again, with the platform's signature for it. Throws `runtime.lift_refused`. */
+  lift(artifact: string, signed: Envelope): Promise<void>;
+  /** Compares at once what runs with what was started; by itself that happens every few seconds. */
+  look(): Promise<void>;
   /** Ends the agent in order and lets its keeper start it again: for a new version. Services run on, no request is lost. */
   restart(): Promise<void>;
 }
+
+export { placesElsewhere } from "./places.ts";
 
 export interface StartOptions {
   /** Whether the agent runs the embedded PostgreSQL. Default: true. */
@@ -164,6 +176,11 @@ function clientOf(home: string) {
       if (options.after !== undefined) query.set("after", options.after.toISOString());
       return call("GET", at(target, `/logs?${query}`));
     },
+    attempts: () => call("GET", "/attempts"),
+    quarantine: () => call("GET", "/quarantine"),
+    bar: async (artifact, because) => void (await call("PUT", `/quarantine/${artifact}`, { because })),
+    lift: async (artifact, signed) => void (await call("DELETE", `/quarantine/${artifact}`, signed)),
+    look: async () => void (await call("POST", "/look")),
     async restart() {
       const { pid } = await call<{ pid: number }>("POST", "/restart");
       while ((await client.status()).pid === pid) await pause(25);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { chmod, lstat, mkdir, open, readFile, link, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { places } from "@cairn/platform/kernel/config.ts";
 import { newSecret } from "@cairn/platform/kernel/ids.ts";
 import { folderNotOurs } from "./faults.ts";
@@ -13,6 +13,8 @@ export interface AgentPlaces {
   socket: string;
   token: string;
   journal: string;
+  /** The platform's public key, as it was first seen. */
+  trustedKey: string;
   /** What the agent itself says. */
   log: string;
   postgresLog: string;
@@ -30,11 +32,23 @@ export function agentPlaces(home: string): AgentPlaces {
     socket,
     token: join(agent, "token"),
     journal: join(agent, "journal.json"),
+    trustedKey: join(agent, "platform.pub"),
     log: join(logs, "agent.log"),
     postgresLog: join(logs, "postgres.log"),
     serviceLogs: join(logs, "services"),
     compileCache: join(agent, "compile-cache"),
   };
+}
+
+/** What of a home may lie outside of it: data that other users must reach below /var/lib, sockets below /tmp where the home's path is long. */
+export function placesElsewhere(home: string): string[] {
+  const { services, postgres } = places(home);
+  const data = [services, postgres].map((wanted) => join("/var/lib/cairn", shortHash(wanted)));
+  return [
+    ...data,
+    dirname(agentPlaces(home).socket),
+    ...[postgres, ...data].map((folder) => join("/tmp", `cairn-pg-${shortHash(folder)}`)),
+  ].filter((folder) => !folder.startsWith(`${home}/`));
 }
 
 /** A name that one process at a time can hold, and that the kernel frees however that process ends: an abstract Unix socket. */

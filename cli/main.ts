@@ -1,8 +1,10 @@
+import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError, Option } from "commander";
 import { changeCommands } from "./commands/changes.ts";
 import { ciCommands } from "./commands/ci.ts";
 import { createCommands } from "./commands/create.ts";
 import { hostCommands } from "./commands/host.ts";
+import { machineCommands } from "./commands/machine.ts";
 import { organisationCommands } from "./commands/organisation.ts";
 import { releaseCommands } from "./commands/releases.ts";
 import { serviceCommands } from "./commands/services.ts";
@@ -32,8 +34,10 @@ for (const add of [
   releaseCommands,
   organisationCommands,
   ciCommands,
+  machineCommands,
 ])
   add(program);
+tab(program, { completionCommandName: "completion" });
 
 try {
   await program.parseAsync();

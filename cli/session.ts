@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { connect, type Api } from "@cairn/api";
@@ -32,10 +32,16 @@ export async function remember(env: NodeJS.ProcessEnv, url: string, token: strin
   await rename(`${path}.new`, path);
 }
 
+/** Forgets the token of a platform; with the last one goes the file. */
 export async function forget(env: NodeJS.ProcessEnv, url: string): Promise<void> {
-  const known = await read(env);
-  const { [url]: _gone, ...tokens } = known.tokens;
-  await writeFile(file(env), JSON.stringify({ current: undefined, tokens }, null, 2), { mode: 0o600 });
+  const {
+    current,
+    tokens: { [url]: gone, ...tokens },
+  } = await read(env);
+  if (gone === undefined) return;
+  if (Object.keys(tokens).length === 0) return rm(file(env), { force: true });
+  const left: Credentials = { current: current === url ? undefined : current, tokens };
+  await writeFile(file(env), JSON.stringify(left, null, 2), { mode: 0o600 });
 }
 
 /** The platform that commands speak to: CAIRN_URL, else the one signed in to last, else this machine's. */

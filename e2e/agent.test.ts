@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectAgent } from "@cairn/agent/client.ts";
 import type { AgentStatus } from "@cairn/agent/model.ts";
@@ -110,6 +111,19 @@ test("cairn stop --all leaves no process behind; a start brings services and dat
   );
   expect(await read(item)).toBe(200);
   for (const marks of Object.values(instances(service))) expect(marks).toHaveLength(1);
+});
+
+test("cairn doctor finds nothing that failed, and cairn uninstall leaves nothing", async () => {
+  const findings = await platform.cairn<{ what: string; state: string }[]>("doctor");
+  expect(findings.map(({ what }) => what)).toContain("Database");
+  expect(findings.filter(({ state }) => state === "failed")).toEqual([]);
+  const postgres = (await status()).postgres.pid ?? 0;
+  const { folders } = await platform.cairn<{ folders: string[] }>("uninstall", "--yes");
+  expect(folders).toContain(platform.home);
+  for (const folder of folders) expect(existsSync(folder), folder).toBe(false);
+  expect(left(postgres)).toEqual([]);
+  await expect(platform.cairn("doctor")).rejects.toThrow(/"what": "Agent"[^}]*"state": "failed"/);
+  expect(await platform.cairn("uninstall", "--yes")).toMatchObject({ folders: [] });
 });
 
 const status = async (): Promise<AgentStatus> => (await connectAgent(platform.home)).status();

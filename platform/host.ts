@@ -12,6 +12,9 @@ import { embeddedDatabase } from "./server/database.ts";
 import { holderOf, portTaken } from "./server/port.ts";
 import { forgetServer, runningServer, startTicks } from "./server/record.ts";
 
+export { examineHost } from "./host/doctor.ts";
+export { removeTraces, tracesOf } from "./host/uninstall.ts";
+
 /** Starts what is not running of this home: the agent, then the server; waits until it is ready. Throws `server.port_taken`, `server.start_failed`. */
 export async function startPlatform(config: Config, env: NodeJS.ProcessEnv): Promise<{ url: string; started: boolean }> {
   const running = await runningServer(config.home);
