@@ -1,12 +1,13 @@
-import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError, Option } from "commander";
 import { changeCommands } from "./commands/changes.ts";
 import { ciCommands } from "./commands/ci.ts";
+import { completionCommands } from "./commands/completion.ts";
 import { createCommands } from "./commands/create.ts";
 import { hostCommands } from "./commands/host.ts";
 import { machineCommands } from "./commands/machine.ts";
 import { organisationCommands } from "./commands/organisation.ts";
 import { releaseCommands } from "./commands/releases.ts";
+import { secretCommands } from "./commands/secrets.ts";
 import { serviceCommands } from "./commands/services.ts";
 import { sessionCommands } from "./commands/session.ts";
 import { exitCodeOf, explain, problemOf } from "./failures.ts";
@@ -32,12 +33,13 @@ for (const add of [
   serviceCommands,
   changeCommands,
   releaseCommands,
+  secretCommands,
   organisationCommands,
   ciCommands,
   machineCommands,
+  completionCommands,
 ])
   add(program);
-tab(program, { completionCommandName: "completion" });
 
 try {
   await program.parseAsync();
