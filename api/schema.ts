@@ -860,6 +860,127 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/break-glass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Break-glasses, newest first */
+        get: operations["listBreakGlass"];
+        put?: never;
+        /** Let a service go on although rules refuse, for a while; others are told at once */
+        post: operations["openBreakGlass"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/break-glass/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A break-glass with what was done under it */
+        get: operations["getBreakGlass"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/break-glass/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End it before its time */
+        post: operations["closeBreakGlass"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/break-glass/{id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Close its follow-up: by somebody else than who opened it */
+        post: operations["reviewBreakGlass"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exceptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exceptions from rules, newest first */
+        get: operations["listExceptions"];
+        put?: never;
+        /** Grant a service an exception from rules, until a time */
+        post: operations["grantException"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exceptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An exception */
+        get: operations["getException"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exceptions/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End an exception before its time */
+        post: operations["endException"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/policies": {
         parameters: {
             query?: never;
@@ -888,6 +1009,58 @@ export interface paths {
         get: operations["getDecision"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{name}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Names of a service's secrets, who set them and when; never values */
+        get: operations["listSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{name}/secrets/{secret}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set a secret; what runs keeps the value that it has until the next release */
+        put: operations["setSecret"];
+        post?: never;
+        /** Take a secret away from the releases to come */
+        delete: operations["unsetSecret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{name}/deliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deliver what was merged last once more, with the secrets and rules of now */
+        post: operations["deliverAgain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1172,6 +1345,87 @@ export interface components {
             files: components["schemas"]["DiffFileInput"][];
             truncated: boolean;
         };
+        BreakGlassInput: {
+            id: string;
+            service: string;
+            environment: string | null;
+            rules: string[];
+            because: string;
+            openedBy: string;
+            openedAt: unknown;
+            until: unknown;
+            witnesses: string[];
+            closed: {
+                by: string;
+                at: unknown;
+                because: string;
+            } | null;
+            followUpSince: unknown | null;
+            review: {
+                by: string;
+                at: unknown;
+                because: string;
+            } | null;
+        };
+        BreakGlassShownInput: {
+            id: string;
+            service: string;
+            environment: string | null;
+            rules: string[];
+            because: string;
+            openedBy: string;
+            openedAt: unknown;
+            until: unknown;
+            witnesses: string[];
+            closed: {
+                by: string;
+                at: unknown;
+                because: string;
+            } | null;
+            followUpSince: unknown | null;
+            review: {
+                by: string;
+                at: unknown;
+                because: string;
+            } | null;
+            /** @enum {string} */
+            state: "open" | "to_review" | "reviewed";
+            warnings: string[];
+        };
+        BreakGlassDetailInput: {
+            id: string;
+            service: string;
+            environment: string | null;
+            rules: string[];
+            because: string;
+            openedBy: string;
+            openedAt: unknown;
+            until: unknown;
+            witnesses: string[];
+            closed: {
+                by: string;
+                at: unknown;
+                because: string;
+            } | null;
+            followUpSince: unknown | null;
+            review: {
+                by: string;
+                at: unknown;
+                because: string;
+            } | null;
+            /** @enum {string} */
+            state: "open" | "to_review" | "reviewed";
+            warnings: string[];
+            uses: {
+                seq: number;
+                at: unknown;
+                type: string;
+                actor: string;
+                data: {
+                    [key: string]: unknown;
+                };
+            }[];
+        };
         ReliefInput: {
             id: string;
             /** @enum {string} */
@@ -1290,6 +1544,23 @@ export interface components {
             reliefs: string | null;
             evaluator: string;
             decidedAt: unknown;
+        };
+        ExceptionInput: {
+            id: string;
+            rules: string[];
+            service: string;
+            environment: string | null;
+            because: string;
+            grantedBy: string;
+            grantedAt: unknown;
+            until: unknown;
+            ended: {
+                by: string;
+                at: unknown;
+                because: string;
+            } | null;
+            /** @enum {string} */
+            state: "holds" | "expired" | "ended";
         };
         PolicyRuleInput: {
             name: string;
@@ -1437,6 +1708,18 @@ export interface components {
             rules: components["schemas"]["RolloutRulesInput"] | null;
             endsWhen: string[];
         };
+        SecretInfoInput: {
+            name: string;
+            environment: string;
+            version: string;
+            setBy: string;
+            setAt: unknown;
+            /** @enum {string} */
+            use: "current" | "older" | "unused";
+        };
+        SecretListInput: {
+            secrets: components["schemas"]["SecretInfoInput"][];
+        };
         Check: {
             name: string;
             /** @enum {string} */
@@ -1545,6 +1828,100 @@ export interface components {
             fileCount: number;
             files: components["schemas"]["DiffFile"][];
             truncated: boolean;
+        };
+        BreakGlass: {
+            id: string;
+            service: string;
+            environment: string | null;
+            rules: string[];
+            because: string;
+            openedBy: string;
+            /** Format: date-time */
+            openedAt: string;
+            /** Format: date-time */
+            until: string;
+            witnesses: string[];
+            closed: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+                because: string;
+            } | null;
+            followUpSince: string | null;
+            review: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+                because: string;
+            } | null;
+        };
+        BreakGlassShown: {
+            id: string;
+            service: string;
+            environment: string | null;
+            rules: string[];
+            because: string;
+            openedBy: string;
+            /** Format: date-time */
+            openedAt: string;
+            /** Format: date-time */
+            until: string;
+            witnesses: string[];
+            closed: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+                because: string;
+            } | null;
+            followUpSince: string | null;
+            review: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+                because: string;
+            } | null;
+            /** @enum {string} */
+            state: "open" | "to_review" | "reviewed";
+            warnings: string[];
+        };
+        BreakGlassDetail: {
+            id: string;
+            service: string;
+            environment: string | null;
+            rules: string[];
+            because: string;
+            openedBy: string;
+            /** Format: date-time */
+            openedAt: string;
+            /** Format: date-time */
+            until: string;
+            witnesses: string[];
+            closed: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+                because: string;
+            } | null;
+            followUpSince: string | null;
+            review: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+                because: string;
+            } | null;
+            /** @enum {string} */
+            state: "open" | "to_review" | "reviewed";
+            warnings: string[];
+            uses: {
+                seq: number;
+                /** Format: date-time */
+                at: string;
+                type: string;
+                actor: string;
+                data: {
+                    [key: string]: unknown;
+                };
+            }[];
         };
         Relief: {
             id: string;
@@ -1665,6 +2042,26 @@ export interface components {
             evaluator: string;
             /** Format: date-time */
             decidedAt: string;
+        };
+        Exception: {
+            id: string;
+            rules: string[];
+            service: string;
+            environment: string | null;
+            because: string;
+            grantedBy: string;
+            /** Format: date-time */
+            grantedAt: string;
+            /** Format: date-time */
+            until: string;
+            ended: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+                because: string;
+            } | null;
+            /** @enum {string} */
+            state: "holds" | "expired" | "ended";
         };
         PolicyRule: {
             name: string;
@@ -1816,6 +2213,19 @@ export interface components {
             tests: components["schemas"]["TestProgress"][];
             rules: components["schemas"]["RolloutRules"] | null;
             endsWhen: string[];
+        };
+        SecretInfo: {
+            name: string;
+            environment: string;
+            version: string;
+            setBy: string;
+            /** Format: date-time */
+            setAt: string;
+            /** @enum {string} */
+            use: "current" | "older" | "unused";
+        };
+        SecretList: {
+            secrets: components["schemas"]["SecretInfo"][];
         };
     };
     responses: never;
@@ -2099,6 +2509,7 @@ export interface operations {
                             scopes: ("read" | "write" | "admin")[];
                             groups: string[];
                             administrator: boolean;
+                            tokenBy?: string;
                         };
                         csrfToken: string | null;
                         expiresAt: string | null;
@@ -2132,6 +2543,7 @@ export interface operations {
                             scopes: ("read" | "write" | "admin")[];
                             groups: string[];
                             administrator: boolean;
+                            tokenBy?: string;
                         };
                         csrfToken: string | null;
                         expiresAt: string | null;
@@ -4057,6 +4469,246 @@ export interface operations {
             };
         };
     };
+    listBreakGlass: {
+        parameters: {
+            query?: {
+                service?: string;
+                state?: "open" | "to_review" | "reviewed";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        breakGlass: components["schemas"]["BreakGlassShown"][];
+                    };
+                };
+            };
+        };
+    };
+    openBreakGlass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    service: string;
+                    environment?: string;
+                    rules?: string[];
+                    /** @description from 60 to 14400 */
+                    seconds: number;
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakGlassShown"];
+                };
+            };
+        };
+    };
+    getBreakGlass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakGlassDetail"];
+                };
+            };
+        };
+    };
+    closeBreakGlass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakGlassShown"];
+                };
+            };
+        };
+    };
+    reviewBreakGlass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakGlassShown"];
+                };
+            };
+        };
+    };
+    listExceptions: {
+        parameters: {
+            query?: {
+                service?: string;
+                holding?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        exceptions: components["schemas"]["Exception"][];
+                    };
+                };
+            };
+        };
+    };
+    grantException: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    service: string;
+                    environment?: string;
+                    rules: string[];
+                    /** Format: date-time */
+                    until: string;
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+        };
+    };
+    getException: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+        };
+    };
+    endException: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+        };
+    };
     listPolicies: {
         parameters: {
             query?: never;
@@ -4095,6 +4747,114 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DecisionDetail"];
+                };
+            };
+        };
+    };
+    listSecrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretList"];
+                };
+            };
+        };
+    };
+    setSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Up to 64 KiB of text; kept sealed, never shown again */
+                    value: string;
+                    /** @description Without it: every environment */
+                    environment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretList"];
+                };
+            };
+        };
+    };
+    unsetSecret: {
+        parameters: {
+            query?: {
+                /** @description Without it: every environment */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deliverAgain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        run: string;
+                    };
                 };
             };
         };

@@ -3,6 +3,7 @@ import { changeCommands } from "./commands/changes.ts";
 import { ciCommands } from "./commands/ci.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { createCommands } from "./commands/create.ts";
+import { evidenceCommands } from "./commands/evidence.ts";
 import { hostCommands } from "./commands/host.ts";
 import { machineCommands } from "./commands/machine.ts";
 import { organisationCommands } from "./commands/organisation.ts";
@@ -34,6 +35,7 @@ for (const add of [
   changeCommands,
   releaseCommands,
   secretCommands,
+  evidenceCommands,
   organisationCommands,
   ciCommands,
   machineCommands,

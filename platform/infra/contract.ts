@@ -23,6 +23,8 @@ export const PlannedResource = z.object({
   /** A month's cost in the price list's currency; null is unknown. */
   monthlyCost: z.number().nullable(),
   because: z.string(),
+  /** Of an update: what it was. */
+  before: z.record(z.string(), z.unknown()).optional(),
 });
 export type PlannedResource = z.infer<typeof PlannedResource>;
 
@@ -36,6 +38,8 @@ export const InfraPlan = z.object({
   manifests: z.array(z.record(z.string(), z.unknown())),
   cost: z.object({ monthly: z.number().nullable(), currency: z.string(), unknown: z.array(z.string()) }),
   unknowns: z.array(z.string()),
+  /** Names of secrets that the workload asks for and nobody has set: it can't be released without them. */
+  missingSecrets: z.array(z.string()).default([]),
 });
 export type InfraPlan = z.infer<typeof InfraPlan>;
 
@@ -62,9 +66,13 @@ export interface Infra {
   plan(order: { service: string; environment: string; owner: string; intent: Intent; patches?: readonly PatchFile[] }): Promise<InfraPlan>;
   /** Creates and updates, before a rollout. Throws `infra.plan_stale` when a resource is no longer as the plan found it. */
   apply(plan: InfraPlan, actor: string): Promise<AppliedResource[]>;
-  /** Carries out the plan's deletions, once nothing that uses the resources runs any more. A database that holds tables is kept under another name, unless `dropData`. */
+  /** Undoes what applying a plan has done, all of it or a part, while nothing rests on it yet: what it created is removed, what it updated is as before. */
+  takeBack(plan: InfraPlan, actor: string): Promise<AppliedResource[]>;
+  /** Carries out the plan's deletions, once nothing that uses the resources runs any more; versions of secrets that nothing refers to go too. A database that holds tables is kept under another name, unless `dropData`. */
   applyDeletes(plan: InfraPlan, actor: string, options?: { dropData?: boolean }): Promise<AppliedResource[]>;
   /** Removes all of a service in an environment, in the same way. */
   destroy(target: InfraTarget, actor: string, options?: { dropData?: boolean }): Promise<AppliedResource[]>;
   resources(target: InfraTarget): Promise<ResourceState[]>;
+  /** Keys of the secrets that people have set, as far as what was promoted last refers to them; undefined where nothing was released that asks for any. */
+  usedSecrets(target: InfraTarget): Promise<string[] | undefined>;
 }

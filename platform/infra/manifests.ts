@@ -1,6 +1,7 @@
+import { secretKey, SecretName, SERVICE_SECRETS } from "../secrets/model.ts";
 import type { Intent } from "./intent.ts";
 import { placeholderUnknown, intentInvalid } from "./faults.ts";
-import { modules } from "./modules.ts";
+import { modules, type Module } from "./modules.ts";
 import { namespaceOf } from "./names.ts";
 import { partsOf } from "./placeholders.ts";
 
@@ -11,6 +12,8 @@ export interface RenderTarget {
   environment: string;
   /** The owner group's name. */
   owner: string;
+  /** Versions of the secrets that people have set, by name. */
+  secrets?: Readonly<Record<string, string>>;
 }
 
 interface EnvEntry {
@@ -21,7 +24,7 @@ interface EnvEntry {
 
 /**
  * The Kubernetes objects of an intent in one environment: Namespace, ResourceQuota, Deployment, and a Service where ports are declared. Secrets stand in them as
- * references: `secretKeyRef` names the resource and the key that its module keeps. Throws `infra.placeholder_unknown`.
+ * references: `secretKeyRef` names the resource and the key that its module keeps, or the version of a secret that people have set. Throws `infra.placeholder_unknown`.
  */
 export function renderManifests(intent: Intent, target: RenderTarget): Manifest[] {
   const [[containerName, container] = []] = Object.entries(intent.containers);
@@ -36,7 +39,7 @@ export function renderManifests(intent: Intent, target: RenderTarget): Manifest[
     targetPort: one.targetPort ?? one.port,
   }));
   const [first] = ports;
-  const variables = environmentOf(intent, containerName, container.variables);
+  const variables = environmentOf(intent, containerName, container.variables, target.secrets ?? {});
   const told = first && !("PORT" in container.variables) ? [{ name: "PORT", value: String(first.targetPort) }] : [];
 
   return [
@@ -102,18 +105,23 @@ export function renderManifests(intent: Intent, target: RenderTarget): Manifest[
  * The variables as Kubernetes takes them. Exactly one output of a resource becomes a reference to its secret; for a text around outputs each of them is a variable of
  * its own before it, which the text names as `$(...)`: so no value of a secret ever stands in an object.
  */
-function environmentOf(intent: Intent, container: string, variables: Readonly<Record<string, string>>): EnvEntry[] {
+function environmentOf(
+  intent: Intent,
+  container: string,
+  variables: Readonly<Record<string, string>>,
+  versions: Readonly<Record<string, string>>,
+): EnvEntry[] {
   const parts = new Map<string, EnvEntry>();
   const entries = Object.entries(variables).map(([name, text]): EnvEntry => {
     const path = `containers.${container}.variables.${name}`;
     const found = partsOf(text);
     const [only] = found;
     if (found.length === 1 && only && "placeholder" in only && only.placeholder[0] === "resources")
-      return { name, valueFrom: secretOf(intent, path, only.placeholder) };
+      return { name, valueFrom: secretOf(intent, path, only.placeholder, versions) };
     const value = found.map((part) => {
       if ("text" in part) return literal(part.text);
       if (part.placeholder[0] !== "resources") return literal(metadataOf(intent, path, part.placeholder));
-      const valueFrom = secretOf(intent, path, part.placeholder);
+      const valueFrom = secretOf(intent, path, part.placeholder, versions);
       const helper = part.placeholder.join("_").replaceAll("-", "_").toUpperCase();
       if (helper in variables) throw intentInvalid(path, `needs the name ${helper} for a part of it: call that variable something else`);
       parts.set(helper, { name: helper, valueFrom });
@@ -127,10 +135,37 @@ function environmentOf(intent: Intent, container: string, variables: Readonly<Re
 /** Kubernetes reads `$(NAME)` in a value as a variable; Score does not. */
 const literal = (text: string): string => text.replaceAll("$(", () => "$$(");
 
-function secretOf(intent: Intent, path: string, placeholder: string[]): NonNullable<EnvEntry["valueFrom"]> {
+function secretOf(
+  intent: Intent,
+  path: string,
+  placeholder: string[],
+  versions: Readonly<Record<string, string>>,
+): NonNullable<EnvEntry["valueFrom"]> {
   const [, name = "", key = "", ...rest] = placeholder;
-  if (rest.length > 0 || !outputsOf(intent, name).includes(key)) throw unknown(intent, path, placeholder);
-  return { secretKeyRef: { name, key } };
+  const outputs = outputsOf(intent, name);
+  if (rest.length > 0 || (outputs === "any" ? !SecretName.safeParse(key).success : !outputs.includes(key)))
+    throw unknown(intent, path, placeholder);
+  if (outputs !== "any") return { secretKeyRef: { name, key } };
+  // One that is not set has no version: nothing is kept under its bare name, so a process with it does not start.
+  const version = Object.hasOwn(versions, key) ? versions[key] : undefined;
+  return { secretKeyRef: { name: SERVICE_SECRETS, key: version === undefined ? key : secretKey(key, version) } };
+}
+
+/** Names of the secrets that people have to set for a workload, each with the resource through which it asks for them. Throws `infra.placeholder_unknown`. */
+export function secretsNamedBy(intent: Intent): { resource: string; name: string }[] {
+  const found = Object.entries(intent.containers).flatMap(([container, { variables }]) =>
+    Object.entries(variables).flatMap(([variable, text]) =>
+      partsOf(text).flatMap((part) => {
+        if (!("placeholder" in part) || part.placeholder[0] !== "resources") return [];
+        const [, resource = "", name = ""] = part.placeholder;
+        if (outputsOf(intent, resource) !== "any") return [];
+        secretOf(intent, `containers.${container}.variables.${variable}`, part.placeholder, {});
+        return [{ resource, name }];
+      }),
+    ),
+  );
+  const byPlace = new Map(found.map((one) => [`${one.resource}.${one.name}`, one]));
+  return [...byPlace.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function metadataOf(intent: Intent, path: string, placeholder: string[]): string {
@@ -141,7 +176,7 @@ function metadataOf(intent: Intent, path: string, placeholder: string[]): string
   return value;
 }
 
-const outputsOf = (intent: Intent, resource: string): readonly string[] => {
+const outputsOf = (intent: Intent, resource: string): Module["outputs"] => {
   const type = Object.hasOwn(intent.resources, resource) ? intent.resources[resource]?.type : undefined;
   return (type !== undefined && Object.hasOwn(modules, type) ? modules[type]?.outputs : undefined) ?? [];
 };
@@ -149,5 +184,8 @@ const outputsOf = (intent: Intent, resource: string): readonly string[] => {
 const unknown = (intent: Intent, path: string, placeholder: string[]) =>
   placeholderUnknown(path, `\${${placeholder.join(".")}}`, [
     "metadata.name",
-    ...Object.keys(intent.resources).flatMap((name) => outputsOf(intent, name).map((key) => `resources.${name}.${key}`)),
+    ...Object.keys(intent.resources).flatMap((name) => {
+      const outputs = outputsOf(intent, name);
+      return outputs === "any" ? [`resources.${name}.THE_SECRETS_NAME`] : outputs.map((key) => `resources.${name}.${key}`);
+    }),
   ]);

@@ -4,8 +4,8 @@ import type { InfraTarget } from "./contract.ts";
 /** What a resource type gives to the workload, and how it is planned. Carrying it out is the provider's. */
 export interface Module {
   type: string;
-  /** Keys of the secret that it leaves under the resource's name; all that a workload learns of it. */
-  outputs: readonly string[];
+  /** Keys of the secret that it leaves under the resource's name; all that a workload learns of it. `any`: those that people have set. */
+  outputs: readonly string[] | "any";
   properties(target: InfraTarget, resource: string, params: Readonly<Record<string, unknown>>): Record<string, unknown>;
   /** Known only once it is there. */
   unknown: readonly string[];
@@ -25,7 +25,10 @@ const postgres: Module = {
   },
 };
 
-export const modules: Readonly<Record<string, Module>> = { postgres };
+/** What people set for the service (`cairn secret set`). Its outputs are their names. */
+const secret: Module = { type: "secret", outputs: "any", unknown: [], params: {}, properties: () => ({}) };
+
+export const modules: Readonly<Record<string, Module>> = { postgres, secret };
 
 /** `svc_<service>_<environment>_<resource>`. PostgreSQL keeps 63 bytes of a name: a longer one is cut and ends in its hash, so that two never become one. */
 export function databaseName({ service, environment }: InfraTarget, resource: string): string {

@@ -14,6 +14,6 @@ export interface SecretStore {
   /** The value. Throws `secrets.missing`. */
   reveal(ref: SecretRef): Promise<string>;
   list(target: { service: string; environment: string }): Promise<SecretRef[]>;
-  /** Removes one secret, or all of a target when name is left out. One that is gone already is no error. */
-  remove(ref: { service: string; environment: string; name?: string }): Promise<void>;
+  /** Removes one key of a secret, the secret when key is left out, or all of a target when name is too. What is gone already is no error. */
+  remove(ref: { service: string; environment: string; name?: string; key?: string }): Promise<void>;
 }

@@ -6,7 +6,7 @@ export const secretMissing = (ref: SecretRef) =>
     "not_found",
     "secrets.missing",
     `No secret ${ref.name}/${ref.key} is kept for ${ref.service} in ${ref.environment}`,
-    "Apply the infrastructure that makes it, or set it by hand.",
+    "Apply the infrastructure that makes it, or set it (cairn secret set) and release again.",
     { ...ref },
   );
 
@@ -34,3 +34,26 @@ export const keyMissing = (file: string) =>
     `Secrets are kept, but the key that opens them, ${file}, is gone`,
     "Restore the key from a backup. Without it the secrets are lost: remove the folder secrets and make them anew.",
   );
+
+export const valueRefused = (name: string, why: string) =>
+  new Fault(
+    "invalid",
+    "secrets.value_refused",
+    `The value for ${name} can't be kept: ${why}`,
+    "Give text of at most 64 KiB; encode what is binary, in base64 for instance.",
+    { name },
+  );
+
+export const secretNotSet = (service: string, name: string, environments: readonly string[]) =>
+  new Fault(
+    "not_found",
+    "secrets.not_set",
+    `No secret ${name} is set for ${service} in ${environments.join(", ")}`,
+    `cairn secret list ${service} names those that are.`,
+    { service, name },
+  );
+
+export const environmentUnknown = (environment: string, known: readonly string[]) =>
+  new Fault("invalid", "secrets.environment_unknown", `There is no environment ${environment}`, `There is: ${known.join(", ")}.`, {
+    environment,
+  });

@@ -20,10 +20,13 @@ import { migrate, openDatabase, type Db } from "../kernel/sql.ts";
 import { startOrchestrator } from "../orchestrator/orchestrator.ts";
 import { loadPolicies } from "../policy/bundle.ts";
 import { loadEnvironments } from "../releases/environments.ts";
+import { admissionSigner } from "../runtime/local/key.ts";
 import { localRuntime } from "../runtime/local/runtime.ts";
 import { openSecretStore } from "../secrets/local/store.ts";
+import { serviceSecrets } from "../secrets/store.ts";
 import type { Parts } from "../workflows/parts.ts";
 import { breakGlassDesk } from "../workflows/break-glass.ts";
+import { deliverer } from "../workflows/deliver-again.ts";
 import { servicePlanner } from "../workflows/plan-service.ts";
 import { allWorkflows, startWhatFollows } from "../workflows/start.ts";
 import { embeddedDatabase } from "./database.ts";
@@ -84,8 +87,16 @@ async function start(): Promise<void> {
       npmCache: at.npmCache,
       env: process.env,
     }),
-    infra: localInfra({ db, clock, adminUrl: superuserUrl, secrets, prices: await loadPrices(library("prices/local.yaml")) }),
+    infra: localInfra({
+      db,
+      clock,
+      adminUrl: superuserUrl,
+      secrets,
+      serviceSecrets: serviceSecrets(db, secrets),
+      prices: await loadPrices(library("prices/local.yaml")),
+    }),
     runtime: localRuntime(agent, clock),
+    signAdmission: await admissionSigner(at.keys),
     policies,
     environments: await loadEnvironments(library("environments")),
     goldenPaths: library("golden-paths"),
@@ -107,6 +118,10 @@ async function start(): Promise<void> {
     planner: servicePlanner(parts, orchestrator),
     breakGlass: breakGlassDesk(parts, orchestrator),
     runtime: parts.runtime,
+    deliverer: deliverer(parts, orchestrator),
+    secrets,
+    infra: parts.infra,
+    environmentNames: parts.environments.environments.map(({ name }) => name),
     policies,
     ciFolder: at.ci,
     live,

@@ -11,6 +11,7 @@ import { plansMigrations } from "../plans/migrations.ts";
 import { breakGlassMigrations } from "../policy/break-glass-migrations.ts";
 import { policyMigrations } from "../policy/migrations.ts";
 import { releasesMigrations } from "../releases/migrations.ts";
+import { secretsMigrations } from "../secrets/migrations.ts";
 
 /** Every table of the platform. A subject's names begin with its number in the order of the path. */
 export const allMigrations: Migrations = {
@@ -20,6 +21,7 @@ export const allMigrations: Migrations = {
   ...catalogMigrations,
   ...plansMigrations,
   ...forgeMigrations,
+  ...secretsMigrations,
   ...infraMigrations,
   ...ciMigrations,
   ...evidenceMigrations,

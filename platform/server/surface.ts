@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { requireOwner } from "../catalog/store.ts";
+import { serviceView } from "../catalog/views.ts";
 import { catalogRoutes, serviceRoutes, type CatalogParts } from "../catalog/routes.ts";
 import { ciRoutes } from "../ci/routes.ts";
 import { evidenceRoutes } from "../evidence/routes.ts";
@@ -7,6 +8,7 @@ import { forgeRoutes } from "../forge/routes.ts";
 import type { LocalForge, MergeGround } from "../forge/local/forge.ts";
 import { smartHttp } from "../forge/local/smart-http.ts";
 import { goldenPathRoutes } from "../golden-paths/routes.ts";
+import type { Infra } from "../infra/contract.ts";
 import { callerOf, identityAccess } from "../identity/access-hook.ts";
 import type { IdentityParts } from "../identity/authenticate.ts";
 import { identityRoutes } from "../identity/routes.ts";
@@ -18,10 +20,16 @@ import { orchestratorRoutes } from "../orchestrator/routes.ts";
 import { planRoutes, type Planner } from "../plans/routes.ts";
 import type { Bundle } from "../policy/bundle.ts";
 import { breakGlassRoutes, type BreakGlassDesk } from "../policy/break-glass-routes.ts";
+import { exceptionRoutes } from "../policy/exception-routes.ts";
 import { policyRoutes } from "../policy/routes.ts";
+import { deliverRoutes, type Deliverer } from "../releases/deliver-routes.ts";
 import { releasesRoutes } from "../releases/routes.ts";
+import { carriedBy } from "../releases/store.ts";
 import type { Runtime } from "../runtime/contract.ts";
 import { runtimeRoutes } from "../runtime/routes.ts";
+import type { SecretStore } from "../secrets/contract.ts";
+import { secretRoutes } from "../secrets/routes.ts";
+import { authorsAtWork } from "../workflows/reliefs.ts";
 import { buildApp } from "./app.ts";
 import { liveRoutes, type Live } from "./live.ts";
 import { portalPage } from "./portal.ts";
@@ -37,6 +45,11 @@ export interface SurfaceParts {
   planner: Planner;
   breakGlass: BreakGlassDesk;
   runtime: Runtime;
+  deliverer: Deliverer;
+  secrets: SecretStore;
+  infra: Infra;
+  /** In the order of promotion. */
+  environmentNames: readonly string[];
   policies: Bundle;
   /** Where CI keeps its logs. */
   ciFolder: string;
@@ -50,6 +63,7 @@ export interface SurfaceParts {
 /** Every route of the platform, in the order of the path. */
 export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
   const { db, clock, forge, mergeGround, portalFolder } = parts;
+  const ownerOf = (service: string) => requireOwner(db, service).catch(() => undefined);
   const catalog: CatalogParts = {
     db,
     clock,
@@ -69,11 +83,28 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       goldenPathRoutes({ library: parts.goldenPaths }),
       forgeRoutes({ forge, ...mergeGround }),
       ciRoutes({ db, folder: parts.ciFolder }),
-      evidenceRoutes({ db }),
+      evidenceRoutes({ db, clock, ownerOf, carriedBy }),
       breakGlassRoutes({ db, clock, desk: parts.breakGlass }),
+      exceptionRoutes({
+        db,
+        clock,
+        bundle: parts.policies,
+        environments: parts.environmentNames,
+        ownerOf,
+        authorsOf: (service) => authorsAtWork(forge, service),
+      }),
       policyRoutes({ db, bundle: parts.policies }),
+      secretRoutes({
+        db,
+        clock,
+        secrets: parts.secrets,
+        environments: parts.environmentNames,
+        ownerOf: async (service) => (await serviceView(db, service)).owner,
+        usedKeys: (target) => parts.infra.usedSecrets(target),
+      }),
+      deliverRoutes({ deliverer: parts.deliverer, ownerOf: async (service) => (await serviceView(db, service)).owner }),
       runtimeRoutes({ runtime: parts.runtime }),
-      releasesRoutes({ db, clock, ownerOf: (service) => requireOwner(db, service).catch(() => undefined) }),
+      releasesRoutes({ db, clock, ownerOf }),
       liveRoutes({ live: parts.live }),
     ],
     root: [serviceRoutes(catalog), smartHttp({ forge, authenticate: (request) => callerOf(request)?.principal })],
@@ -94,6 +125,10 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     planner: none,
     breakGlass: none,
     runtime: none,
+    deliverer: none,
+    secrets: none,
+    infra: none,
+    environmentNames: [],
     policies: none,
     ciFolder: "",
     live: none,

@@ -1,19 +1,23 @@
 import { ingest, note, requireOwner, serviceRef } from "../catalog/store.ts";
+import { reopenedBecause } from "../evidence/citations.ts";
+import type { Digest } from "../kernel/digest.ts";
 import { isFault } from "../kernel/faults.ts";
 import { transact } from "../kernel/sql.ts";
 import { workflow, type Step } from "../orchestrator/contract.ts";
 import { find as findPlan } from "../plans/store.ts";
 import { claim } from "../plans/store.ts";
-import { beginRelease, endRelease, find as findRelease, underWay } from "../releases/store.ts";
+import { beginRelease, endRelease, find as findRelease, underWay, usedBy } from "../releases/store.ts";
 import { factsAt } from "./check-change.ts";
-import { buildFailed, descriptorUnusable, releaseEnded, releaseRefused } from "./faults.ts";
+import { buildFailed, descriptorUnusable, releaseEnded, releaseRefused, secretsMissing } from "./faults.ts";
 import type { Parts } from "./parts.ts";
 import { overtakenBy, planOneRelease, servesNow, type Delivery, type PlannedRelease, type ReleasePlan } from "./release-plan.ts";
-import { rollOut } from "./roll-out.ts";
+import { giveUp, rollOut } from "./roll-out.ts";
 
 export interface DeliverInput extends Delivery {
   /** In the order of promotion. */
   environments: string[];
+  /** What tells this delivery from others of the same commit, where it is not the first. */
+  again?: string;
 }
 
 export interface Delivered {
@@ -38,7 +42,7 @@ export const deliverCommit = workflow(
       `note ${environment}`,
     ]),
   ],
-  async (run, { environments, ...delivery }: DeliverInput, parts: Parts): Promise<Delivered> => {
+  async (run, { environments, again, ...delivery }: DeliverInput, parts: Parts): Promise<Delivered> => {
     const { db, clock, forge, ci, infra } = parts;
     const { repository, commit } = delivery;
     const actor = run.startedBy;
@@ -67,7 +71,9 @@ export const deliverCommit = workflow(
     for (const environment of environments) {
       let planned: PlannedRelease | { newer: string };
       for (let attempt = 1; ; attempt++) {
-        const release = `rel-${service}-${environment}-${commit.slice(0, 12)}${attempt === 1 ? "" : `-${attempt}`}`;
+        const release = [`rel-${service}-${environment}-${commit.slice(0, 12)}`, again, attempt === 1 ? undefined : attempt]
+          .filter((part) => part !== undefined)
+          .join("-");
         planned = await run.step(
           `plan ${environment}`,
           async (step) => {
@@ -79,29 +85,41 @@ export const deliverCommit = workflow(
           { timeoutSeconds: 3600 },
         );
         if ("newer" in planned) return { service, artifact, promoted, overtakenBy: planned.newer };
+        if (planned.missingSecrets.length > 0) throw secretsMissing(service, environment, planned.missingSecrets, release);
         if (planned.denied.length > 0) throw releaseRefused(environment, planned.denied, release);
 
         const { plan, decision } = planned;
-        await run.step(`infrastructure for ${environment}`, async (step) => {
-          const { payload } = (await findPlan(db, plan)).plan as unknown as ReleasePlan;
-          // The rule owner-exists refused already who had no owner when it was planned; nothing is made for one who lost it since.
-          await requireOwner(db, service);
-          const applied = await infra.apply(payload.infra, actor);
-          await step.tell(applied.map(({ address, result }) => `${address} ${result}`).join(", "));
-          return null;
-        });
+        await run.step(
+          `infrastructure for ${environment}`,
+          async (step) => {
+            const { payload } = (await findPlan(db, plan)).plan as unknown as ReleasePlan;
+            // The rule owner-exists refused already who had no owner when it was planned; nothing is made for one who lost it since.
+            await requireOwner(db, service);
+            const applied = await infra.apply(payload.infra, actor);
+            await step.tell(applied.map(({ address, result }) => `${address} ${result}`).join(", "));
+            return null;
+          },
+          { rollback: () => abandon(release) },
+        );
 
         const begun = await run.step(
           `begin ${environment}`,
           async (step) => {
             await turn(step, environment, release);
             const { basis, payload } = (await findPlan(db, plan)).plan as unknown as ReleasePlan;
+            const supersede = (because: string) =>
+              transact(db, (tx) => endRelease(tx, clock, actor, release, { state: "superseded", because }));
+            const reopened = await reopenedBecause(db, decision);
+            if (reopened !== undefined) {
+              await supersede(`the decision was re-opened: ${reopened}`);
+              return false;
+            }
             try {
               const basisNow = { ...basis, serves: await servesNow(parts, payload.target) };
               await claim(db, clock, actor, plan, { basisNow, run: run.id, begin: async () => {} });
             } catch (error) {
               if (!isFault(error) || error.code !== "plans.stale") throw error;
-              await transact(db, (tx) => endRelease(tx, clock, actor, release, { state: "superseded", because: error.message }));
+              await supersede(error.message);
               return false;
             }
             await transact(db, (tx) => beginRelease(tx, clock, actor, release, { decision, rules: payload.rules }));
@@ -109,7 +127,7 @@ export const deliverCommit = workflow(
           },
           { timeoutSeconds: 3600 },
         );
-        // Another release came in between, so that something else serves now: what goes on is planned on that.
+        // Another release came in between, so that something else serves now, or evidence was revoked: what goes on is planned on that.
         if (begun) break;
       }
       const { release, plan } = planned;
@@ -131,6 +149,22 @@ export const deliverCommit = workflow(
       });
     }
     return { service, artifact, promoted };
+
+    /**
+     * Ends a release that could not go on. One that never began takes its infrastructure back, unless another release of the service may rest on it by now;
+     * one that ended by itself keeps it, since its data may be in use.
+     */
+    async function abandon(release: string): Promise<void | "kept"> {
+      const { state, plan, environment } = await findRelease(db, release);
+      if (state === "rolling_out" || state === "held") return giveUp(parts, actor, release);
+      if (state !== "planned" && state !== "failed") return "kept";
+      if (state === "planned") {
+        const because = "what it needed could not be made; its run says why";
+        await transact(db, (tx) => endRelease(tx, clock, actor, release, { state: "failed", because }));
+      }
+      if (await usedBy(db, service, environment, release)) return "kept";
+      await infra.takeBack(((await findPlan(db, plan as Digest)).plan as unknown as ReleasePlan).payload.infra, actor);
+    }
 
     /** Waits until no other release of the service is under way there: what a plan rests on would be gone at its end. */
     async function turn(step: Step, environment: string, own?: string): Promise<void> {

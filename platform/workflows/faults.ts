@@ -48,6 +48,24 @@ export const releaseRefused = (environment: string, reasons: readonly string[], 
     { release },
   );
 
+export const secretsMissing = (service: string, environment: string, names: readonly string[], release: string) =>
+  new Fault(
+    "failed",
+    "workflows.secrets_missing",
+    `The release to ${environment} needs ${names.length === 1 ? "the secret" : "the secrets"} ${names.join(", ")}, which nobody has set there`,
+    `What ran before goes on. cairn secret set ${service} ${names[0]} --environment ${environment}; then cairn deliver ${service}`,
+    { release, secrets: names },
+  );
+
+export const nothingMerged = (service: string) =>
+  new Fault(
+    "precondition",
+    "workflows.nothing_merged",
+    `Nothing of ${service} was merged by the platform yet, so there is nothing to deliver again`,
+    "Merge a change request: that delivers it.",
+    { service },
+  );
+
 export const releaseEnded = (environment: string, because: string, release: string) =>
   new Fault(
     "failed",
@@ -61,3 +79,12 @@ export const releaseEnded = (environment: string, because: string, release: stri
 
 export const artifactMissing = (digest: string) =>
   new Fault("failed", "workflows.artifact_missing", `No artifact ${digest} is filed`, "Run CI again for this commit.");
+
+export const releaseNotAllowed = (release: string, decision: string | undefined) =>
+  new Fault(
+    "forbidden",
+    "workflows.release_not_allowed",
+    `Release ${release} may not start: ${decision === undefined ? "no decision let it" : `decision ${decision} denied it`}`,
+    "Nothing was started. The release's decision says which rule, and who may grant an exception.",
+    { release },
+  );

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
-import { evidenceFacts } from "../evidence/facts.ts";
+import { cite } from "../evidence/citations.ts";
+import { citedEvidence, evidenceFacts } from "../evidence/facts.ts";
 import { artifactOf, evidenceFor } from "../evidence/store.ts";
 import type { ChangeRequest } from "../forge/contract.ts";
 import type { InfraPlan } from "../infra/contract.ts";
@@ -52,6 +53,8 @@ export interface PlannedRelease {
   decision: string;
   /** What policy denies; empty when it may go on. */
   denied: string[];
+  /** Secrets that it needs and nobody has set. */
+  missingSecrets: string[];
 }
 
 /**
@@ -97,6 +100,7 @@ export async function planOneRelease(
     slowSeconds: facts.slo.present ? facts.slo.slowSeconds : null,
   });
   const change: ChangeRequest = await forge.change(repository, delivery.number);
+  const evidence = await evidenceFor(db, artifactDigest);
   const now = clock.now();
   const subject = policySubject(facts, {
     point: "release",
@@ -110,7 +114,7 @@ export async function planOneRelease(
     },
     commit,
     artifactDigest,
-    evidence: evidenceFacts(await evidenceFor(db, artifactDigest), now, { repository, commit }),
+    evidence: evidenceFacts(evidence, now, { repository, commit }),
     manifests: infraPlan.manifests,
     infrastructure: countsOf(infraPlan),
   });
@@ -172,6 +176,7 @@ export async function planOneRelease(
 
   return transact(db, async (tx) => {
     const decision = await keep(tx, clock, actor, { subject, bundle: policies, reliefs }, judgement);
+    await cite(tx, clock, decision.id, citedEvidence(evidence, { repository, commit }));
     const digest = await offer(tx, clock, actor, plan as unknown as Plan);
     await planRelease(tx, clock, actor, {
       id,
@@ -185,8 +190,10 @@ export async function planOneRelease(
       decision: decision.id,
     });
     const denied = decision.outcome === "deny" ? decision.results.filter(denies).map((result) => `${result.rule}: ${result.message}`) : [];
-    if (decision.outcome === "deny") await refuseRelease(tx, clock, actor, id, { decision: decision.id, because: denied.join("; ") });
-    return { release: id, plan: digest, decision: decision.id, denied };
+    const { missingSecrets } = infraPlan;
+    const because = [...missingSecrets.map((name) => `the secret ${name} is not set for ${environmentName}`), ...denied].join("; ");
+    if (because !== "") await refuseRelease(tx, clock, actor, id, { decision: decision.id, because });
+    return { release: id, plan: digest, decision: decision.id, denied, missingSecrets };
   });
 }
 

@@ -3,6 +3,7 @@ import { Client } from "pg";
 import { expect, inject, test } from "vitest";
 import { events } from "../../ledger/store.ts";
 import type { SecretRef, SecretStore } from "../../secrets/contract.ts";
+import { serviceSecrets } from "../../secrets/store.ts";
 import { testClock } from "../../testing/clock.ts";
 import { database } from "../../testing/database.ts";
 import { parseScore } from "../intent.ts";
@@ -137,7 +138,7 @@ test("a role that may create roles and databases is enough to do it all", async 
   const url = new URL(adminUrl);
   url.username = name;
   url.password = "secret";
-  const infra = localInfra({ db, clock, adminUrl: url.href, secrets, prices });
+  const infra = localInfra({ db, clock, adminUrl: url.href, secrets, prices, serviceSecrets: serviceSecrets(db, secrets) });
   await infra.apply(await infra.plan({ ...target, owner: "team-a", intent: withDatabase(target.service) }), actor);
   await using service = await connected(await secrets.reveal({ ...target, name: "db", key: "uri" }));
   await service.client.query("create table item as select 42 as answer");
@@ -154,7 +155,8 @@ async function start(given: { db?: Awaited<ReturnType<typeof database>> } = {}) 
   const { secrets, failAt } = memorySecrets();
   const adminUrl = inject("postgresUrl");
   const target = { service: `s${randomBytes(5).toString("hex")}`, environment: "dev" };
-  return { db, secrets, failAt, adminUrl, target, infra: localInfra({ db, clock, adminUrl, secrets, prices }) };
+  const infra = localInfra({ db, clock, adminUrl, secrets, prices, serviceSecrets: serviceSecrets(db, secrets) });
+  return { db, secrets, failAt, adminUrl, target, infra };
 }
 
 /** Secrets in memory; `failAt(n)` makes the n-th call from now fail, as a crash there would. */
@@ -181,9 +183,9 @@ function memorySecrets(): { secrets: SecretStore; failAt: (call: number) => void
     async list({ service, environment }) {
       return [...values.values()].map(({ ref }) => ref).filter((ref) => ref.service === service && ref.environment === environment);
     },
-    async remove({ service, environment, name }) {
+    async remove({ service, environment, name, key }) {
       for (const ref of await secrets.list({ service, environment }))
-        if (name === undefined || ref.name === name) values.delete(keyOf(ref));
+        if ((name === undefined || ref.name === name) && (key === undefined || ref.key === key)) values.delete(keyOf(ref));
     },
   };
   return { secrets, failAt: (call) => void (left = call) };

@@ -36,7 +36,8 @@ export function openSecretStore(home: string): SecretStore {
     },
     async remove(ref) {
       const folder = folderOf(root, ref);
-      await rm(ref.name === undefined ? folder : join(folder, checked("name", ref.name)), { recursive: true, force: true });
+      const below = ref.name === undefined ? [] : [checked("name", ref.name), ...(ref.key === undefined ? [] : [checked("key", ref.key)])];
+      await rm(join(folder, ...below), { recursive: true, force: true });
     },
   };
 }

@@ -1,0 +1,39 @@
+import { sql } from "kysely";
+import type { Forge } from "../forge/contract.ts";
+import type { Db } from "../kernel/sql.ts";
+import type { SloOwner, SloSource } from "../observability/objectives.ts";
+import type { Target } from "../runtime/contract.ts";
+
+/** Where objectives are read: slo.yaml of the default branch, for every service that the catalog knows and the forge holds. */
+export const sloSource = (db: Db, forge: Pick<Forge, "readFile">): SloSource => ({
+  async services(service) {
+    const { rows } = await sql<SloOwner>`
+      select e.name as service, e.owner_ref as owner, r.name as repository, r.head as commit
+      from catalog_entity e join forge_repository r on r.name = coalesce(e.repository, e.name)
+      where e.kind = 'component' and e.namespace = 'default' and e.orphaned_at is null
+        ${service === undefined ? sql`` : sql`and e.ref = ${`component:default/${service}`}`}
+      order by e.name`.execute(db);
+    return rows;
+  },
+  read: (repository, commit) => forge.readFile(repository, commit, "slo.yaml"),
+});
+
+/** Names of all services. */
+export async function serviceNames(db: Db): Promise<string[]> {
+  const rows = await db
+    .selectFrom("catalog_entity")
+    .select("name")
+    .where("kind", "=", "component")
+    .where("namespace", "=", "default")
+    .where("orphaned_at", "is", null)
+    .orderBy("name")
+    .execute();
+  return rows.map(({ name }) => name);
+}
+
+/** Where a release is under way. */
+export async function deploying(db: Db, service?: string): Promise<Target[]> {
+  let query = db.selectFrom("release").select(["service", "environment"]).where("state", "in", ["rolling_out", "held"]);
+  if (service !== undefined) query = query.where("service", "=", service);
+  return query.execute();
+}
