@@ -16,15 +16,19 @@ export const SCOPE_OF: Record<Action, Scope> = {
   "service.change": "write",
   "plan.make": "write",
   "plan.apply": "write",
+  "plan.approve": "write",
   "repository.push": "write",
   "change.open": "write",
   "change.approve": "write",
   "change.merge": "write",
   "release.act": "write",
   "secret.set": "write",
+  "evidence.revoke": "write",
   "break_glass.open": "write",
   "break_glass.review": "write",
   "inbox.mark": "write",
+  "exception.grant": "write",
+  "exception.end": "write",
   "token.make": "write",
   "organisation.change": "admin",
   "platform.administer": "admin",
@@ -72,12 +76,44 @@ export const guards: readonly Guard[] = [
           }
         : undefined,
   },
+  {
+    name: "nobody-approves-their-own-work",
+    objection: ({ ref, tokenBy }, action, { name, authors = [] }) => {
+      if (action !== "change.approve" && action !== "plan.approve") return undefined;
+      const next = "Ask somebody else who answers for it.";
+      if (authors.includes(ref)) return { because: `you took part in ${name ?? "it"}`, next };
+      return tokenBy !== undefined && authors.includes(tokenBy)
+        ? {
+            because: `${tokenBy} made this token, and took part in ${name ?? "it"}`,
+            next: "Sign in yourself, or use a token that you made.",
+          }
+        : undefined;
+    },
+  },
+  {
+    name: "people-approve",
+    objection: ({ kind }, action) =>
+      kind === "system" && (action === "change.approve" || action === "plan.approve")
+        ? { because: "only a person can approve", next: "Sign in as yourself." }
+        : undefined,
+  },
+  {
+    name: "nobody-excepts-their-own-work",
+    objection: ({ ref }, action, { name, authors = [] }) =>
+      action === "exception.grant" && authors.includes(ref)
+        ? {
+            because: `it would let your own work on ${name ?? "it"} through`,
+            next: "Ask somebody else who may grant it, or do what the rule asks.",
+          }
+        : undefined,
+  },
 ];
 
 const BY_ANYBODY: readonly Action[] = ["service.register", "plan.make", "change.open", "inbox.mark"];
 const BY_OWNERS: readonly Action[] = [
   "service.change",
   "plan.apply",
+  "plan.approve",
   "repository.push",
   "change.approve",
   "change.merge",
@@ -85,7 +121,9 @@ const BY_OWNERS: readonly Action[] = [
   "secret.set",
   "break_glass.open",
   "break_glass.review",
+  "exception.end",
 ];
+const BY_GRANTERS: readonly Action[] = ["exception.grant", "exception.end"];
 
 /** One grant is enough; what none gives is refused. */
 export const grants: readonly Grant[] = [
@@ -102,6 +140,18 @@ export const grants: readonly Grant[] = [
       owner !== undefined && BY_OWNERS.includes(action) && groups.includes(groupRef(owner))
         ? `a member of ${groupRef(owner)} may`
         : undefined,
+  },
+  {
+    name: "granters-grant",
+    reason: ({ groups }, action, { grantedBy = [] }) => {
+      const granting = BY_GRANTERS.includes(action) ? grantedBy.find((group) => groups.includes(groupRef(group))) : undefined;
+      return granting === undefined ? undefined : `a member of ${groupRef(granting)} may`;
+    },
+  },
+  {
+    name: "code-owners-approve",
+    reason: (_, action, { codeOwner }) =>
+      action === "change.approve" && codeOwner === true ? "a code owner of what it changes may" : undefined,
   },
   {
     name: "everybody-makes-own-tokens",
@@ -131,7 +181,12 @@ export function decide(
   return { allowed: false, rule: "denied-by-default", ...whyDenied(action, subject) };
 }
 
-function whyDenied(action: Action, { owner }: Subject): { because: string; next: string } {
+function whyDenied(action: Action, { owner, grantedBy = [] }: Subject): { because: string; next: string } {
+  if (action === "exception.grant" && grantedBy.length > 0)
+    return {
+      because: `only ${grantedBy.map(groupRef).join(", ")} and administrators may`,
+      next: "Ask one of them, or do what the rule asks.",
+    };
   if (!BY_OWNERS.includes(action)) return { because: "only an administrator may", next: "Ask an administrator." };
   if (owner === undefined)
     return { because: "it has no owner in the catalog, so only an administrator may", next: "Give it an owner, or ask an administrator." };

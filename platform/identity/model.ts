@@ -14,6 +14,8 @@ export const Principal = z.object({
   /** Group references that the person is a member of now, e.g. `group:default/team-a`. */
   groups: z.array(z.string()),
   administrator: z.boolean(),
+  /** Of a token: who made it, where that was somebody else. They know it too. */
+  tokenBy: z.string().optional(),
 });
 export type Principal = z.infer<typeof Principal>;
 
@@ -41,6 +43,7 @@ export type Action =
   | "service.change"
   | "plan.make"
   | "plan.apply"
+  | "plan.approve"
   | "repository.read"
   | "repository.push"
   | "change.open"
@@ -48,9 +51,12 @@ export type Action =
   | "change.merge"
   | "release.act"
   | "secret.set"
+  | "evidence.revoke"
   | "break_glass.open"
   | "break_glass.review"
   | "inbox.mark"
+  | "exception.grant"
+  | "exception.end"
   | "organisation.change"
   | "token.make"
   | "platform.administer";
@@ -59,6 +65,12 @@ export type Action =
 export interface Subject {
   owner?: string;
   name?: string;
+  /** Groups that may grant it, beside administrators. */
+  grantedBy?: readonly string[];
+  /** Whose work it is: they may not grant it, whoever they are. */
+  authors?: readonly string[];
+  /** The caller answers for a part of it, by what CODEOWNERS says. */
+  codeOwner?: boolean;
 }
 
 /** The local administrator: there from the first start. */

@@ -16,6 +16,8 @@ import type { Clock } from "../kernel/clock.ts";
 import { silentLog, type Log } from "../kernel/log.ts";
 import type { Db } from "../kernel/sql.ts";
 import { ledgerRoutes } from "../ledger/routes.ts";
+import { notificationsRoutes } from "../notifications/routes.ts";
+import type { SigningSecrets } from "../notifications/webhooks.ts";
 import { orchestratorRoutes } from "../orchestrator/routes.ts";
 import { planRoutes, type Planner } from "../plans/routes.ts";
 import type { Bundle } from "../policy/bundle.ts";
@@ -26,12 +28,14 @@ import { deliverRoutes, type Deliverer } from "../releases/deliver-routes.ts";
 import { releasesRoutes } from "../releases/routes.ts";
 import { carriedBy } from "../releases/store.ts";
 import type { Runtime } from "../runtime/contract.ts";
+import { observabilityRoutes, scrapeRoutes } from "../observability/routes.ts";
 import { runtimeRoutes } from "../runtime/routes.ts";
 import type { SecretStore } from "../secrets/contract.ts";
 import { secretRoutes } from "../secrets/routes.ts";
 import { authorsAtWork } from "../workflows/reliefs.ts";
 import { buildApp } from "./app.ts";
 import { liveRoutes, type Live } from "./live.ts";
+import { evaluation, serviceNames } from "./objectives.ts";
 import { portalPage } from "./portal.ts";
 
 /** The real parts that the routes stand on. */
@@ -44,6 +48,8 @@ export interface SurfaceParts {
   mergeGround: MergeGround;
   planner: Planner;
   breakGlass: BreakGlassDesk;
+  /** Where the secrets of webhooks lie. */
+  signingSecrets: SigningSecrets;
   runtime: Runtime;
   deliverer: Deliverer;
   secrets: SecretStore;
@@ -64,6 +70,7 @@ export interface SurfaceParts {
 export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
   const { db, clock, forge, mergeGround, portalFolder } = parts;
   const ownerOf = (service: string) => requireOwner(db, service).catch(() => undefined);
+  const requireService = async (service: string) => void (await serviceView(db, service));
   const catalog: CatalogParts = {
     db,
     clock,
@@ -79,6 +86,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       orchestratorRoutes({ db }),
       identityRoutes(parts.identity),
       planRoutes({ db, planner: parts.planner }),
+      notificationsRoutes({ db, clock, secrets: parts.signingSecrets }),
       catalogRoutes(catalog),
       goldenPathRoutes({ library: parts.goldenPaths }),
       forgeRoutes({ forge, ...mergeGround }),
@@ -104,10 +112,14 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       }),
       deliverRoutes({ deliverer: parts.deliverer, ownerOf: async (service) => (await serviceView(db, service)).owner }),
       runtimeRoutes({ runtime: parts.runtime }),
+      observabilityRoutes({ ...evaluation(db, clock, forge), requireService }),
       releasesRoutes({ db, clock, ownerOf }),
       liveRoutes({ live: parts.live }),
     ],
-    root: [serviceRoutes(catalog), smartHttp({ forge, authenticate: (request) => callerOf(request)?.principal })],
+    root: [
+      serviceRoutes(catalog),
+      scrapeRoutes({ runtime: parts.runtime, services: () => serviceNames(db), requireService }),
+      smartHttp({ forge, authenticate: (request) => callerOf(request)?.principal })],
     portalFolder,
   });
 }
@@ -124,6 +136,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     mergeGround: none,
     planner: none,
     breakGlass: none,
+    signingSecrets: none,
     runtime: none,
     deliverer: none,
     secrets: none,

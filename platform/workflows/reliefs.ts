@@ -1,3 +1,4 @@
+import type { Forge } from "../forge/contract.ts";
 import type { Sql } from "../kernel/sql.ts";
 import { reliefOf } from "../policy/break-glass.ts";
 import { openBreakGlasses } from "../policy/break-glass-store.ts";
@@ -7,4 +8,11 @@ import type { Relief } from "../policy/model.ts";
 /** All that speaks for a service now although rules refuse it: exceptions first, so that a break-glass is used only where there is none. */
 export async function reliefsFor(db: Sql, service: string, now: Date): Promise<Relief[]> {
   return [...(await exceptionsFor(db, service, now)), ...(await openBreakGlasses(db, service, now)).map(reliefOf)];
+}
+
+/** Whose work on a service an exception would let through: the authors of its changes that are open, and of the one merged last. */
+export async function authorsAtWork({ changes }: Pick<Forge, "changes">, service: string): Promise<string[]> {
+  const all = await changes({ repository: service });
+  const merged = all.filter(({ mergedAt }) => mergedAt !== null).toSorted((a, b) => Number(b.mergedAt) - Number(a.mergedAt));
+  return [...all.filter(({ state }) => state === "open"), ...merged.slice(0, 1)].map(({ author }) => author);
 }
