@@ -87,7 +87,8 @@ export interface Forge {
   /** A clean checkout of a commit in an empty folder, as a git work tree. */
   checkout(repository: string, commit: string, folder: string): Promise<void>;
   cloneUrl(repository: string): string;
-  removeRepository(repository: string): Promise<void>;
+  /** Removes a repository, and what a crash left of it. With `firstTree` only one whose first commit holds that tree; another one, or none, is no error. */
+  removeRepository(repository: string, only?: { firstTree: string }): Promise<void>;
 }
 
 /** Ledger events that the forge records; `about` is `repository:NAME`. data: */

@@ -29,7 +29,7 @@ export interface Run {
   /**
    * Does something outside the database. It may run again after a crash, so the action must be idempotent; `step.key` names this step of this run
    * (and round) for systems that take an idempotency key. A fault of kind `unavailable` is tried again with back-off; any other ends the run and
-   * what finished before is rolled back in reverse. An action that fails leaves nothing behind itself: its own rollback is not called.
+   * what finished before is rolled back in reverse, and first of all the failed step itself.
    */
   step<T>(name: string, action: (step: Step) => Promise<T>, options?: StepOptions<T>): Promise<T>;
 
@@ -54,7 +54,7 @@ export interface Run {
 
 /** One execution of a step. */
 export interface Step {
-  /** Aborted at the time limit and when the process stops. An action that hears it cleans up and throws. */
+  /** Aborted at the time limit, when the run is cancelled and when the process stops. An action that hears it cleans up and throws. */
   readonly signal: AbortSignal;
   /** Counts from 1. A crash counts as an attempt. */
   readonly attempt: number;
@@ -65,8 +65,12 @@ export interface Step {
 }
 
 export interface StepOptions<T> {
-  /** Undoes what a finished step did. Idempotent. One that fails is recorded and does not stop the others. */
-  rollback?: (result: T, step: Step) => Promise<void>;
+  /**
+   * Undoes what the step did. Idempotent. It is called too where the step's last attempt failed, was cancelled or ran out of time: then `result` is undefined,
+   * and nothing, a part or all of it may be there. Gives "kept" where what was done is to stay, since by now something else rests on it. One that fails is
+   * recorded and does not stop the others. A transaction that fails, and a child, leave nothing to undo: they undo themselves.
+   */
+  rollback?: (result: T | undefined, step: Step) => Promise<void | "kept">;
   /** Of one attempt. Default 300. */
   timeoutSeconds?: number;
   /** How often at most, where what failed is `unavailable` (after commit(): whatever failed). Default 3; after commit() 10. */
@@ -97,7 +101,7 @@ export interface Orchestrator {
   result<O = unknown>(id: string): Promise<O>;
   /** Hands a message to a run's waitFor on that topic, now or when it comes there; with a `tx` when that commits. Sent twice with one key it is one message. */
   send(id: string, topic: string, message: unknown, options?: { key?: string; tx?: Tx }): Promise<void>;
-  /** Asks a run (and its children) to stop and roll back. Throws `orchestrator.run_ended` or `orchestrator.past_return`. */
+  /** Asks a run (and its children) to stop and roll back: the step that is under way hears it by its signal, and none begins after it. Throws `orchestrator.run_ended` or `orchestrator.past_return`. */
   cancel(id: string, because: string, by: string): Promise<void>;
   /** Lets running steps finish for some seconds, then stops; what is unfinished goes on at the next start. */
   close(): Promise<void>;

@@ -85,6 +85,37 @@ test("a failing step rolls back what finished, in reverse, and the fault survive
   ]);
 });
 
+test("a step that fails is rolled back itself, first of all; one that is to stay is kept, a transaction leaves nothing", async () => {
+  const undone: unknown[] = [];
+  const make = (how: string) =>
+    workflow(
+      how,
+      () => ["lasting", "made", "half"],
+      async (run) => {
+        await run.step("lasting", async () => 1, { rollback: async () => "kept" });
+        await run.step("made", async () => 2, { rollback: async (n) => void undone.push(n) });
+        if (how === "by transaction")
+          await run.transaction("half", async () => Promise.reject(new Error("no")), {
+            rollback: async () => void undone.push("must not be undone"),
+          });
+        await run.step("half", async () => Promise.reject(new Error("no")), {
+          rollback: async (n) => void undone.push(n ?? "half"),
+        });
+      },
+    );
+  const workflows = ["by step", "by transaction"].map(make);
+  const { db, orchestrator } = await started(...workflows);
+  for (const one of workflows) {
+    await orchestrator.start(one, null, { id: one.name, ...of });
+    await expect(orchestrator.result(one.name)).rejects.toMatchObject({ message: expect.stringContaining("no") });
+    expect(undone.splice(0)).toEqual(one.name === "by step" ? ["half", 2] : [2]);
+    const { state, steps } = await run(db, one.name);
+    expect(state).toBe("rolled_back");
+    expect(steps.map((step) => step.state)).toEqual(["success", "rolled_back", "failed"]);
+    expect(steps[2]?.detail).toMatch(one.name === "by step" ? /no.* What it had done was undone\./ : /no/);
+  }
+});
+
 test("a child is a run of its own, a wait shows for whom, a transaction writes its rows", async () => {
   const small = workflow(
     "small",
@@ -207,6 +238,29 @@ test("cancel() stops a run at its next step, and in a wait, a pause and a child;
     expect(await run(db, `${how}/nested`)).toMatchObject({ state: "rolled_back" });
   }
   await expect(orchestrator.cancel("nothing", "", "")).rejects.toMatchObject({ code: "orchestrator.run_unknown" });
+});
+
+test("cancel() reaches the step that is under way, and what it had begun is undone", async () => {
+  const told: unknown[] = [];
+  const builder = workflow(
+    "builder",
+    () => ["build", "after"],
+    async (run) => {
+      await run.step(
+        "build",
+        (step) => new Promise((_, reject) => step.signal.addEventListener("abort", () => reject(step.signal.reason as Error))),
+        { rollback: async () => void told.push("undone") },
+      );
+      await run.step("after", async () => void told.push("must not run"));
+    },
+  );
+  const { db, orchestrator } = await started(builder);
+  await orchestrator.start(builder, null, { id: "c", ...of });
+  await expect.poll(() => run(db, "c").catch(() => undefined)).toMatchObject({ steps: [{ state: "running" }, { state: "pending" }] });
+  await orchestrator.cancel("c", "the wrong commit", "user:default/ada");
+  await expect(orchestrator.result("c")).rejects.toMatchObject({ code: "orchestrator.cancelled" });
+  expect(told).toEqual(["undone"]);
+  expect(await run(db, "c")).toMatchObject({ state: "rolled_back", steps: [{ state: "failed" }, { state: "pending" }] });
 });
 
 test("a step that runs out of time hears it, is left, and fails", async () => {

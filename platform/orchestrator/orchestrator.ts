@@ -13,7 +13,7 @@ import { live } from "./liveness.ts";
 import { leaveMessage } from "./messages.ts";
 import type { Surroundings } from "./run.ts";
 import { addRun, cancelRun, runRow, unbegun } from "./store.ts";
-import { Wakes } from "./wakes.ts";
+import { newsOf, Wakes } from "./wakes.ts";
 
 const FORGET_EVERY_MS = 3_600_000;
 
@@ -130,8 +130,9 @@ export async function startOrchestrator<Parts>(options: OrchestratorParts<Parts>
     stuckSeconds: options.stuckSeconds ?? 30,
     onNotice(channel, id) {
       wakes.wake(id);
-      if (channel === "cairn_run_wakes")
-        beginPending().catch((error) => log.debug({ because: messageOf(error) }, "the next beat begins what was asked for"));
+      if (channel !== "cairn_run_wakes") return;
+      wakes.wake(newsOf(id));
+      beginPending().catch((error) => log.debug({ because: messageOf(error) }, "the next beat begins what was asked for"));
     },
     onGap: () => wakes.wakeAll(),
     async onDead(ids) {

@@ -41,7 +41,13 @@ export async function rehearse<Input, Parts, Output>(
     const undos: (() => Promise<void>)[] = [];
     let committed = false;
 
-    const done = async <T>(name: string, action: (step: Step) => Promise<T>, options: StepOptions<T>, attempts: number): Promise<T> => {
+    const done = async <T>(
+      name: string,
+      action: (step: Step) => Promise<T>,
+      options: StepOptions<T>,
+      attempts: number,
+      atomic: boolean,
+    ): Promise<T> => {
       const round = (rounds.get(name) ?? 0) + 1;
       rounds.set(name, round);
       const label = round === 1 ? name : `${name}.${round}`;
@@ -51,34 +57,40 @@ export async function rehearse<Input, Parts, Output>(
         key,
         tell: async (detail) => void told.push(detail),
       });
+      const { rollback } = options;
+      const undoable = (result: T | undefined) => {
+        if (rollback)
+          undos.push(async () => {
+            if ((await rollback(result, step(1, `${id}/undo ${label}`))) !== "kept") steps.push(`${prefix}undo ${name}`);
+          });
+      };
       for (let attempt = 1; ; attempt++) {
+        let result: T;
         try {
-          const result = remembered(await action(step(attempt, `${id}/${label}`)));
-          steps.push(prefix + name);
-          const { rollback } = options;
-          if (rollback)
-            undos.push(async () => {
-              await rollback(result, step(1, `${id}/undo ${label}`));
-              steps.push(`${prefix}undo ${name}`);
-            });
-          return result;
+          result = remembered(await action(step(attempt, `${id}/${label}`)));
         } catch (error) {
-          if (attempt >= attempts || !(committed || (isFault(error) && error.kind === "unavailable"))) throw error;
+          if (attempt < attempts && (committed || (isFault(error) && error.kind === "unavailable"))) continue;
+          if (!atomic && !committed) undoable(undefined);
+          throw error;
         }
+        steps.push(prefix + name);
+        undoable(result);
+        return result;
       }
     };
     const run: Run = {
       id,
       about,
       startedBy: at.startedBy ?? "user:default/test",
-      step: (name, action, options = {}) => done(name, action, options, options.attempts ?? 3),
-      transaction: (name, action, options = {}) => done(name, () => transact(at.db, action), options, options.attempts ?? 3),
+      step: (name, action, options = {}) => done(name, action, options, options.attempts ?? 3, false),
+      transaction: (name, action, options = {}) => done(name, () => transact(at.db, action), options, options.attempts ?? 3, true),
       child: (name, child, given, options = {}) =>
         done(
           name,
           (step) => act(child as never, given, step.key, options.about ?? about, `${prefix}${name}/`),
           { ...(options.rollback && { rollback: options.rollback }) },
           1,
+          true,
         ),
       pause: async (seconds) => at.clock.turn(seconds),
       waitFor: async <T>(name: string, options: { topic: string; timeoutSeconds?: number }) => {

@@ -7,8 +7,8 @@ import { isConnectionLoss, isSuperseded, keepable, outside, superseded, type Exe
 import { cancelled, faultOf, keep, revive, stepsOverlap, stepTimedOut, type KeptFault } from "./faults.ts";
 import { hasNews, takeMessage } from "./messages.ts";
 import type { StepState } from "./model.ts";
-import { beginStep, commitRun, endStep, tellStep } from "./store.ts";
-import type { Wakes } from "./wakes.ts";
+import { beginStep, cancellationOf, commitRun, endStep, tellStep } from "./store.ts";
+import { newsOf, type Wakes } from "./wakes.ts";
 
 const TIMEOUT_SECONDS = 300;
 const ATTEMPTS = 3;
@@ -47,7 +47,7 @@ export interface Surroundings {
 }
 
 /** How something ended, as a checkpoint keeps it: a fault is kept field by field, so that it survives. */
-type Outcome = { value: unknown; fault?: undefined } | { fault: KeptFault; again?: boolean };
+type Outcome = { value: unknown; fault?: undefined } | { fault: KeptFault; again?: boolean; notBegun?: boolean };
 
 export interface LiveRun extends Run {
   /** Undoes what finished, in reverse. True when everything could be undone; undefined when there was nothing to undo. */
@@ -60,7 +60,9 @@ interface Undoable {
   label: string;
   timeoutSeconds: number | undefined;
   attempts: number | undefined;
-  rollback: (step: Step) => Promise<void>;
+  /** Why the step itself failed, where it did. */
+  failed: string | undefined;
+  rollback: (step: Step) => Promise<void | "kept">;
 }
 
 /** The run of an execution. See contract.ts for what each call promises. */
@@ -148,6 +150,7 @@ export function liveRun(execution: Execution, about: string, startedBy: string, 
     attempt: number,
     timeoutSeconds: number,
     action: (step: Step) => Promise<T>,
+    cancellable: boolean,
   ): Promise<T> => {
     const limit = new AbortController();
     const timedOut = stepTimedOut(name, timeoutSeconds);
@@ -167,12 +170,25 @@ export function liveRun(execution: Execution, about: string, startedBy: string, 
         timer = setTimeout(() => reject(timedOut), SETTLE_SECONDS * 1000);
       }, timeoutSeconds * 1000);
     });
+    const ended = new AbortController();
+    if (cancellable) void hearCancellation(limit, ended.signal);
     try {
       return await Promise.race([outside(() => action(step)), over]);
     } catch (error) {
       throw limit.signal.aborted ? limit.signal.reason : error;
     } finally {
+      ended.abort();
       clearTimeout(timer);
+    }
+  };
+
+  /** Tells an action that its run was cancelled. An action that does not listen ends as it would; the next step then does not begin. */
+  const hearCancellation = async (limit: AbortController, ended: AbortSignal): Promise<void> => {
+    for (;;) {
+      await at.wakes.sleep(newsOf(id), LOOK_SECONDS, ended);
+      if (ended.aborted) return;
+      const found = await cancellationOf(at.db, id).catch(() => undefined);
+      if (found && !ended.aborted) return limit.abort(cancelled(found.because, found.by));
     }
   };
 
@@ -196,7 +212,14 @@ export function liveRun(execution: Execution, about: string, startedBy: string, 
           outcome = {
             value: keepable(
               name,
-              await bounded(name, `${id}/${labelOf(name, round)}`, begun.attempt, options.timeoutSeconds ?? TIMEOUT_SECONDS, action),
+              await bounded(
+                name,
+                `${id}/${labelOf(name, round)}`,
+                begun.attempt,
+                options.timeoutSeconds ?? TIMEOUT_SECONDS,
+                action,
+                !committed && childRun === null,
+              ),
             ),
           };
         } catch (error) {
@@ -227,22 +250,24 @@ export function liveRun(execution: Execution, about: string, startedBy: string, 
   const endCancelled = (slot: Slot, name: string, because: string, by: string): Promise<Outcome> =>
     record(slot, async (db) => {
       await endStep(db, id, name, "pending", "Not begun: the run was cancelled.", at.clock.now());
-      return { fault: keep(cancelled(because, by)) };
+      return { fault: keep(cancelled(because, by)), notBegun: true };
     });
 
-  const settle = <T>(name: string, label: string, outcome: Outcome, options: StepOptions<T>): T => {
-    if (outcome.fault) throw revive(outcome.fault);
-    const value = outcome.value as T;
+  /** `atomic`: a failure has left nothing to undo. */
+  const settle = <T>(name: string, label: string, outcome: Outcome, options: StepOptions<T>, atomic: boolean): T => {
     const { rollback } = options;
-    if (rollback)
+    const value = outcome.fault ? undefined : (outcome.value as T);
+    if (rollback && !(outcome.fault && (atomic || committed || outcome.notBegun)))
       undoables.push({
         name,
         label,
         timeoutSeconds: options.timeoutSeconds,
         attempts: options.attempts,
+        failed: outcome.fault?.message,
         rollback: (step) => rollback(value, step),
       });
-    return value;
+    if (outcome.fault) throw revive(outcome.fault);
+    return value as T;
   };
 
   const stepOf = <T>(
@@ -257,7 +282,7 @@ export function liveRun(execution: Execution, about: string, startedBy: string, 
       const slot = execution.slot(label);
       const outcome =
         (slot.recorded as Outcome | undefined) ?? (await perform(slot, name, round, action, options, childOf?.(label) ?? null));
-      return settle(name, label, outcome, options);
+      return settle(name, label, outcome, options, childOf !== undefined);
     });
 
   return {
@@ -293,7 +318,7 @@ export function liveRun(execution: Execution, about: string, startedBy: string, 
                 if (!begun) throw superseded(id);
                 if (begun.cancelled && !committed) {
                   await endStep(db, id, name, "pending", "Not begun: the run was cancelled.", at.clock.now());
-                  return { fault: keep(cancelled(begun.cancelled.because, begun.cancelled.by)) };
+                  return { fault: keep(cancelled(begun.cancelled.because, begun.cancelled.by)), notBegun: true };
                 }
                 try {
                   return await end(db, name, { value: await outside(() => transact(db, async (tx) => keepable(name, await action(tx)))) });
@@ -305,7 +330,7 @@ export function liveRun(execution: Execution, about: string, startedBy: string, 
                 }
               }),
             ));
-          if (!outcome.fault || !outcome.again) return settle(name, label, outcome, options);
+          if (!outcome.fault || !outcome.again) return settle(name, label, outcome, options, true);
           if (!slot.recorded) await at.wakes.sleep(`${id} retry`, delayOf(attempt), at.letGo);
           await at.mayBegin();
         }
@@ -361,7 +386,7 @@ export function liveRun(execution: Execution, about: string, startedBy: string, 
             return end(db, name, { value: (await takeMessage(db, id, options.topic))?.message });
           });
         }
-        return settle<T | undefined>(name, label, outcome, {});
+        return settle<T | undefined>(name, label, outcome, {}, true);
       }),
 
     now: () =>
@@ -390,20 +415,21 @@ export function liveRun(execution: Execution, about: string, startedBy: string, 
       for (const undoable of undoables.reverse()) {
         const done = await alone(`undo ${undoable.label}`, async () => {
           const slot = execution.slot(`undo ${undoable.label}`);
-          return (slot.recorded as boolean | undefined) ?? (await undoOne(slot, undoable));
+          return (slot.recorded as boolean | "kept" | undefined) ?? (await undoOne(slot, undoable));
         });
-        all = (all ?? true) && done;
+        if (done !== "kept") all = (all ?? true) && done;
       }
       return all;
     },
   };
 
-  async function undoOne(slot: Slot, { name, label, timeoutSeconds, attempts, rollback }: Undoable): Promise<boolean> {
+  async function undoOne(slot: Slot, { name, label, timeoutSeconds, attempts, failed, rollback }: Undoable): Promise<boolean | "kept"> {
     for (let attempt = 1; ; attempt++) {
       if (!(await reaching(() => tellStep(at.db, id, execution.owner, name, "Rolling back.")))) throw superseded(id);
       let fault: Fault | undefined;
+      let result: void | "kept" = undefined;
       try {
-        await bounded(name, `${id}/undo ${label}`, attempt, timeoutSeconds ?? TIMEOUT_SECONDS, rollback);
+        result = await bounded(name, `${id}/undo ${label}`, attempt, timeoutSeconds ?? TIMEOUT_SECONDS, rollback, false);
       } catch (error) {
         await at.mayRecord();
         if (isSuperseded(error)) throw error;
@@ -414,18 +440,18 @@ export function liveRun(execution: Execution, about: string, startedBy: string, 
           continue;
         }
       }
-      const failure = fault;
+      const end = fault ? { state: "failed" as const, said: `The rollback failed: ${fault.message}` } : undoneAs(result, failed);
+      const done = fault ? false : (result ?? true);
       return record(slot, async (db) => {
-        await endStep(
-          db,
-          id,
-          name,
-          failure ? "failed" : "rolled_back",
-          failure ? `The rollback failed: ${failure.message}` : "Rolled back.",
-          at.clock.now(),
-        );
-        return failure === undefined;
+        await endStep(db, id, name, end.state, failed === undefined ? end.said : `${failed} ${end.said}`, at.clock.now());
+        return done;
       });
     }
   }
+}
+
+/** How a step is shown once its rollback went well. One that had failed stays failed. */
+function undoneAs(result: void | "kept", failed: string | undefined): { state: StepState; said: string } {
+  if (failed !== undefined) return { state: "failed", said: result === "kept" ? "Kept." : "What it had done was undone." };
+  return result === "kept" ? { state: "success", said: "Kept." } : { state: "rolled_back", said: "Rolled back." };
 }

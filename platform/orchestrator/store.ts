@@ -141,6 +141,11 @@ export async function tellStep(db: Sql, run: string, owner: string, name: string
 /** Marks the point of no return, unless the run was cancelled before: gives that cancellation. */
 export async function commitRun(db: Sql, run: string, at: Date): Promise<Cancellation | undefined> {
   await db.updateTable("workflow_run").set({ committed_at: at }).where("id", "=", run).where("cancelled", "is", null).execute();
+  return cancellationOf(db, run);
+}
+
+/** Who cancelled a run and why, if anybody did. */
+export async function cancellationOf(db: Sql, run: string): Promise<Cancellation | undefined> {
   const row = await db.selectFrom("workflow_run").select("cancelled").where("id", "=", run).executeTakeFirst();
   return row?.cancelled ?? undefined;
 }

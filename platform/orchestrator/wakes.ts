@@ -30,3 +30,6 @@ export class Wakes {
     for (const id of this.#sleepers.keys()) this.wake(id);
   }
 }
+
+/** What a run's own steps sleep on: woken by messages and cancellations, and not by what is shown of it. */
+export const newsOf = (run: string): string => `${run} news`;

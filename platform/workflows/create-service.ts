@@ -68,7 +68,8 @@ export const createService = workflow(
           at: createdAt,
         });
       },
-      { rollback: () => forge.removeRepository(service) },
+      // Only what was made of this plan: where it failed, the name may be somebody else's.
+      { rollback: async () => forge.removeRepository(service, { firstTree: payloadOf((await find(db, plan)).plan).firstTree }) },
     );
 
     // Before anybody can merge: what a merge says must not be overwritten by the first commit.

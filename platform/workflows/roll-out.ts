@@ -8,6 +8,7 @@ import { enterStep, roundOf, startRollout, type Observed, type Rollout } from ".
 import type { Round } from "../releases/model.ts";
 import { endRelease, find, lastAnswer, noteRound } from "../releases/store.ts";
 import type { Reading } from "../runtime/contract.ts";
+import { admit } from "./admit.ts";
 import type { Parts } from "./parts.ts";
 import type { ReleasePlan } from "./release-plan.ts";
 
@@ -64,7 +65,7 @@ async function start(parts: Parts, id: string): Promise<{ rollout: Rollout } | {
   if (alreadyServes) return { serves: true };
   await runtime.ensureTarget(target);
   try {
-    await runtime.deploy(revision);
+    await runtime.deploy(await admit(parts, revision));
   } catch (error) {
     if (!isFault(error) || error.kind === "unavailable") throw error;
     return { failed: error.message };
@@ -149,10 +150,11 @@ async function carryOut(parts: Parts, actor: string, id: string, rollout: Rollou
 }
 
 /** A rollout that can't go on, whatever the reason, leaves what served before, and a release that has ended: those after it need not wait for it. */
-async function giveUp(parts: Parts, actor: string, id: string): Promise<void> {
+export async function giveUp(parts: Parts, actor: string, id: string): Promise<void> {
   const { state } = await find(parts.db, id);
   if (state !== "rolling_out" && state !== "held") return;
   const { target, baseline } = (await planOf(parts, id)).payload;
+  await parts.runtime.ensureTarget(target);
   await parts.runtime.setTraffic(target, baseline ? { [baseline.revision]: 100 } : {});
   await finish(parts, actor, id, { kind: "rolled_back", because: "the rollout could not go on; its run says why" }, false);
 }

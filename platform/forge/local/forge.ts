@@ -288,12 +288,15 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
       await checkoutInto(git, repository, commit, into);
     },
 
-    async removeRepository(repository) {
+    async removeRepository(repository, only) {
       if (!repositoryName.safeParse(repository).success) throw nameInvalid(repository);
-      await transact(db, async (tx) => {
-        await lockRepository(tx, repository);
+      const others = await transact(db, async (tx) => {
+        const row = await lockRepository(tx, repository);
+        if (only && (row ? row.first_tree : await firstTreeOf(git, repository)) !== only.firstTree) return true;
         await dropRepository(tx, clock, "system:forge", repository);
+        return false;
       });
+      if (others) return;
       // The folder after the row: a crash between leaves one that nobody sees, and createRepository puts it aside.
       const gone = await transact(db, async (tx) =>
         (await lockRepository(tx, repository)) ? undefined : putAside(git, repository, "removed"),
@@ -383,6 +386,13 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
     },
   };
   return forge;
+}
+
+/** The tree of the first commit in a folder that may have no row; undefined when there is none. */
+async function firstTreeOf(git: Git, name: string): Promise<string | undefined> {
+  if (!(await stat(git.pathOf(name)).catch(() => undefined))) return undefined;
+  const found = await git.run(name, ["log", "--max-parents=0", "--format=%T", DEFAULT_BRANCH]).catch(() => undefined);
+  return found?.stdout.toString().trim();
 }
 
 /** Takes a repository's folder out of sight; gives where it lies now, or undefined when there is none. One that was found without a row is kept. */
