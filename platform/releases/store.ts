@@ -263,6 +263,38 @@ export async function underWay(db: Sql, service: string, environment: string): P
   return row && releaseOf(row);
 }
 
+/** The releases by these decisions that serve, or that are on their way. */
+export async function carriedBy(db: Sql, decisions: readonly string[]): Promise<(Release & { decision: string })[]> {
+  if (decisions.length === 0) return [];
+  const rows = await db
+    .selectFrom("release")
+    .selectAll()
+    .where("decision", "in", decisions)
+    .where("state", "in", ["planned", "rolling_out", "held", "promoted"])
+    .orderBy("created_at", "desc")
+    .orderBy("id")
+    .execute();
+  const found = rows.map(releaseOf);
+  const serving = await Promise.all(
+    found.map(async (one) => one.state !== "promoted" || (await currentRelease(db, one.service, one.environment))?.id === one.id),
+  );
+  return found.flatMap((one, at) => (serving[at] && one.decision !== null ? [{ ...one, decision: one.decision }] : []));
+}
+
+/** Whether another release of a service may rest on what there is in an environment: one that serves, served or is about to. */
+export async function usedBy(db: Sql, service: string, environment: string, other: string): Promise<boolean> {
+  const row = await db
+    .selectFrom("release")
+    .select("id")
+    .where("service", "=", service)
+    .where("environment", "=", environment)
+    .where("id", "!=", other)
+    .where("state", "not in", ["refused", "failed", "superseded"])
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Whether an artifact of a service was rolled back as worse, and by which release. */
 export async function quarantined(
   db: Sql,
