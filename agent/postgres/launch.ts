@@ -94,7 +94,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
 /** A shell between us and the postmaster: it starts it, waits for the end of the pipe from us, then asks it to shut down. */
 function spawnWatched(binaries: Binaries, args: string[]) {
   const script =
-    '"$0" "$@" 3<&- & pid=$!; (read -r _ <&3; kill -INT $pid 2>/dev/null) & dog=$!; wait $pid; code=$?; kill $dog 2>/dev/null; exit $code';
+    'ulimit -c 0; "$0" "$@" 3<&- & pid=$!; (read -r _ <&3; kill -INT $pid 2>/dev/null) & dog=$!; wait $pid; code=$?; kill $dog 2>/dev/null; exit $code';
   return spawn("/bin/sh", ["-c", script, join(binaries.folder, "bin", "postgres"), ...args], {
     detached: true,
     stdio: ["ignore", "ignore", "pipe", "pipe"],

@@ -18,9 +18,10 @@ export interface StartOrder {
 }
 
 // It waits for a word on fd 3 before it becomes the command. Should the agent die before it has noted the process in its journal, the word never comes and
-// the shell ends: so no process runs that nobody knows of. The data limit is a backstop behind the watchdog; the score makes the kernel take services first.
+// the shell ends: so no process runs that nobody knows of. It dumps no core, into a file or to a
+// collector: its environment holds secrets. The data limit is a backstop behind the watchdog; the score makes the kernel take services first.
 const SCRIPT =
-  'read -r word <&3 || exit 1; exec 3<&-; [ -n "$1" ] && ulimit -d "$1" 2>/dev/null; echo 500 2>/dev/null >/proc/self/oom_score_adj; unset PWD OLDPWD; exec /bin/sh -c "$0"';
+  'read -r word <&3 || exit 1; exec 3<&-; ulimit -c 0; echo 0 2>/dev/null >/proc/self/coredump_filter; [ -n "$1" ] && ulimit -d "$1" 2>/dev/null; echo 500 2>/dev/null >/proc/self/oom_score_adj; unset PWD OLDPWD; exec /bin/sh -c "$0"';
 
 /** Starts a command in a session of its own. Throws when it can't be started. */
 export async function startProcess(order: StartOrder): Promise<ProcessIdentity> {
