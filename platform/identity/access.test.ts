@@ -125,3 +125,29 @@ test("groupRef() writes a group in full", () => {
     "user:default/ada",
   ]);
 });
+
+test.each(["change.approve", "plan.approve"] as const)(
+  "decide() refuses %s to whoever took part in it, to a token that one of them made, and to the platform",
+  (action) => {
+    const mineWithAuthors = { ...mine, authors: ["user:default/alan"] };
+    expect(decide(someone(), action, mineWithAuthors)).toMatchObject({ allowed: true });
+    for (const [who, because] of [
+      [{ ...administrator, ref: "user:default/alan" }, "you took part in orders"],
+      [someone({ kind: "token", ref: "user:default/alan" }), "you took part in orders"],
+      [someone({ kind: "token", tokenBy: "user:default/alan" }), "user:default/alan made this token"],
+    ] as const)
+      expect(decide(who, action, mineWithAuthors)).toMatchObject({
+        allowed: false,
+        rule: "nobody-approves-their-own-work",
+        because: expect.stringContaining(because),
+      });
+    expect(decide(systemPrincipal("deliver-commit"), action, mine)).toMatchObject({ allowed: false, rule: "people-approve" });
+  },
+);
+
+test("decide() lets a code owner of another group approve a change of theirs, and nothing else", () => {
+  expect(decide(someone(), "change.approve", { ...theirs, codeOwner: true })).toMatchObject({ allowed: true, rule: "code-owners-approve" });
+  expect(decide(someone(), "change.approve", { ...theirs, codeOwner: false })).toMatchObject({ allowed: false });
+  for (const action of ["change.merge", "plan.approve"] as const)
+    expect(decide(someone(), action, { ...theirs, codeOwner: true })).toMatchObject({ allowed: false });
+});

@@ -119,6 +119,7 @@ const BY_OWNERS: readonly Action[] = [
   "change.merge",
   "release.act",
   "secret.set",
+  "evidence.revoke",
   "break_glass.open",
   "break_glass.review",
   "exception.end",

@@ -72,7 +72,11 @@ async function callerOfToken(parts: IdentityParts, authorization: string): Promi
   if (token.revoked_at) throw tokenRevoked(token.revoked_at);
   if (token.expires_at <= parts.clock.now()) throw tokenExpired(token.expires_at);
   const person = { ref: token.ref, displayName: token.display_name, administrator: token.administrator };
-  const principal = { ...(await principalOf(parts, person, "token")), scopes: token.scopes };
+  const principal = {
+    ...(await principalOf(parts, person, "token")),
+    scopes: token.scopes,
+    ...(token.created_by !== token.ref && { tokenBy: token.created_by }),
+  };
   return { principal, expiresAt: token.expires_at, csrfToken: null, sessionSecret: null };
 }
 

@@ -62,6 +62,9 @@ export async function ensurePerson(tx: Tx, clock: Clock, actor: Actor, person: P
     await record(tx, clock, { type: "identity.person_added", about: person.ref, actor, data: { administrator: person.administrator } });
 }
 
+/** Whether somebody is an administrator now. */
+export const isAdministrator = async (db: Sql, ref: string): Promise<boolean> => (await findPerson(db, ref))?.administrator === true;
+
 async function findPerson(db: Sql, ref: string): Promise<Person | undefined> {
   const row = await db.selectFrom("identity_person").selectAll().where("ref", "=", ref).executeTakeFirst();
   return row && { ref: row.ref, displayName: row.display_name, administrator: row.administrator };
@@ -223,7 +226,7 @@ export async function findToken(db: Sql, clock: Clock, secret: string) {
   const row = await db
     .selectFrom("identity_token as token")
     .innerJoin("identity_person as person", "person.ref", "token.person")
-    .select(["token.id", "token.name", "token.scopes", "token.expires_at", "token.revoked_at", "token.last_used_at"])
+    .select(["token.id", "token.name", "token.scopes", "token.expires_at", "token.revoked_at", "token.last_used_at", "token.created_by"])
     .select(["person.ref", "person.display_name", "person.administrator"])
     .where("token.secret_hash", "=", hash)
     .executeTakeFirst();
