@@ -243,6 +243,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/plans/{digest}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approve exactly this plan; of one that differs by a byte nothing is approved */
+        post: operations["approvePlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/plans/{digest}/apply": {
         parameters: {
             query?: never;
@@ -254,6 +271,126 @@ export interface paths {
         put?: never;
         /** Carry out exactly this plan; refused when its basis changed */
         post: operations["applyPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the caller must know, newest first */
+        get: operations["listInbox"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/inbox/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mark as read: the ones named, or all */
+        post: operations["markInboxRead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Webhooks */
+        get: operations["listWebhooks"];
+        put?: never;
+        /** Send notices to an address, signed; the secret is shown once */
+        post: operations["addWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a webhook with its log */
+        delete: operations["removeWebhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a message that means nothing */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was sent to a webhook, and how each attempt went; newest first */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/deliveries/{delivery}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try a message once more */
+        post: operations["retryWebhookDelivery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -998,6 +1135,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/policies/bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules in force as one document, for checks without the server */
+        get: operations["getPolicyBundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions/{id}/bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A decision with all that it is a function of: to replay it elsewhere */
+        get: operations["getDecisionBundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/decisions/{id}": {
         parameters: {
             query?: never;
@@ -1093,6 +1264,57 @@ export interface paths {
         };
         /** The last lines of a service in an environment, oldest first */
         get: operations["listServiceLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{name}/slos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a service's objectives stand: compliance, error budget, burn rates, open alerts, and why there is no data */
+        get: operations["getServiceSlos"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{name}/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests, failures and latency of a service over time, as its proxy counted them */
+        get: operations["getServiceTraffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts that are not over, those that fire first */
+        get: operations["listAlerts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1238,6 +1460,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/prometheus/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every service's metrics address, for Prometheus' HTTP service discovery */
+        get: operations["listScrapeTargets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/{name}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The proxy's counters of a service, by environment and revision, in Prometheus' text format */
+        get: operations["getServiceMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1344,6 +1600,59 @@ export interface components {
             fileCount: number;
             files: components["schemas"]["DiffFileInput"][];
             truncated: boolean;
+        };
+        InboxItemInput: {
+            id: string;
+            /** @enum {string} */
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test";
+            title: string;
+            body: string;
+            link: string;
+            about: string;
+            audience: string[];
+            urgent: boolean;
+            at: unknown;
+            readAt: unknown | null;
+        };
+        WebhookInput: {
+            id: string;
+            url: string;
+            description: string;
+            kinds: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test")[];
+            thisMachine: boolean;
+            createdBy: string;
+            createdAt: unknown;
+            disabled: {
+                at: unknown;
+                because: string;
+            } | null;
+        };
+        WebhookDeliveryInput: {
+            id: string;
+            webhook: string;
+            /** @enum {string} */
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test";
+            /** @enum {string} */
+            state: "pending" | "delivered" | "given_up";
+            createdAt: unknown;
+            nextAt: unknown | null;
+            attempts: {
+                number: number;
+                at: unknown;
+                status: number | null;
+                detail: string;
+                seconds: number;
+            }[];
+        };
+        InboxInput: {
+            items: components["schemas"]["InboxItemInput"][];
+            unread: number;
+            next: string | null;
+        };
+        WebhookAddedInput: {
+            webhook: components["schemas"]["WebhookInput"];
+            /** @description signs what is sent; shown this once */
+            secret: string;
         };
         BreakGlassInput: {
             id: string;
@@ -1562,6 +1871,41 @@ export interface components {
             /** @enum {string} */
             state: "holds" | "expired" | "ended";
         };
+        RuleBundleInput: {
+            /** @constant */
+            kind: "cairn.dev/policy-bundle";
+            digest: string;
+            evaluator: string;
+            rules: {
+                [key: string]: unknown;
+            };
+            environments: {
+                name: string;
+                production: boolean;
+                /** @enum {string} */
+                mode: "audit" | "warn" | "enforce";
+            }[];
+            groups: string[];
+            reliefs: components["schemas"]["ReliefInput"][];
+            takenAt: unknown;
+        };
+        DecisionBundleInput: {
+            /** @constant */
+            kind: "cairn.dev/decision-bundle";
+            decision: components["schemas"]["DecisionInput"];
+            subject: {
+                [key: string]: unknown;
+            };
+            rules: {
+                [key: string]: unknown;
+            };
+            reliefs: {
+                [key: string]: unknown;
+            }[];
+            facts: {
+                [key: string]: string;
+            };
+        };
         PolicyRuleInput: {
             name: string;
             description: string;
@@ -1708,6 +2052,138 @@ export interface components {
             rules: components["schemas"]["RolloutRulesInput"] | null;
             endsWhen: string[];
         };
+        AlertInput: {
+            service: string;
+            environment: string;
+            slo: string;
+            rule: string;
+            /** @enum {string} */
+            severity: "page" | "ticket";
+            /** @enum {string} */
+            state: "pending" | "firing";
+            because: string;
+            pendingAt: unknown;
+            firingAt: unknown | null;
+        };
+        SloInput: {
+            name: string;
+            title: string;
+            description: string;
+            environment: string;
+            /** @enum {string} */
+            bad: "errors" | "slow";
+            thresholdSeconds: number | null;
+            target: number;
+            periodSeconds: number;
+            isPlaceholder: boolean;
+            /** @enum {string} */
+            state: "met" | "at_risk" | "missed" | "unknown";
+            because: string;
+            noData: ("idle" | "not_deployed" | "deploying" | "telemetry_broken") | null;
+            compliance: number | null;
+            budget: {
+                allowed: number;
+                used: number;
+                remaining: number | null;
+            };
+            period: {
+                windowSeconds: number;
+                requests: number;
+                bad: number;
+                rate: number | null;
+                burn: number | null;
+                unknownSeconds: number;
+            };
+            burns: {
+                rule: string;
+                /** @enum {string} */
+                severity: "page" | "ticket";
+                factor: number;
+                threshold: number;
+                long: {
+                    windowSeconds: number;
+                    requests: number;
+                    bad: number;
+                    rate: number | null;
+                    burn: number | null;
+                    unknownSeconds: number;
+                };
+                short: {
+                    windowSeconds: number;
+                    requests: number;
+                    bad: number;
+                    rate: number | null;
+                    burn: number | null;
+                    unknownSeconds: number;
+                };
+                meansSomethingFrom: number;
+                /** @enum {string} */
+                state: "burning" | "ok" | "idle" | "unknown" | "unreachable";
+                because: string;
+            }[];
+        };
+        SloReportInput: {
+            service: string;
+            environment: string;
+            at: unknown;
+            source: {
+                repository: string;
+                commit: string;
+                present: boolean;
+            } | null;
+            telemetry: {
+                seenAt: unknown | null;
+                noData: ("idle" | "not_deployed" | "deploying" | "telemetry_broken") | null;
+                because: string;
+            };
+            slos: components["schemas"]["SloInput"][];
+            problems: {
+                name: string;
+                because: string;
+            }[];
+            alerts: components["schemas"]["AlertInput"][];
+        };
+        TrafficInput: {
+            service: string;
+            environment: string;
+            from: unknown;
+            to: unknown;
+            stepSeconds: number;
+            telemetry: {
+                seenAt: unknown | null;
+                noData: ("idle" | "not_deployed" | "deploying" | "telemetry_broken") | null;
+                because: string;
+            };
+            points: {
+                at: unknown;
+                requests: number;
+                errors: number;
+                p50: number | null;
+                p95: number | null;
+                p99: number | null;
+                resets: number;
+            }[];
+            gaps: {
+                from: unknown;
+                until: unknown;
+                requests: number;
+                errors: number;
+            }[];
+            revisions: {
+                revision: string;
+                requests: number;
+                errors: number;
+                p50: number | null;
+                p95: number | null;
+                p99: number | null;
+            }[];
+        };
+        ScrapeTargetsInput: {
+            targets: string[];
+            labels: {
+                [key: string]: string;
+            };
+        }[];
         SecretInfoInput: {
             name: string;
             environment: string;
@@ -1828,6 +2304,64 @@ export interface components {
             fileCount: number;
             files: components["schemas"]["DiffFile"][];
             truncated: boolean;
+        };
+        InboxItem: {
+            id: string;
+            /** @enum {string} */
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test";
+            title: string;
+            body: string;
+            link: string;
+            about: string;
+            audience: string[];
+            urgent: boolean;
+            /** Format: date-time */
+            at: string;
+            readAt: string | null;
+        };
+        Webhook: {
+            id: string;
+            url: string;
+            description: string;
+            kinds: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test")[];
+            thisMachine: boolean;
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            disabled: {
+                /** Format: date-time */
+                at: string;
+                because: string;
+            } | null;
+        };
+        WebhookDelivery: {
+            id: string;
+            webhook: string;
+            /** @enum {string} */
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test";
+            /** @enum {string} */
+            state: "pending" | "delivered" | "given_up";
+            /** Format: date-time */
+            createdAt: string;
+            nextAt: string | null;
+            attempts: {
+                number: number;
+                /** Format: date-time */
+                at: string;
+                status: number | null;
+                detail: string;
+                seconds: number;
+            }[];
+        };
+        Inbox: {
+            items: components["schemas"]["InboxItem"][];
+            unread: number;
+            next: string | null;
+        };
+        WebhookAdded: {
+            webhook: components["schemas"]["Webhook"];
+            /** @description signs what is sent; shown this once */
+            secret: string;
         };
         BreakGlass: {
             id: string;
@@ -2063,6 +2597,42 @@ export interface components {
             /** @enum {string} */
             state: "holds" | "expired" | "ended";
         };
+        RuleBundle: {
+            /** @constant */
+            kind: "cairn.dev/policy-bundle";
+            digest: string;
+            evaluator: string;
+            rules: {
+                [key: string]: unknown;
+            };
+            environments: {
+                name: string;
+                production: boolean;
+                /** @enum {string} */
+                mode: "audit" | "warn" | "enforce";
+            }[];
+            groups: string[];
+            reliefs: components["schemas"]["Relief"][];
+            /** Format: date-time */
+            takenAt: string;
+        };
+        DecisionBundle: {
+            /** @constant */
+            kind: "cairn.dev/decision-bundle";
+            decision: components["schemas"]["Decision"];
+            subject: {
+                [key: string]: unknown;
+            };
+            rules: {
+                [key: string]: unknown;
+            };
+            reliefs: {
+                [key: string]: unknown;
+            }[];
+            facts: {
+                [key: string]: string;
+            };
+        };
         PolicyRule: {
             name: string;
             description: string;
@@ -2214,6 +2784,145 @@ export interface components {
             rules: components["schemas"]["RolloutRules"] | null;
             endsWhen: string[];
         };
+        Alert: {
+            service: string;
+            environment: string;
+            slo: string;
+            rule: string;
+            /** @enum {string} */
+            severity: "page" | "ticket";
+            /** @enum {string} */
+            state: "pending" | "firing";
+            because: string;
+            /** Format: date-time */
+            pendingAt: string;
+            firingAt: string | null;
+        };
+        Slo: {
+            name: string;
+            title: string;
+            description: string;
+            environment: string;
+            /** @enum {string} */
+            bad: "errors" | "slow";
+            thresholdSeconds: number | null;
+            target: number;
+            periodSeconds: number;
+            isPlaceholder: boolean;
+            /** @enum {string} */
+            state: "met" | "at_risk" | "missed" | "unknown";
+            because: string;
+            noData: ("idle" | "not_deployed" | "deploying" | "telemetry_broken") | null;
+            compliance: number | null;
+            budget: {
+                allowed: number;
+                used: number;
+                remaining: number | null;
+            };
+            period: {
+                windowSeconds: number;
+                requests: number;
+                bad: number;
+                rate: number | null;
+                burn: number | null;
+                unknownSeconds: number;
+            };
+            burns: {
+                rule: string;
+                /** @enum {string} */
+                severity: "page" | "ticket";
+                factor: number;
+                threshold: number;
+                long: {
+                    windowSeconds: number;
+                    requests: number;
+                    bad: number;
+                    rate: number | null;
+                    burn: number | null;
+                    unknownSeconds: number;
+                };
+                short: {
+                    windowSeconds: number;
+                    requests: number;
+                    bad: number;
+                    rate: number | null;
+                    burn: number | null;
+                    unknownSeconds: number;
+                };
+                meansSomethingFrom: number;
+                /** @enum {string} */
+                state: "burning" | "ok" | "idle" | "unknown" | "unreachable";
+                because: string;
+            }[];
+        };
+        SloReport: {
+            service: string;
+            environment: string;
+            /** Format: date-time */
+            at: string;
+            source: {
+                repository: string;
+                commit: string;
+                present: boolean;
+            } | null;
+            telemetry: {
+                seenAt: string | null;
+                noData: ("idle" | "not_deployed" | "deploying" | "telemetry_broken") | null;
+                because: string;
+            };
+            slos: components["schemas"]["Slo"][];
+            problems: {
+                name: string;
+                because: string;
+            }[];
+            alerts: components["schemas"]["Alert"][];
+        };
+        Traffic: {
+            service: string;
+            environment: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            stepSeconds: number;
+            telemetry: {
+                seenAt: string | null;
+                noData: ("idle" | "not_deployed" | "deploying" | "telemetry_broken") | null;
+                because: string;
+            };
+            points: {
+                /** Format: date-time */
+                at: string;
+                requests: number;
+                errors: number;
+                p50: number | null;
+                p95: number | null;
+                p99: number | null;
+                resets: number;
+            }[];
+            gaps: {
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                until: string;
+                requests: number;
+                errors: number;
+            }[];
+            revisions: {
+                revision: string;
+                requests: number;
+                errors: number;
+                p50: number | null;
+                p95: number | null;
+                p99: number | null;
+            }[];
+        };
+        ScrapeTargets: {
+            targets: string[];
+            labels: {
+                [key: string]: string;
+            };
+        }[];
         SecretInfo: {
             name: string;
             environment: string;
@@ -2729,6 +3438,12 @@ export interface operations {
                         createdAt: string;
                         appliedBy: string | null;
                         run: string | null;
+                        approvals: {
+                            by: string;
+                            /** Format: date-time */
+                            at: string;
+                            tokenBy: string | null;
+                        }[];
                         plan: {
                             /** @enum {string} */
                             kind: "create-service" | "deliver";
@@ -2815,6 +3530,104 @@ export interface operations {
                         createdAt: string;
                         appliedBy: string | null;
                         run: string | null;
+                        approvals: {
+                            by: string;
+                            /** Format: date-time */
+                            at: string;
+                            tokenBy: string | null;
+                        }[];
+                        plan: {
+                            /** @enum {string} */
+                            kind: "create-service" | "deliver";
+                            about: string;
+                            title: string;
+                            basis: {
+                                [key: string]: string;
+                            };
+                            changes: {
+                                /** @enum {string} */
+                                kind: "repository" | "file" | "change_request" | "entity" | "resource" | "release";
+                                /** @enum {string} */
+                                action: "create" | "update" | "delete" | "none";
+                                id: string;
+                                /** @default null */
+                                environment: string | null;
+                                /** @default  */
+                                detail: string;
+                            }[];
+                            cost: {
+                                monthly: number | null;
+                                currency: string;
+                                unknown: string[];
+                            };
+                            decisions: {
+                                point: string;
+                                environment: string | null;
+                                /** @enum {string} */
+                                outcome: "allow" | "warn" | "deny";
+                                results: {
+                                    rule: string;
+                                    outcome: string;
+                                    /** @default  */
+                                    subject: string;
+                                    message: string;
+                                    fix: string;
+                                    /** @default enforce */
+                                    mode: string;
+                                    /** @default [] */
+                                    exceptionsBy: string[];
+                                    /** @default null */
+                                    relievedBy: string | null;
+                                }[];
+                            }[];
+                            rollout: {
+                                environment: string;
+                                stepsPercent: number[];
+                                gates: string[];
+                            }[];
+                            unknowns: string[];
+                            rollback: string;
+                            payload: {
+                                [key: string]: unknown;
+                            };
+                        };
+                    };
+                };
+            };
+        };
+    };
+    approvePlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        digest: string;
+                        /** @enum {string} */
+                        state: "open" | "applied" | "stale";
+                        createdBy: string;
+                        /** Format: date-time */
+                        createdAt: string;
+                        appliedBy: string | null;
+                        run: string | null;
+                        approvals: {
+                            by: string;
+                            /** Format: date-time */
+                            at: string;
+                            tokenBy: string | null;
+                        }[];
                         plan: {
                             /** @enum {string} */
                             kind: "create-service" | "deliver";
@@ -2895,6 +3708,207 @@ export interface operations {
                     "application/json": {
                         run: string;
                     };
+                };
+            };
+        };
+    };
+    listInbox: {
+        parameters: {
+            query?: {
+                unread?: string;
+                before?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inbox"];
+                };
+            };
+        };
+    };
+    markInboxRead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    ids: "all" | string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        marked: number;
+                    };
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        webhooks: components["schemas"]["Webhook"][];
+                    };
+                };
+            };
+        };
+    };
+    addWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    url: string;
+                    /** @default  */
+                    description?: string;
+                    /**
+                     * @description empty for all
+                     * @default []
+                     */
+                    kinds?: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test")[];
+                    /**
+                     * @description it may lie on this very machine
+                     * @default false
+                     */
+                    thisMachine?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookAdded"];
+                };
+            };
+        };
+    };
+    removeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        deliveries: components["schemas"]["WebhookDelivery"][];
+                    };
+                };
+            };
+        };
+    };
+    retryWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
                 };
             };
         };
@@ -4729,6 +5743,48 @@ export interface operations {
             };
         };
     };
+    getPolicyBundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleBundle"];
+                };
+            };
+        };
+    };
+    getDecisionBundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionBundle"];
+                };
+            };
+        };
+    };
     getDecision: {
         parameters: {
             query?: never;
@@ -4927,6 +5983,80 @@ export interface operations {
                         stream: "out" | "err" | "agent";
                         line: string;
                     }[];
+                };
+            };
+        };
+    };
+    getServiceSlos: {
+        parameters: {
+            query?: {
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SloReport"];
+                };
+            };
+        };
+    };
+    getServiceTraffic: {
+        parameters: {
+            query?: {
+                environment?: string;
+                from?: unknown;
+                to?: unknown;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Traffic"];
+                };
+            };
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                service?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        alerts: components["schemas"]["Alert"][];
+                    };
                 };
             };
         };
@@ -5193,6 +6323,46 @@ export interface operations {
         responses: {
             /** @description Default Response */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    listScrapeTargets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScrapeTargets"];
+                };
+            };
+        };
+    };
+    getServiceMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -33,4 +33,18 @@ export const evidenceMigrations: Migrations = {
       await sql`create index evidence_artifact on evidence (artifact_digest)`.execute(db);
     },
   },
+  "10_evidence_02": {
+    async up(db) {
+      await sql`
+        create table evidence_citation (
+          decision text not null,
+          evidence text not null references evidence (digest),
+          cited_at timestamptz(3) not null,
+          reopened_at timestamptz(3),
+          reopened_because text,
+          primary key (decision, evidence)
+        )`.execute(db);
+      await sql`create index evidence_citation_evidence on evidence_citation (evidence)`.execute(db);
+    },
+  },
 };

@@ -41,3 +41,17 @@ export const Artifact = z.object({
   createdAt: z.coerce.date(),
 });
 export type Artifact = z.infer<typeof Artifact>;
+
+/** A decision that rests on a piece of evidence. Re-opened: the evidence was revoked after it. */
+export const Citation = z.object({ decision: z.string(), citedAt: z.coerce.date(), reopenedAt: z.coerce.date().nullable() });
+export type Citation = z.infer<typeof Citation>;
+
+/** A release that serves or is on its way, by a decision that cites the evidence. */
+export const CarriedRelease = z.object({
+  id: z.string(),
+  service: z.string(),
+  environment: z.string(),
+  state: z.string(),
+  decision: z.string(),
+});
+export type CarriedRelease = z.infer<typeof CarriedRelease>;

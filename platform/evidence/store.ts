@@ -3,6 +3,7 @@ import { messageOf, isFault } from "../kernel/faults.ts";
 import { transact, type Db, type Sql, type Tables, type Tx } from "../kernel/sql.ts";
 import type { Actor } from "../ledger/model.ts";
 import { keep, read, record } from "../ledger/store.ts";
+import { reopen } from "./citations.ts";
 import { evidenceMissing, noProvenance } from "./faults.ts";
 import type { Artifact, Envelope, Evidence } from "./model.ts";
 import { verifyEvidence, type BuilderKey, type Trust } from "./verify.ts";
@@ -144,7 +145,7 @@ export async function artifactOf(db: Sql, digest: string): Promise<Artifact | un
   );
 }
 
-/** Takes evidence back, with the reason; it stays visible as revoked. The first reason stands. Throws `evidence.missing`. */
+/** Takes evidence back, with the reason; it stays visible as revoked, and the decisions that cite it are re-opened. The first reason stands. Throws `evidence.missing`. */
 export async function revoke(tx: Tx, clock: Clock, actor: Actor, digest: string, because: string): Promise<void> {
   const row = await tx
     .updateTable("evidence")
@@ -157,11 +158,12 @@ export async function revoke(tx: Tx, clock: Clock, actor: Actor, digest: string,
     await find(tx, digest);
     return;
   }
+  const decisions = await reopen(tx, clock, digest, because);
   await record(tx, clock, {
     type: "evidence.revoked",
     about: `repository:${row.repository}`,
     actor,
-    data: { evidence: digest, artifact: row.artifact_digest, kind: row.kind, because },
+    data: { evidence: digest, artifact: row.artifact_digest, kind: row.kind, because, decisions },
   });
 }
 

@@ -23,6 +23,7 @@ import { planRoutes, type Planner } from "../plans/routes.ts";
 import type { Bundle } from "../policy/bundle.ts";
 import { breakGlassRoutes, type BreakGlassDesk } from "../policy/break-glass-routes.ts";
 import { exceptionRoutes } from "../policy/exception-routes.ts";
+import type { RuleBundle } from "../policy/portable.ts";
 import { policyRoutes } from "../policy/routes.ts";
 import { deliverRoutes, type Deliverer } from "../releases/deliver-routes.ts";
 import { releasesRoutes } from "../releases/routes.ts";
@@ -56,6 +57,7 @@ export interface SurfaceParts {
   infra: Infra;
   /** In the order of promotion. */
   environmentNames: readonly string[];
+  environments: RuleBundle["environments"];
   policies: Bundle;
   /** Where CI keeps its logs. */
   ciFolder: string;
@@ -85,7 +87,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       ledgerRoutes({ db }),
       orchestratorRoutes({ db }),
       identityRoutes(parts.identity),
-      planRoutes({ db, planner: parts.planner }),
+      planRoutes({ db, clock, planner: parts.planner }),
       notificationsRoutes({ db, clock, secrets: parts.signingSecrets }),
       catalogRoutes(catalog),
       goldenPathRoutes({ library: parts.goldenPaths }),
@@ -101,7 +103,15 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
         ownerOf,
         authorsOf: (service) => authorsAtWork(forge, service),
       }),
-      policyRoutes({ db, bundle: parts.policies }),
+      policyRoutes({
+        db,
+        clock,
+        bundle: parts.policies,
+        surroundings: {
+          environments: parts.environments,
+          groups: async () => (await groups(db)).map(({ ref }) => ref),
+        },
+      }),
       secretRoutes({
         db,
         clock,
@@ -119,7 +129,8 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
     root: [
       serviceRoutes(catalog),
       scrapeRoutes({ runtime: parts.runtime, services: () => serviceNames(db), requireService }),
-      smartHttp({ forge, authenticate: (request) => callerOf(request)?.principal })],
+      smartHttp({ forge, authenticate: (request) => callerOf(request)?.principal }),
+    ],
     portalFolder,
   });
 }
@@ -142,6 +153,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     secrets: none,
     infra: none,
     environmentNames: [],
+    environments: [],
     policies: none,
     ciFolder: "",
     live: none,
