@@ -6,10 +6,12 @@ import type { Clock } from "@cairn/platform/kernel/clock.ts";
 import { messageOf } from "@cairn/platform/kernel/faults.ts";
 import type { Log } from "@cairn/platform/kernel/log.ts";
 import type { SecretStore } from "@cairn/platform/secrets/contract.ts";
-import { revisionHasTraffic, revisionLeaving, targetUnknown, unhealthy } from "./faults.ts";
+import type { Gate } from "./admission/gate.ts";
+import { notAdmitted, quarantined, revisionHasTraffic, revisionLeaving, targetUnknown, treeChanged, unhealthy } from "./faults.ts";
 import { journalWriter, readJournal, type Journal, type RevisionRecord, type TargetRecord } from "./journal.ts";
 import type { Keeper } from "./keeper/keeper.ts";
-import type { AgentLogLine, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
+import type { AgentLogLine, Finding, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
+import { shortHash } from "./places.ts";
 import type { Arm, Route } from "./proxy/forward.ts";
 import { closeFront, openFront } from "./proxy/front.ts";
 import { Split } from "./proxy/split.ts";
@@ -20,7 +22,9 @@ import { freeUser, type Isolation } from "./services/isolation.ts";
 import { readLogs, RevisionLogs } from "./services/logs.ts";
 import { readWorkload } from "./services/manifest.ts";
 import { freePort } from "./services/ports.ts";
-import { unpack } from "./services/unpack.ts";
+import { readTree, TreeWatch, writeTree } from "./services/tree.ts";
+import { removeAll, unpack } from "./services/unpack.ts";
+import { Watch } from "./services/watch.ts";
 
 export interface DataPlaneParts {
   clock: Clock;
@@ -28,6 +32,8 @@ export interface DataPlaneParts {
   secrets: SecretStore;
   isolation: Isolation;
   keeper: Keeper;
+  /** Decides what may start. */
+  gate: Gate;
   journalFile: string;
   logsFolder: string;
   /** Different for each home, so that two on one machine seldom want the same port. */
@@ -56,15 +62,25 @@ export class DataPlane {
   readonly #opening = new Map<string, Promise<Live>>();
   readonly #upgrades = new Upgrades();
   readonly #save: () => Promise<void>;
+  readonly #watch: Watch;
+  /** What was unpacked in this moment need not be compared with its artifact once more. */
+  readonly #fresh = new WeakSet<RevisionRecord>();
 
   constructor(parts: DataPlaneParts) {
     this.#parts = parts;
+    this.#watch = new Watch({
+      clock: parts.clock,
+      log: parts.log,
+      nodeFolder: parts.isolation.nodeFolder,
+      targets: () => [...this.#targets.values()].map((live) => [...live.instances.values()].map((instance) => instance.watched())),
+    });
     this.#save = journalWriter(parts.journalFile, () => this.#journal());
   }
 
   /** Takes up the journal: addresses first, on kept sockets where there are some, then the services that live. Gives those that must be started. */
   async open(sockets: Map<number, number>): Promise<Instance[]> {
-    const { targets } = await readJournal(this.#parts.journalFile);
+    const { targets, ...kept } = await readJournal(this.#parts.journalFile);
+    this.#parts.gate.load(kept);
     for (const record of targets) {
       const live = this.#live(record);
       for (const revision of record.revisions) live.instances.set(revision.spec.id, this.#instance(live, revision));
@@ -72,14 +88,15 @@ export class DataPlane {
       this.#targets.set(keyOf(record), live);
     }
     const instances = [...this.#targets.values()].flatMap((live) => [...live.instances.values()]);
-    const dead = instances.filter((instance) => !instance.adopt());
+    for (const live of this.#targets.values()) this.#barUnadmitted(live);
+    const dead = instances.filter((instance) => !instance.isBarred && !instance.adopt());
     const listening = async (live: Live) => {
       if (!(await this.#listen(live, sockets.get(live.record.port)))) this.#listenLater(live);
     };
     await Promise.all([...this.#targets.values()].map(listening));
     const ports = new Set(targets.map(({ port }) => port));
     for (const [port, fd] of sockets) if (!ports.has(port)) closeSync(fd);
-    for (const instance of instances) if (!dead.includes(instance)) instance.begin();
+    for (const instance of instances) if (!instance.isBarred && !dead.includes(instance)) instance.begin();
     this.#takeUpRest();
     await this.#sweep();
     return dead;
@@ -87,6 +104,7 @@ export class DataPlane {
 
   /** Starts what does not live any more, as it was. */
   restore(dead: readonly Instance[]): void {
+    this.#watch.begin();
     for (const instance of dead) {
       if (instance.record.process !== null) instance.record.restarts += 1;
       instance.begin();
@@ -99,6 +117,7 @@ export class DataPlane {
 
   /** Starts a revision without traffic and waits until it is healthy. Throws `runtime.unhealthy` or what unpacking and the manifests throw, and then leaves nothing. */
   async deploy(target: TargetName, spec: RevisionSpec): Promise<void> {
+    await this.#keepingAttempts(async () => this.#parts.gate.admit(target, spec));
     readWorkload(spec.manifests);
     const live = await this.#ensure(target);
     if (live.retiring.has(spec.id)) throw revisionLeaving(target, spec.id);
@@ -110,10 +129,28 @@ export class DataPlane {
   async setWeights(target: TargetName, body: unknown): Promise<void> {
     const live = this.#find(target);
     const weights = readWeights(body, (revision) => live.instances.get(revision)?.record.wasHealthy === true);
+    for (const revision of Object.keys(weights)) await this.#keepingAttempts(async () => this.#requireRoutable(live, revision));
     for (const revision of Object.keys(weights)) if (live.retiring.has(revision)) throw revisionLeaving(target, revision);
     live.record.weights = weights; // at once, so that nothing retires a revision in between
     await this.#save();
     this.#deal(live);
+  }
+
+  /** Bars a digest from starting here. What runs of it is left alone, and told: the last one that serves is not ours to end. */
+  async quarantine(artifact: string, because: string): Promise<void> {
+    this.#parts.gate.bar(artifact, because);
+    await this.#save();
+  }
+
+  /** Lets a digest start again; takes the platform's signature for it. Throws `runtime.lift_refused`. */
+  async liftQuarantine(artifact: string, envelope: unknown): Promise<void> {
+    await this.#keepingAttempts(async () => this.#parts.gate.lift(artifact, envelope));
+    await this.#save();
+  }
+
+  /** Compares at once what runs with what was started; by itself that happens every few seconds. */
+  async look(): Promise<void> {
+    await this.#watch.look({ files: true });
   }
 
   observe(target: TargetName): TargetStatus {
@@ -155,6 +192,7 @@ export class DataPlane {
 
   /** Ends all services in order; the journal keeps what ran, for the next start. */
   async stop(): Promise<void> {
+    this.#watch.stop();
     const all = [...this.#targets.values()];
     await Promise.all(all.map((live) => (live.front ? closeFront(live.front, live.route, 5) : undefined)));
     await Promise.all(all.flatMap((live) => [...live.instances.values()].map((instance) => instance.end(5))));
@@ -168,21 +206,22 @@ export class DataPlane {
 
   async #deploy(live: Live, spec: RevisionSpec): Promise<void> {
     const known = live.instances.get(spec.id);
-    if (known) return this.#healthyOrGone(live, known);
+    if (known) return this.#healthyOrGone(live, known.isBarred ? this.#revive(live, known, spec) : known);
     const folder = join(this.#folderOf(live.record), spec.id);
-    const { user } = live.record;
     await mkdir(folder, { recursive: true, mode: 0o755 });
     await chmod(folder, 0o755);
+    let tree: string;
     try {
-      await unpack(spec.artifact, join(folder, "app"), { owner: user === null ? undefined : { uid: user, gid: user } });
+      tree = await writeTree(join(folder, "tree.json"), await unpack(spec.artifact, join(folder, "app")));
     } catch (error) {
-      await rm(folder, { recursive: true, force: true });
+      await removeAll(folder);
       throw error;
     }
     const port = await freePort(`${this.#parts.portSeed}/${keyOf(live.record)}/${spec.id}`, this.#takenPorts());
     if (live.removing) throw targetUnknown(live.record);
     const startedAt = this.#parts.clock.now().toISOString();
-    const record: RevisionRecord = { spec, port, startedAt, restarts: 0, wasHealthy: false, leaving: false, process: null };
+    const record: RevisionRecord = { spec, port, startedAt, restarts: 0, wasHealthy: false, leaving: false, process: null, tree };
+    this.#fresh.add(record);
     const instance = this.#instance(live, record);
     live.instances.set(spec.id, instance);
     live.record.revisions.push(record);
@@ -205,6 +244,75 @@ export class DataPlane {
     }
   }
 
+  /** A revision that was barred and is let in again: another instance of the same record takes its place, and its process where it still lives. */
+  #revive(live: Live, known: Instance, spec: RevisionSpec): Instance {
+    known.record.spec = spec;
+    const instance = this.#instance(live, known.record);
+    live.instances.set(spec.id, instance);
+    void known.pool.close().catch(() => {});
+    instance.adopt();
+    this.#deal(live);
+    instance.begin();
+    return instance;
+  }
+
+  #barUnadmitted(live: Live): void {
+    for (const instance of live.instances.values()) {
+      const found = this.#parts.gate.check(live.record, instance.record.spec);
+      if ("because" in found) instance.bar(notAdmitted(live.record, instance.id, found.because).message);
+    }
+  }
+
+  #requireRoutable(live: Live, revision: string): void {
+    const instance = live.instances.get(revision);
+    if (!instance) return;
+    const found = this.#parts.gate.check(live.record, instance.record.spec);
+    if ("because" in found) throw this.#parts.gate.refuse("give traffic to a revision", live.record, revision, found.because);
+    if (instance.isBarred) throw quarantined(live.record, revision, instance.digest, instance.because ?? "");
+  }
+
+  /** A refused attempt outlives us. */
+  async #keepingAttempts(body: () => Promise<unknown>): Promise<void> {
+    try {
+      await body();
+    } catch (error) {
+      await this.#save();
+      throw error;
+    }
+  }
+
+  /**
+   * Asked before each start: the admission still holds for what the journal says, its bytes are not quarantined, and the files are those of its artifact. Files
+   * that were changed are unpacked anew. Throws `runtime.not_admitted`, `runtime.quarantined` or `runtime.tree_changed`.
+   */
+  async #mayStart(target: TargetRecord, record: RevisionRecord): Promise<void> {
+    const { gate } = this.#parts;
+    const { id, artifact } = record.spec;
+    const found = gate.check(target, record.spec);
+    if ("because" in found) throw notAdmitted(target, id, found.because);
+    const barred = gate.isBarred(artifact.digest);
+    if (barred !== undefined) throw quarantined(target, id, artifact.digest, barred);
+    if (this.#fresh.delete(record)) return;
+    const folder = join(this.#folderOf(target), id);
+    const tree = record.tree ? await readTree(join(folder, "tree.json"), record.tree) : undefined;
+    const [difference] = tree
+      ? await new TreeWatch(join(folder, "app"), tree).compare()
+      : [{ path: "tree.json", detail: "it is not the one that was written" }];
+    if (!difference) return;
+    const { clock, log } = this.#parts;
+    log.warn({ revision: id, ...difference }, "what was unpacked was changed; it is unpacked anew");
+    try {
+      record.tree = await writeTree(join(folder, "tree.json"), await unpack(artifact, join(folder, "app")));
+    } catch (error) {
+      throw treeChanged(target, id, `${difference.path}: ${difference.detail}`, messageOf(error));
+    }
+    await this.#save();
+    this.#targets
+      .get(keyOf(target))
+      ?.instances.get(id)
+      ?.logs.note(clock.now(), `${difference.path} was changed (${difference.detail}): unpacked anew`);
+  }
+
   async #remove(live: Live): Promise<void> {
     live.record.weights = {};
     this.#deal(live);
@@ -217,7 +325,7 @@ export class DataPlane {
       await this.#parts.keeper.renew();
       await closeFront(live.front, live.route, 1);
     }
-    await rm(this.#folderOf(live.record), { recursive: true, force: true });
+    await removeAll(this.#folderOf(live.record));
     await rm(this.#logsOf(live.record), { recursive: true, force: true });
   }
 
@@ -232,7 +340,7 @@ export class DataPlane {
       live.record.revisions = live.record.revisions.filter((revision) => revision !== instance.record);
       this.#deal(live);
       await this.#save();
-      await rm(join(this.#folderOf(live.record), instance.id), { recursive: true, force: true });
+      await removeAll(join(this.#folderOf(live.record), instance.id));
       await this.#forgetOldLogs(live);
     };
     const begun = work().finally(() => live.retiring.delete(instance.id));
@@ -321,7 +429,7 @@ export class DataPlane {
   #deal(live: Live): void {
     const arms = Object.entries(live.record.weights).flatMap(([revision, weightPercent]) => {
       const arm = live.instances.get(revision);
-      return arm ? [{ arm, weightPercent }] : [];
+      return arm && !arm.isBarred ? [{ arm, weightPercent }] : [];
     });
     live.split = new Split<Arm>(arms);
   }
@@ -343,6 +451,12 @@ export class DataPlane {
       isolation: this.#parts.isolation,
       upgrades: this.#upgrades,
       save: this.#save,
+      mayStart: (one) => this.#mayStart(live.record, one),
+      decisionOf: (one) => {
+        const found = this.#parts.gate.check(live.record, one.spec);
+        return "admission" in found ? found.admission.decision.id : null;
+      },
+      onBarred: () => this.#deal(live),
       takenPorts: () => this.#takenPorts(),
     });
   }
@@ -364,11 +478,33 @@ export class DataPlane {
   #statusOf(live: Live): TargetStatus {
     const { service, environment, port } = live.record;
     const revisions = [...live.instances.values()].map((instance) => instance.status());
-    return { target: { service, environment }, url: urlOf(port), port, problem: live.problem, revisions };
+    return { target: { service, environment }, url: urlOf(port), port, problem: live.problem, revisions, findings: this.#findingsOf(live) };
+  }
+
+  #findingsOf(live: Live): Finding[] {
+    return [...live.instances.values()].flatMap((instance): Finding[] => {
+      const { folder, id } = instance.watched();
+      const barred = this.#parts.gate.quarantine().find(({ artifact }) => artifact === instance.digest);
+      const told = (kind: Finding["kind"], subject: string, detail: string, foundAt: string): Finding => ({
+        id: shortHash(`${folder}\0${kind}\0${subject}`),
+        kind,
+        revision: id,
+        subject,
+        detail,
+        foundAt,
+      });
+      const lives = instance.isBarred ? "it is not started again" : "it runs on, and does not start again once it ends";
+      const found = this.#parts.gate.check(live.record, instance.record.spec);
+      return [
+        ...("because" in found ? [told("not_admitted", id, `${found.because}; it gets no traffic`, instance.record.startedAt)] : []),
+        ...(barred ? [told("quarantined", instance.digest, `${barred.because}; ${lives}`, barred.since)] : []),
+        ...this.#watch.of(folder),
+      ];
+    });
   }
 
   #journal(): Journal {
-    return { version: 1, targets: [...this.#targets.values()].map(({ record }) => record) };
+    return { version: 1, targets: [...this.#targets.values()].map(({ record }) => record), ...this.#parts.gate.kept() };
   }
 
   #folderOf(target: TargetName): string {
@@ -415,11 +551,11 @@ export class DataPlane {
     for (const name of await readdir(root)) {
       const live = [...this.#targets.values()].find(({ record }) => `${record.service}.${record.environment}` === name);
       if (!live) {
-        await rm(join(root, name), { recursive: true, force: true });
+        await removeAll(join(root, name));
         continue;
       }
       for (const revision of await readdir(join(root, name)))
-        if (!live.instances.has(revision)) await rm(join(root, name, revision), { recursive: true, force: true });
+        if (!live.instances.has(revision)) await removeAll(join(root, name, revision));
     }
   }
 }

@@ -123,3 +123,36 @@ export const unhealthy = (target: TargetName, revision: string, because: string,
 
 export const noPortFree = () =>
   new Fault("unavailable", "runtime.no_port_free", "No port is free for it", "Stop what holds the ports 20000 to 29999.");
+
+export const notAdmitted = (target: TargetName, revision: string, because: string) =>
+  new Fault(
+    "forbidden",
+    "runtime.not_admitted",
+    `Revision ${revision} of ${name(target)} is not admitted: ${because}`,
+    "Nothing was started or routed. Deliver it through a change request: a decision of the platform admits it.",
+  );
+
+export const quarantined = (target: TargetName, revision: string, artifact: string, because: string) =>
+  new Fault(
+    "precondition",
+    "runtime.quarantined",
+    `Revision ${revision} of ${name(target)} does not start: its artifact ${artifact} is quarantined: ${because}`,
+    "Deliver a commit that mends it; or lift the quarantine with a reason: cairn quarantine lift.",
+    { artifact },
+  );
+
+export const liftRefused = (artifact: string, because: string) =>
+  new Fault(
+    "forbidden",
+    "runtime.lift_refused",
+    `The quarantine of ${artifact} is not lifted: ${because}`,
+    "Lift it at the platform, with a reason: cairn quarantine lift.",
+  );
+
+export const treeChanged = (target: TargetName, revision: string, what: string, because: string) =>
+  new Fault(
+    "precondition",
+    "runtime.tree_changed",
+    `Revision ${revision} of ${name(target)} does not start: its files are not those of its artifact (${what}), and it can't be unpacked anew: ${because}`,
+    "Deliver it anew: its artifact is built again.",
+  );

@@ -1,12 +1,16 @@
 import { open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { RevisionSpec, TargetName } from "./model.ts";
+import type { Attempt, Quarantined, RevisionSpec, TargetName } from "./model.ts";
 import type { ProcessIdentity } from "./services/proc.ts";
 
 /** What the agent must know again after its own death. Secrets stand in it as references, within the manifests. */
 export interface Journal {
   version: 1;
   targets: TargetRecord[];
+  /** Digests that do not start here, whoever asks. */
+  quarantine?: Quarantined[];
+  /** What was refused at the gate. */
+  attempts?: Attempt[];
 }
 
 export interface TargetRecord extends TargetName {
@@ -30,6 +34,8 @@ export interface RevisionRecord {
   /** It is being drained and stopped. */
   leaving: boolean;
   process: ProcessIdentity | null;
+  /** Digest over the hashes of its files, as its artifact has them; null until it is unpacked. */
+  tree?: string | null;
 }
 
 export async function readJournal(file: string): Promise<Journal> {

@@ -6,6 +6,8 @@ import { places } from "@cairn/platform/kernel/config.ts";
 import { createLog } from "@cairn/platform/kernel/log.ts";
 import { openSecretStore } from "@cairn/platform/secrets/local/store.ts";
 import packageJson from "./package.json" with { type: "json" };
+import { Gate } from "./admission/gate.ts";
+import { trustedKey } from "./admission/trust.ts";
 import { serveControl, type Operations } from "./control.ts";
 import { DataPlane } from "./data-plane.ts";
 import { inheritedSockets, Keeper } from "./keeper/keeper.ts";
@@ -13,7 +15,7 @@ import { takeLock } from "./lock.ts";
 import type { AgentStatus } from "./model.ts";
 import { agentPlaces, controlToken, privateFolder } from "./places.ts";
 import { PostgresKeeper } from "./postgres/supervise.ts";
-import { readLogQuery, readSpec, readTarget } from "./requests.ts";
+import { readBecause, readDigest, readLogQuery, readSpec, readTarget } from "./requests.ts";
 import { findIsolation } from "./services/isolation.ts";
 
 /** The data plane of one home: `main.ts HOME [--no-postgres]`. Exit 0: it was asked to stop; 75: another agent runs for this home; else its keeper starts it again. */
@@ -33,9 +35,11 @@ await mkdir(places(home).logs, { recursive: true, mode: 0o700 });
 const keeper = new Keeper(log);
 const postgres = new PostgresKeeper({ folder: places(home).postgres, logFile: own.postgresLog, log });
 const isolation = await findIsolation(home);
+const gate = new Gate({ clock: systemClock, log, key: trustedKey(home) });
 const plane = new DataPlane({
   clock: systemClock,
   log,
+  gate,
   secrets: openSecretStore(home),
   isolation,
   keeper,
@@ -60,6 +64,11 @@ const operations: Operations = {
     setImmediate(() => void restart());
     return { pid: process.pid };
   },
+  "POST /look": async () => plane.look(),
+  "GET /attempts": async () => gate.attempts(),
+  "GET /quarantine": async () => gate.quarantine(),
+  "PUT /quarantine/:digest": async ({ path, body }) => plane.quarantine(readDigest(path), readBecause(body)),
+  "DELETE /quarantine/:digest": async ({ path, body }) => plane.liftQuarantine(readDigest(path), body),
   "GET /targets": async () => plane.targets(),
   "PUT /targets/:service/:environment": async ({ path }) => plane.ensureTarget(readTarget(path)),
   "GET /targets/:service/:environment": async ({ path }) => plane.observe(readTarget(path)),

@@ -1,3 +1,5 @@
+import type { Envelope } from "@cairn/platform/runtime/admission.ts";
+
 /** What goes over the control socket, as JSON. Times are ISO strings there. */
 
 export interface TargetName {
@@ -7,7 +9,7 @@ export interface TargetName {
 
 /** One artifact with one configuration, as the agent starts it. */
 export interface RevisionSpec {
-  /** 12 hex digits. */
+  /** 12 hex digits: of the digest over artifact, start command and manifests. */
   id: string;
   artifact: { digest: string; path: string };
   /** Run by `sh -c` in the unpacked artifact; PORT says where to listen. */
@@ -15,6 +17,8 @@ export interface RevisionSpec {
   /** Kubernetes objects; the first Deployment's first container is read. */
   manifests: Record<string, unknown>[];
   release: string;
+  /** DSSE envelope with the platform's admission of exactly this; without it nothing starts. */
+  admission?: Envelope | undefined;
 }
 
 export type Health = "starting" | "healthy" | "unhealthy" | "stopped";
@@ -30,6 +34,8 @@ export interface RevisionStatus {
   health: Health;
   /** Why it is not healthy, where that is known. */
   because: string | null;
+  /** The decision that let it run; null where it has no valid admission, and then it is neither started nor routed. */
+  decision: string | null;
   restarts: number;
   startedAt: string;
   pid: number | null;
@@ -44,6 +50,48 @@ export interface RevisionStatus {
   inFlight: number;
 }
 
+/** Something that is not as it was started, or that should not be there. */
+export interface Finding {
+  /** The same as long as the same thing is found of the same revision. */
+  id: string;
+  kind: FindingKind;
+  revision: string;
+  /** A path in the artifact, a process, a port. */
+  subject: string;
+  detail: string;
+  foundAt: string;
+}
+
+export type FindingKind =
+  | "not_admitted"
+  | "quarantined"
+  | "file_changed"
+  | "file_added"
+  | "file_missing"
+  | "process_foreign"
+  | "program_outside"
+  | "port_taken"
+  | "listens_on_all";
+
+/** A request that was refused because the platform had not signed for it, or had barred it. */
+export interface Attempt {
+  id: string;
+  at: string;
+  operation: string;
+  service: string | null;
+  environment: string | null;
+  revision: string | null;
+  code: string;
+  because: string;
+}
+
+/** A digest that does not start here. */
+export interface Quarantined {
+  artifact: string;
+  because: string;
+  since: string;
+}
+
 export interface TargetStatus {
   target: TargetName;
   url: string;
@@ -51,6 +99,7 @@ export interface TargetStatus {
   /** Why the address does not listen; null when it does. */
   problem: string | null;
   revisions: RevisionStatus[];
+  findings: Finding[];
 }
 
 export interface PostgresStatus {

@@ -13,7 +13,7 @@ export function readTarget(path: Record<string, string>): TargetName {
 
 /** A revision as sent. Throws `agent.request_invalid`. */
 export function readSpec(body: unknown, id: string): RevisionSpec {
-  const { artifact, start, manifests, release } = object(body, "The body");
+  const { artifact, start, manifests, release, admission } = object(body, "The body");
   const { digest, path } = object(artifact, "artifact");
   if (!/^[0-9a-f]{12}$/.test(id)) throw requestInvalid(`The revision ${JSON.stringify(id)} is not 12 hex digits`);
   if (typeof digest !== "string" || !/^sha256:[0-9a-f]{64}$/.test(digest))
@@ -22,7 +22,28 @@ export function readSpec(body: unknown, id: string): RevisionSpec {
   if (typeof start !== "string" || start.trim() === "" || start.includes("\0")) throw requestInvalid("start is not a command");
   if (!Array.isArray(manifests)) throw requestInvalid("manifests is not a list");
   if (typeof release !== "string") throw requestInvalid("release is not text");
-  return { id, artifact: { digest, path }, start, manifests: manifests.map((one) => object(one, "An entry of manifests")), release };
+  return {
+    id,
+    artifact: { digest, path },
+    start,
+    manifests: manifests.map((one) => object(one, "An entry of manifests")),
+    release,
+    admission: admission as RevisionSpec["admission"], // whoever reads it believes nothing of it
+  };
+}
+
+/** A digest in the path. Throws `agent.request_invalid`. */
+export function readDigest(path: Record<string, string>): string {
+  const { digest = "" } = path;
+  if (!/^sha256:[0-9a-f]{64}$/.test(digest)) throw requestInvalid(`${JSON.stringify(digest)} is not sha256: and 64 hex digits`);
+  return digest;
+}
+
+/** Why, in words. Throws `agent.request_invalid`. */
+export function readBecause(body: unknown): string {
+  const { because } = object(body, "The body");
+  if (typeof because !== "string" || because.trim() === "") throw requestInvalid("because is not text");
+  return because.slice(0, 1000);
 }
 
 /** Percent by revision, of those that are known; none at all takes the target out of service. Throws `runtime.weights_invalid`. */

@@ -2,7 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { chownSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "@cairn/platform/kernel/clock.ts";
-import { messageOf } from "@cairn/platform/kernel/faults.ts";
+import { isFault, messageOf } from "@cairn/platform/kernel/faults.ts";
 import type { Log } from "@cairn/platform/kernel/log.ts";
 import type { SecretStore } from "@cairn/platform/secrets/contract.ts";
 import type { Pool as UndiciPool } from "undici";
@@ -19,8 +19,10 @@ import type { RevisionLogs } from "./logs.ts";
 import { readWorkload, type Probe, type Workload } from "./manifest.ts";
 import { freePort, isFree } from "./ports.ts";
 import { ask } from "./probe.ts";
-import { isAlive, signalSession, treeMemoryBytes } from "./proc.ts";
+import { isAlive, marked, sessionMembers, signalSession, treeMemoryBytes } from "./proc.ts";
 import { endProcess, endRest, startProcess } from "./process.ts";
+import { answersAt, heldBy, isEverywhere, listeningSockets, shown } from "./sockets.ts";
+import type { Observed } from "./watch.ts";
 
 /** What an instance needs from the agent. */
 export interface InstanceParts {
@@ -31,6 +33,12 @@ export interface InstanceParts {
   upgrades: Upgrades;
   /** Writes the journal. */
   save(): Promise<void>;
+  /** Makes sure that what is about to start is what was admitted, down to its files. Throws why it may not. */
+  mayStart(record: RevisionRecord): Promise<void>;
+  /** The decision that admitted a revision; null where none did. */
+  decisionOf(record: RevisionRecord): string | null;
+  /** It may not be started or routed any more. */
+  onBarred(): void;
   /** Ports that are given to somebody, running or not. */
   takenPorts(): Set<number>;
 }
@@ -52,6 +60,8 @@ export class Instance implements Arm {
   health: Health = "starting";
   because: string | null = null;
   memoryBytes: number | null = null;
+  /** It may not be started, or not be routed: not admitted, or quarantined and ended. Only another deployment brings it back. */
+  isBarred = false;
   readonly #target: TargetRecord;
   readonly #folder: string;
   readonly #parts: InstanceParts;
@@ -82,6 +92,29 @@ export class Instance implements Arm {
   }
   get port(): number {
     return this.record.port;
+  }
+
+  /** As the watch over what runs sees it. */
+  watched(): Observed {
+    const { record } = this;
+    return {
+      id: this.id,
+      folder: this.#folder,
+      port: record.port,
+      process: this.#lives() ? record.process : null,
+      mark: this.#instance,
+      user: this.#target.user,
+      tree: record.tree ?? null,
+    };
+  }
+
+  /** Keeps it from being started and routed. A process that lives is left alone: ending it is not for us to decide. */
+  bar(because: string): void {
+    this.isBarred = true;
+    this.#say(because);
+    this.#set(this.#lives() ? "unhealthy" : "stopped", because);
+    this.#settle.givenUp(new Error(because));
+    this.#parts.onBarred();
   }
 
   /** Starts its process, or adopts the one that lives; from now on it is kept running. */
@@ -139,6 +172,7 @@ export class Instance implements Arm {
       weightPercent: this.#target.weights[this.id] ?? 0,
       health: this.health,
       because: this.because,
+      decision: this.#parts.decisionOf(record),
       restarts: record.restarts,
       startedAt: record.startedAt,
       pid: record.process?.pid ?? null,
@@ -160,6 +194,9 @@ export class Instance implements Arm {
       try {
         if (!this.#lives()) {
           await this.#clear(); // what a process left that died while nobody watched
+          const barred = await this.#barredBy();
+          if (barred !== undefined) return this.bar(barred);
+          if (this.#ending) return;
           await this.#start();
         }
         const healthyAt = await this.#becomeHealthy();
@@ -183,6 +220,16 @@ export class Instance implements Arm {
       await this.#pause(Math.min(MOST_BACK_OFF, LEAST_BACK_OFF * 2 ** failures));
       if (this.#ending) return;
       this.record.restarts += 1;
+    }
+  }
+
+  async #barredBy(): Promise<string | undefined> {
+    try {
+      await this.#parts.mayStart(this.record);
+      return undefined;
+    } catch (error) {
+      if (isFault(error)) return error.message;
+      throw error; // e.g. a full disk: tried again
     }
   }
 
@@ -235,12 +282,15 @@ export class Instance implements Arm {
       if (!this.#lives()) return this.#exit;
       const because = await ask(this.port, probe);
       if (because === undefined && this.#lives()) {
+        const stranger = this.#strangerAtPort();
+        if (stranger) return stranger;
         this.#healthy();
         return performance.now();
       }
       this.because = because ?? null;
       this.logs.poll(this.#parts.clock.now());
-      if (performance.now() > deadline) return `it did not become ready within ${this.workload.startSeconds} s: ${because}`;
+      if (performance.now() > deadline)
+        return `it did not become ready within ${this.workload.startSeconds} s: ${because}${this.#listensElsewhere()}`;
       const overLimit = this.#overLimit();
       if (overLimit) return overLimit;
       await this.#pause(wait);
@@ -271,6 +321,31 @@ export class Instance implements Arm {
       await this.#pause(250);
     }
     return "it was stopped";
+  }
+
+  /** What answered for it may be another's: who listens at its port is one of its own processes. */
+  #strangerAtPort(): string | undefined {
+    const there = listeningSockets().filter((socket) => answersAt(socket, this.port));
+    const own = this.#members();
+    if (there.length === 0 || own.length === 0 || heldBy(there, own).length > 0) return undefined;
+    return `it does not listen on its port ${this.port}: another process does, and what answered is not this revision`;
+  }
+
+  #listensElsewhere(): string {
+    const all = listeningSockets();
+    const own = heldBy(all, this.#members());
+    if (own.length === 0) return ". It listens nowhere: it is to listen on $PORT";
+    if (own.some((socket) => answersAt(socket, this.port))) return "";
+    const where = own.map(shown).join(" and ");
+    const what = own.some(({ address }) => !isEverywhere(address) && address !== "127.0.0.1")
+      ? "127.0.0.1 ($HOST) and port $PORT"
+      : "$PORT";
+    return `. It listens on ${where} instead: it is to listen on ${what}, here ${this.port}`;
+  }
+
+  /** All of its session, and what left it with its mark. */
+  #members(): number[] {
+    return this.record.process ? [...new Set([...sessionMembers(this.record.process.pid), ...marked(this.#mark)])] : [];
   }
 
   #overLimit(): string | undefined {

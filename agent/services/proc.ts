@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { killGroup } from "@cairn/platform/kernel/processes.ts";
 
 /** A process by what can't be reused: the boot it lives in, its pid, and when it started (clock ticks since that boot). */
@@ -42,6 +42,53 @@ function statOf(pid: number): { state: string; parent: number; group: number; se
   };
 }
 
+/** One process as the table shows it. */
+export interface ProcessRow extends ProcessIdentity {
+  parent: number;
+  session: number;
+  group: number;
+  /** Whom it runs as. */
+  user: number;
+}
+
+/** All living processes by pid. Lets go of the event loop now and then: a machine may have thousands. */
+export async function processTable(): Promise<Map<number, ProcessRow>> {
+  const table = new Map<number, ProcessRow>();
+  let looked = 0;
+  for (const pid of pids()) {
+    const stat = statOf(pid);
+    const user = /^Uid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? "")?.[1];
+    if (stat && user !== undefined && stat.state !== "Z" && stat.state !== "X") {
+      const { parent, session, group, startTicks } = stat;
+      table.set(pid, { bootId, pid, startTicks, parent, session, group, user: Number(user) });
+    }
+    if (++looked % 50 === 0) await new Promise((wake) => setImmediate(wake));
+  }
+  return table;
+}
+
+/** Whether a process's environment holds `NAME=value`. */
+const bearsMark = (pid: number, mark: string): boolean => `\0${read(`/proc/${pid}/environ`) ?? ""}`.includes(`\0${mark}\0`);
+
+/** The value of a variable in a process's environment, where we may see it. */
+export const variableOf = (pid: number, name: string): string | undefined =>
+  (read(`/proc/${pid}/environ`) ?? "")
+    .split("\0")
+    .find((entry) => entry.startsWith(`${name}=`))
+    ?.slice(name.length + 1);
+
+/** The program that a process runs, as a path; undefined when it is gone or not ours to see. */
+export function programOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a process was called with, shortened. */
+export const commandOf = (pid: number): string => (read(`/proc/${pid}/cmdline`) ?? "").split("\0").join(" ").trim().slice(0, 120);
+
 /** Resident memory of a process and all its descendants. Pages that they share count for each. */
 export function treeMemoryBytes(pid: number): number {
   const pages = Number(read(`/proc/${pid}/statm`)?.split(" ")[1] ?? 0);
@@ -71,7 +118,7 @@ export function sessionMembers(leader: number): number[] {
 
 /** Living processes whose environment holds `NAME=value`: also those that began a session of their own. Only of ours, unless we are root. */
 export function marked(mark: string): number[] {
-  return pids().filter((pid) => `\0${read(`/proc/${pid}/environ`) ?? ""}`.includes(`\0${mark}\0`) && identify(pid) !== undefined);
+  return pids().filter((pid) => bearsMark(pid, mark) && identify(pid) !== undefined);
 }
 
 const pids = (): number[] => readdirSync("/proc").map(Number).filter(Number.isInteger);

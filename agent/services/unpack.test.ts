@@ -80,7 +80,7 @@ test("unpack() refuses one that is missing, is no archive, has another digest, o
   await expect(unpack(await artifactAt(text), into)).rejects.toMatchObject({ code: "runtime.artifact_refused" });
 });
 
-test("unpack() gives files, links and execute bits, without set-user-id and readable", async () => {
+test("unpack() gives files, links and execute bits, without set-user-id, readable and not to be changed", async () => {
   const source = join(folder, "source");
   await mkdir(join(source, "bin"), { recursive: true });
   await writeFile(join(source, "bin/run"), "#!/bin/sh\n", { mode: 0o700 });
@@ -89,11 +89,11 @@ test("unpack() gives files, links and execute bits, without set-user-id and read
   await create({ file: join(folder, "good.tgz"), gzip: true, cwd: source }, ["bin", "secretive", "link"]);
   const into = join(folder, "app");
   await unpack(await artifactAt(join(folder, "good.tgz")), into);
-  expect((await stat(join(into, "bin/run"))).mode & 0o7777).toBe(0o755);
-  expect((await stat(join(into, "secretive"))).mode & 0o7777).toBe(0o644);
+  expect((await stat(join(into, "bin/run"))).mode & 0o7777).toBe(0o555);
+  expect((await stat(join(into, "secretive"))).mode & 0o7777).toBe(0o444);
   expect(await readlink(join(into, "link"))).toBe("bin/run");
   const setUser = join(folder, "set-user");
   await unpack(await anArchive([{ path: "a", mode: 0o4755, content: "x" }]), setUser);
-  expect((await stat(join(setUser, "a"))).mode & 0o7777).toBe(0o755);
+  expect((await stat(join(setUser, "a"))).mode & 0o7777).toBe(0o555);
   expect(await readFile(join(setUser, "a"), "utf8")).toBe("x");
 });

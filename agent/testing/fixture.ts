@@ -4,8 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "tar";
 import { startAgent, stopAgent, type AgentClient } from "../client.ts";
+import { systemClock } from "@cairn/platform/kernel/clock.ts";
+import { places } from "@cairn/platform/kernel/config.ts";
+import { ADMISSION, admissionOf, configurationDigest, revisionId, type Envelope } from "@cairn/platform/runtime/admission.ts";
+import { admissionSigner } from "@cairn/platform/runtime/local/key.ts";
 import { http } from "../light.ts";
-import type { RevisionSpec } from "../model.ts";
+import type { RevisionSpec, TargetName } from "../model.ts";
 
 /** A home of its own in the temporary folder. As root its services need to pass through it. */
 export async function temporaryHome(): Promise<string> {
@@ -21,13 +25,23 @@ export interface RunningAgent {
   end(): Promise<void>;
 }
 
-/** A real agent on a temporary home, without PostgreSQL unless asked. */
+/** What the platform of this home would sign for a revision. */
+export async function admit(home: string, target: TargetName, spec: RevisionSpec, issuedAt = systemClock.now()): Promise<Envelope> {
+  const sign = await admissionSigner(places(home).keys);
+  return sign(ADMISSION, admissionOf({ ...spec, target }, { id: "dec_test", outcome: "allow" }, issuedAt));
+}
+
+/** A real agent on a temporary home, without PostgreSQL unless asked. What it is to deploy without an admission is admitted as the platform would. */
 export async function runningAgent(options: { postgres?: boolean } = {}): Promise<RunningAgent> {
   const home = await temporaryHome();
   const agent = await startAgent(home, { postgres: options.postgres ?? false });
   return {
     home,
-    agent,
+    agent: {
+      ...agent,
+      deploy: async (target, spec, signal) =>
+        agent.deploy(target, "admission" in spec ? spec : { ...spec, admission: await admit(home, target, spec) }, signal),
+    },
     async end() {
       // A test may have killed it: its services go only with an agent.
       if (!(await stopAgent(home))) {
@@ -95,14 +109,12 @@ export const aDeployment = (container: Record<string, unknown> = {}, pod: Record
   },
 });
 
-/** A revision that runs the service; needs an artifact. */
-export const aSpec = (overrides: Partial<RevisionSpec> & Pick<RevisionSpec, "artifact">): RevisionSpec => ({
-  id: randomBytes(6).toString("hex"),
-  start: "node main.mjs",
-  manifests: [aDeployment()],
-  release: "rel_test",
-  ...overrides,
-});
+/** A revision that runs the service, and no other test's; needs an artifact. */
+export function aSpec({ manifests = [aDeployment()], ...overrides }: Partial<RevisionSpec> & Pick<RevisionSpec, "artifact">): RevisionSpec {
+  const own = { kind: "ConfigMap", metadata: { name: randomBytes(6).toString("hex") } };
+  const spec = { start: "node main.mjs", release: "rel_test", ...overrides, manifests: [...manifests, own] };
+  return { id: revisionId(configurationDigest(spec)), ...spec };
+}
 
 export interface Answer {
   status: number;

@@ -3,6 +3,8 @@ import { openEnvelope } from "../evidence/dsse.ts";
 import type { Envelope } from "../evidence/model.ts";
 import { digestOf, type Digest } from "../kernel/digest.ts";
 
+export type { Envelope };
+
 /** Of the envelopes below: a signature over one kind of statement can't be taken for one over another. */
 export const ADMISSION = "application/vnd.cairn.admission.v1+json";
 export const QUARANTINE_LIFT = "application/vnd.cairn.quarantine-lift.v1+json";
@@ -68,11 +70,7 @@ export const admissionOf = (
 });
 
 /** Why an envelope does not admit this revision; its admission where it does. Nothing that the request says is believed: the id is made anew from what is to run. Pure. */
-export function readAdmission(
-  envelope: unknown,
-  revision: Admitted,
-  publicKey: KeyObject,
-): { admission: Admission } | { because: string } {
+export function readAdmission(envelope: unknown, revision: Admitted, publicKey: KeyObject): { admission: Admission } | { because: string } {
   if (envelope === undefined || envelope === null) return { because: "it bears no admission" };
   const opened = open<Admission>(envelope, ADMISSION, publicKey);
   if ("because" in opened) return opened;
@@ -105,7 +103,8 @@ export function readLift(envelope: unknown, publicKey: KeyObject): { lift: Quara
 
 function open<T>(envelope: unknown, payloadType: string, publicKey: KeyObject): { statement: T } | { because: string } {
   if (!isEnvelope(envelope)) return { because: "what it bears is not a DSSE envelope" };
-  if (envelope.payloadType !== payloadType) return { because: `its envelope holds ${JSON.stringify(envelope.payloadType)}, not ${payloadType}` };
+  if (envelope.payloadType !== payloadType)
+    return { because: `its envelope holds ${JSON.stringify(envelope.payloadType)}, not ${payloadType}` };
   const opened = openEnvelope(envelope, [{ publicKey }]);
   if (!opened) return { because: "it is not signed by this platform's key" };
   return { statement: JSON.parse(opened.body.toString("utf8")) as T };

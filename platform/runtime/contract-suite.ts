@@ -1,12 +1,15 @@
 import { Agent } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aDeployment, anArtifact, aSpec, ask, eventually } from "@cairn/agent/testing/fixture.ts";
+import type { Envelope } from "./admission.ts";
 import { LATENCY_BOUNDS_SECONDS, type Revision, type Runtime, type Target } from "./contract.ts";
 
 export interface RuntimeUnderTest {
   runtime: Runtime;
   /** A folder for artifacts that the runtime can read. */
   folder: string;
+  /** The platform's signature for a revision. */
+  admit(revision: Revision): Promise<Envelope>;
   /** Ends the data plane as kill -9 does. What restarts it is the runtime's own matter. */
   crash(): Promise<void>;
   end(): Promise<void>;
@@ -16,18 +19,24 @@ export interface RuntimeUnderTest {
 export const runtimeContract = (name: string, start: () => Promise<RuntimeUnderTest>) =>
   describe(`${name} keeps the contract of a runtime`, () => {
     let under: RuntimeUnderTest;
-    let runtime: Runtime;
+    let runtime: Omit<Runtime, "deploy"> & { deploy(revision: Revision): Promise<void> };
     let artifact: Revision["artifact"];
     let services = 0;
     beforeAll(async () => {
       under = await start();
-      ({ runtime } = under);
+      runtime = {
+        ...under.runtime,
+        deploy: async (revision) => under.runtime.deploy({ ...revision, admission: await under.admit(revision) }),
+      };
       artifact = await anArtifact(under.folder);
     });
     afterAll(() => under?.end());
 
     const aTarget = (): Target => ({ service: `orders-${++services}`, environment: "dev" });
-    const aRevision = (target: Target, overrides: Partial<Revision> = {}): Revision => ({ ...aSpec({ artifact }), target, ...overrides });
+    const aRevision = (target: Target, overrides: Partial<Pick<Revision, "artifact" | "start" | "manifests">> = {}): Revision => ({
+      ...aSpec({ artifact, ...overrides }),
+      target,
+    });
     const serving = async (target: Target): Promise<{ url: string; revision: Revision }> => {
       const { url } = await runtime.ensureTarget(target);
       const revision = aRevision(target);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Envelope } from "./admission.ts";
 
 export const Target = z.object({ service: z.string(), environment: z.string() });
 export type Target = z.infer<typeof Target>;
@@ -22,6 +23,44 @@ export const Revision = z.object({
 });
 export type Revision = z.infer<typeof Revision>;
 
+/** A revision with the platform's signature under the decision that lets it run there: nothing starts without one. */
+export type AdmittedRevision = Revision & { admission: Envelope };
+
+/** Something that is not as it was started, or that should not be there. */
+export const Finding = z.object({
+  /** The same as long as the same thing is found of the same revision. */
+  id: z.string(),
+  kind: z.enum([
+    "not_admitted",
+    "quarantined",
+    "file_changed",
+    "file_added",
+    "file_missing",
+    "process_foreign",
+    "program_outside",
+    "port_taken",
+    "listens_on_all",
+  ]),
+  revision: z.string(),
+  /** A path in the artifact, a process, a port. */
+  subject: z.string(),
+  detail: z.string(),
+  foundAt: z.coerce.date(),
+});
+export type Finding = z.infer<typeof Finding>;
+
+/** A request that the runtime refused because the platform had not signed for it. */
+export interface Attempt {
+  id: string;
+  at: Date;
+  operation: string;
+  service: string | null;
+  environment: string | null;
+  revision: string | null;
+  code: string;
+  because: string;
+}
+
 /** Upper bounds of the latency histogram in seconds; the last bucket is +Inf. A slow-request threshold is one of these. */
 export const LATENCY_BOUNDS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10] as const;
 
@@ -43,7 +82,13 @@ export const Reading = z.object({
 });
 export type Reading = z.infer<typeof Reading>;
 
-export const Observation = z.object({ target: Target, at: z.coerce.date(), url: z.string(), readings: z.array(Reading) });
+export const Observation = z.object({
+  target: Target,
+  at: z.coerce.date(),
+  url: z.string(),
+  readings: z.array(Reading),
+  findings: z.array(Finding),
+});
 export type Observation = z.infer<typeof Observation>;
 
 export const LogLine = z.object({ at: z.coerce.date(), revision: z.string(), stream: z.enum(["out", "err", "agent"]), line: z.string() });
@@ -52,8 +97,8 @@ export type LogLine = z.infer<typeof LogLine>;
 export interface Runtime {
   /** Reserves the target's stable address. Twice gives the same one. Without a revision it answers 503. */
   ensureTarget(target: Target): Promise<{ url: string }>;
-  /** Starts a revision at weight 0 and waits until it is healthy. Twice with one revision leaves one running. Throws `runtime.unhealthy` (and leaves nothing running) or `runtime.artifact_mismatch`. */
-  deploy(revision: Revision): Promise<void>;
+  /** Starts a revision at weight 0 and waits until it is healthy. Twice with one revision leaves one running. Throws `runtime.not_admitted`, `runtime.quarantined`, `runtime.unhealthy` (and leaves nothing running) or `runtime.artifact_mismatch`. */
+  deploy(revision: AdmittedRevision): Promise<void>;
   /** Percent by revision id, summing to 100; `{}` takes the target out of service. A revision that is not named gets 0. Loses no request. */
   setTraffic(target: Target, weights: Record<string, number>): Promise<void>;
   observe(target: Target): Promise<Observation>;
@@ -62,6 +107,13 @@ export interface Runtime {
   /** Stops all of a target and frees its address. */
   remove(target: Target): Promise<void>;
   targets(): Promise<Target[]>;
+  /** Bars an artifact from ever starting again, whoever asks. What of it runs is left alone, and found. Twice is once. */
+  quarantine(artifact: string, because: string): Promise<void>;
+  /** Lets it start again, by the platform's signature. Throws `runtime.lift_refused`. One that is not barred is no error. */
+  liftQuarantine(artifact: string, signed: Envelope): Promise<void>;
+  quarantined(): Promise<{ artifact: string; because: string }[]>;
+  /** What was tried without leave, the oldest first. */
+  attempts(): Promise<Attempt[]>;
   /** The last lines, oldest first. */
   logs(target: Target, options?: { revision?: string; limit?: number; after?: Date }): Promise<LogLine[]>;
 }

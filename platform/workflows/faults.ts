@@ -88,3 +88,21 @@ export const releaseNotAllowed = (release: string, decision: string | undefined)
     "Nothing was started. The release's decision says which rule, and who may grant an exception.",
     { release },
   );
+
+export const serviceNeeded = (service: string, by: readonly string[]) =>
+  new Fault(
+    "conflict",
+    "workflows.service_needed",
+    `${service} is needed by ${by.join(", ")}`,
+    "Take the dependency out of their catalog-info.yaml first (or DELETE it, where it was declared by hand), then plan again.",
+    { service, by },
+  );
+
+export const serviceBusy = (service: string, run: string) =>
+  new Fault(
+    "conflict",
+    "workflows.service_busy",
+    `${run} of ${service} is under way`,
+    `Wait for its end: cairn runs show ${run} --watch. Then plan again.`,
+    { service, run },
+  );

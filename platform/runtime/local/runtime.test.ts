@@ -1,4 +1,4 @@
-import { runningAgent } from "@cairn/agent/testing/fixture.ts";
+import { admit, runningAgent } from "@cairn/agent/testing/fixture.ts";
 import { LATENCY_BOUNDS_SECONDS as AGENT_BOUNDS } from "@cairn/agent/model.ts";
 import { expect, test } from "vitest";
 import { systemClock } from "../../kernel/clock.ts";
@@ -11,6 +11,7 @@ runtimeContract("the local runtime", async () => {
   return {
     runtime: localRuntime(agent, systemClock),
     folder: home,
+    admit: (revision) => admit(home, revision.target, revision),
     async crash() {
       const { pid } = await agent.status();
       process.kill(pid, "SIGKILL");

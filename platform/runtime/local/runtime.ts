@@ -13,14 +13,19 @@ export function localRuntime(agent: AgentClient, clock: Clock): Runtime {
     retire: (target, revision) => agent.retire(target, revision),
     remove: (target) => agent.remove(target),
     targets: () => agent.targets(),
+    quarantine: (artifact, because) => agent.bar(artifact, because),
+    liftQuarantine: (artifact, signed) => agent.lift(artifact, signed),
+    quarantined: () => agent.quarantine(),
+    attempts: async () => (await agent.attempts()).map((attempt) => ({ ...attempt, at: new Date(attempt.at) })),
     logs: async (target, options) => (await agent.logs(target, options)).map((line) => ({ ...line, at: new Date(line.at) })),
   };
 }
 
-const observationOf = ({ target, url, revisions }: TargetStatus, at: Date): Observation => ({
+const observationOf = ({ target, url, revisions, findings }: TargetStatus, at: Date): Observation => ({
   target,
   at,
   url,
+  findings: findings.map((finding) => ({ ...finding, foundAt: new Date(finding.foundAt) })),
   readings: revisions.map(
     ({ revision, artifactDigest, epoch, requests, errors, latency, weightPercent, health, restarts, startedAt, memoryBytes }) => ({
       revision,
