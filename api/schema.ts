@@ -226,6 +226,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/plans/deletions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Plan to delete a service with all that it has; changes nothing */
+        post: operations["planDeletion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/plans/{digest}": {
         parameters: {
             query?: never;
@@ -3446,7 +3463,108 @@ export interface operations {
                         }[];
                         plan: {
                             /** @enum {string} */
-                            kind: "create-service" | "deliver";
+                            kind: "create-service" | "deliver" | "decommission-service";
+                            about: string;
+                            title: string;
+                            basis: {
+                                [key: string]: string;
+                            };
+                            changes: {
+                                /** @enum {string} */
+                                kind: "repository" | "file" | "change_request" | "entity" | "resource" | "release";
+                                /** @enum {string} */
+                                action: "create" | "update" | "delete" | "none";
+                                id: string;
+                                /** @default null */
+                                environment: string | null;
+                                /** @default  */
+                                detail: string;
+                            }[];
+                            cost: {
+                                monthly: number | null;
+                                currency: string;
+                                unknown: string[];
+                            };
+                            decisions: {
+                                point: string;
+                                environment: string | null;
+                                /** @enum {string} */
+                                outcome: "allow" | "warn" | "deny";
+                                results: {
+                                    rule: string;
+                                    outcome: string;
+                                    /** @default  */
+                                    subject: string;
+                                    message: string;
+                                    fix: string;
+                                    /** @default enforce */
+                                    mode: string;
+                                    /** @default [] */
+                                    exceptionsBy: string[];
+                                    /** @default null */
+                                    relievedBy: string | null;
+                                }[];
+                            }[];
+                            rollout: {
+                                environment: string;
+                                stepsPercent: number[];
+                                gates: string[];
+                            }[];
+                            unknowns: string[];
+                            rollback: string;
+                            payload: {
+                                [key: string]: unknown;
+                            };
+                        };
+                    };
+                };
+            };
+        };
+    };
+    planDeletion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    service: string;
+                    /**
+                     * @description Databases that hold tables go too; else they are kept under another name
+                     * @default false
+                     */
+                    dropData?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        digest: string;
+                        /** @enum {string} */
+                        state: "open" | "applied" | "stale";
+                        createdBy: string;
+                        /** Format: date-time */
+                        createdAt: string;
+                        appliedBy: string | null;
+                        run: string | null;
+                        approvals: {
+                            by: string;
+                            /** Format: date-time */
+                            at: string;
+                            tokenBy: string | null;
+                        }[];
+                        plan: {
+                            /** @enum {string} */
+                            kind: "create-service" | "deliver" | "decommission-service";
                             about: string;
                             title: string;
                             basis: {
@@ -3538,7 +3656,7 @@ export interface operations {
                         }[];
                         plan: {
                             /** @enum {string} */
-                            kind: "create-service" | "deliver";
+                            kind: "create-service" | "deliver" | "decommission-service";
                             about: string;
                             title: string;
                             basis: {
@@ -3630,7 +3748,7 @@ export interface operations {
                         }[];
                         plan: {
                             /** @enum {string} */
-                            kind: "create-service" | "deliver";
+                            kind: "create-service" | "deliver" | "decommission-service";
                             about: string;
                             title: string;
                             basis: {

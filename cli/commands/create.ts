@@ -64,6 +64,19 @@ export function createCommands(program: Command): void {
       await apply(await session(process.env), digest, command, options.wait);
     });
 
+  program
+    .command("delete <service>")
+    .description("plan to delete a service with its repository, what runs and what it runs on; changes nothing until the plan is applied")
+    .option("--drop-data", "databases that hold tables go too; else they are kept under another name")
+    .option("--apply", "carry the plan out at once")
+    .option("--no-wait", "with --apply: don't wait for the end")
+    .action(async (service: string, options: { dropData?: boolean; apply?: boolean; wait: boolean }, command: Command) => {
+      const here = await session(process.env);
+      const plan = await answer(here.api.POST("/api/plans/deletions", { body: { service, dropData: options.dropData === true } }));
+      if (options.apply) return apply(here, plan.digest, command, options.wait);
+      tell(command, plan, planText);
+    });
+
   const runs = program.command("runs").description("workflows: what is under way, and how it ended");
   runs
     .command("list", { isDefault: true })
@@ -105,7 +118,9 @@ async function apply(here: Session, digest: string, command: Command, wait: bool
   const run = await watchRun(here, id, !wantsJson(command));
   tell(command, run, (ended) => {
     if (ended.state !== "success") return runText(ended);
-    const made = ended.output as { repository: string; change: number; cloneUrl: string };
+    const made = ended.output as { repository?: string; change: number; cloneUrl: string; service: string; kept?: string[] };
+    if (made.repository === undefined)
+      return [`${made.service} is gone.`, ...(made.kept?.length ? [`Kept, since it held data: ${made.kept.join(", ")}`] : [])].join("\n");
     return [
       "",
       facts([
@@ -166,9 +181,9 @@ export function planText({ plan, digest, state }: PlanAnswer): string {
     ),
     "",
     facts([
-      ["Files", `${files.length} in the first change request`],
+      ["Files", files.length > 0 ? `${files.length} in the first change request` : undefined],
       ["Cost", `${money}${plan.cost.unknown.length > 0 ? ` (not known: ${plan.cost.unknown.join(", ")})` : ""}`],
-      ["Rollout", plan.rollout.map((step) => `${step.environment} ${step.stepsPercent.join(" → ")} %`).join(", ")],
+      ["Rollout", plan.rollout.map((step) => `${step.environment} ${step.stepsPercent.join(" → ")} %`).join(", ") || undefined],
       ["Undo", plan.rollback],
     ]),
     "",

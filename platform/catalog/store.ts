@@ -135,6 +135,22 @@ export async function releaseName(tx: Tx, clock: Clock, actor: Actor, claim: Pic
   if (gone) await record(tx, clock, { type: "catalog.claim_released", about: ref, actor, data: { plan: claim.plan } });
 }
 
+/** Takes a service out of the catalog, with all that its repository declares. Its name is free again. */
+export async function removeEntities(
+  tx: Tx,
+  clock: Clock,
+  actor: Actor,
+  { service, plan }: { service: string; plan: string },
+): Promise<void> {
+  const gone = await tx
+    .deleteFrom("catalog_entity")
+    .where((eb) => eb.or([eb("ref", "=", serviceRef(service)), eb("repository", "=", service)]))
+    .returning("ref")
+    .execute();
+  for (const { ref } of gone.toSorted((a, b) => (a.ref < b.ref ? -1 : 1)))
+    await record(tx, clock, { type: "catalog.entity_removed", about: ref, actor, data: { repository: service, plan } });
+}
+
 export interface Descriptor {
   repository: string;
   commit: string;

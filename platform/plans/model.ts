@@ -11,7 +11,7 @@ export const PlannedChange = z.object({
 });
 export type PlannedChange = z.infer<typeof PlannedChange>;
 
-export const PlanKind = z.enum(["create-service", "deliver"]);
+export const PlanKind = z.enum(["create-service", "deliver", "decommission-service"]);
 export type PlanKind = z.infer<typeof PlanKind>;
 
 /**
@@ -59,6 +59,23 @@ export type Plan = z.infer<typeof Plan>;
 export const PlanState = z.enum(["open", "applied", "stale"]);
 export type PlanState = z.infer<typeof PlanState>;
 
+/** What a plan says of its approval, in `payload.approval`; null or left out where it needs none. */
+export const ApprovalWanted = z.object({
+  /** Reference of the group that answers for what it changes. */
+  owner: z.string(),
+  /** Who took part in it, sorted: they can't approve it. */
+  authors: z.array(z.string()),
+});
+export type ApprovalWanted = z.infer<typeof ApprovalWanted>;
+
+export const PlanApproval = z.object({
+  by: z.string(),
+  at: z.coerce.date(),
+  /** Who made the token that it was given with, where that was somebody else. */
+  tokenBy: z.string().nullable(),
+});
+export type PlanApproval = z.infer<typeof PlanApproval>;
+
 export const PlanRow = z.object({
   digest: z.string(),
   state: PlanState,
@@ -67,4 +84,6 @@ export const PlanRow = z.object({
   appliedBy: z.string().nullable(),
   /** The workflow run that carries it out. */
   run: z.string().nullable(),
+  /** Approvals of exactly this digest. */
+  approvals: z.array(PlanApproval),
 });

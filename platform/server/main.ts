@@ -9,6 +9,7 @@ import { LOCAL_BUILDER } from "../ci/local/statements.ts";
 import { fileSigner } from "../evidence/signer.ts";
 import { file } from "../evidence/store.ts";
 import { localForge } from "../forge/local/forge.ts";
+import { ADMINISTRATOR } from "../identity/model.ts";
 import { ensureAdministrator } from "../identity/store.ts";
 import { localInfra } from "../infra/local/infra.ts";
 import { loadPrices } from "../infra/prices.ts";
@@ -17,24 +18,29 @@ import { places, readConfig } from "../kernel/config.ts";
 import { isFault } from "../kernel/faults.ts";
 import { createLog } from "../kernel/log.ts";
 import { migrate, openDatabase, type Db } from "../kernel/sql.ts";
+import { startDelivering } from "../notifications/deliver.ts";
 import { startOrchestrator } from "../orchestrator/orchestrator.ts";
 import { loadPolicies } from "../policy/bundle.ts";
 import { loadEnvironments } from "../releases/environments.ts";
 import { admissionSigner } from "../runtime/local/key.ts";
 import { localRuntime } from "../runtime/local/runtime.ts";
+import { countedRuntime, startWatching } from "../observability/watch.ts";
 import { openSecretStore } from "../secrets/local/store.ts";
 import { serviceSecrets } from "../secrets/store.ts";
 import type { Parts } from "../workflows/parts.ts";
 import { breakGlassDesk } from "../workflows/break-glass.ts";
 import { deliverer } from "../workflows/deliver-again.ts";
-import { servicePlanner } from "../workflows/plan-service.ts";
+import { planner } from "../workflows/planner.ts";
 import { allWorkflows, startWhatFollows } from "../workflows/start.ts";
+import { tellOf, TOLD_EVENTS } from "../workflows/tell.ts";
 import { embeddedDatabase } from "./database.ts";
 import { startFollowing } from "./follow.ts";
 import { listenLive } from "./live.ts";
 import { allMigrations } from "./migrations.ts";
+import { evaluation } from "./objectives.ts";
 import { holderOf, portTaken } from "./port.ts";
 import { forgetServer, startTicks, writeServer } from "./record.ts";
+import { signingSecretsIn } from "./signing-secrets.ts";
 import { surface } from "./surface.ts";
 
 // The server: builds the real parts, in the order of the path, and listens on this machine.
@@ -95,7 +101,7 @@ async function start(): Promise<void> {
       serviceSecrets: serviceSecrets(db, secrets),
       prices: await loadPrices(library("prices/local.yaml")),
     }),
-    runtime: localRuntime(agent, clock),
+    runtime: countedRuntime(localRuntime(agent, clock), db, log),
     signAdmission: await admissionSigner(at.keys),
     policies,
     environments: await loadEnvironments(library("environments")),
@@ -105,7 +111,21 @@ async function start(): Promise<void> {
   const live = listenLive(databaseUrl, log);
   const orchestrator = await startOrchestrator({ databaseUrl, db, clock, log, workflows: allWorkflows, parts });
   await forge.reconcile();
+  const watching = startWatching({ ...evaluation(db, clock, forge), runtime: parts.runtime, log });
   const following = startFollowing({ db, clock, log, live, follow: (event) => startWhatFollows(parts, orchestrator, event) });
+  const mergeGround = { tierOf: (repository: string) => tierOf(db, repository), directory: directory(db) };
+  const review = (repository: string, number: number) => forge.review(repository, number, ADMINISTRATOR, mergeGround);
+  const telling = startFollowing({
+    db,
+    clock,
+    log,
+    live,
+    consumer: { name: "notifications", types: TOLD_EVENTS },
+    follow: (event) => tellOf({ ...parts, review }, event),
+  });
+  const signingSecrets = signingSecretsIn(secrets);
+  const wakeBy = (wake: () => void) => live.onChange(({ channel }) => channel === "ledger" && wake());
+  const delivering = startDelivering({ db, clock, log, secrets: signingSecrets, onChange: wakeBy });
 
   const portalFolder = join(root, "portal", "dist");
   const app = await surface({
@@ -114,14 +134,16 @@ async function start(): Promise<void> {
     log,
     identity: { db, clock, directory: directory(db), adminToken: config.adminToken },
     forge,
-    mergeGround: { tierOf: (repository) => tierOf(db, repository), directory: directory(db) },
-    planner: servicePlanner(parts, orchestrator),
+    mergeGround,
+    planner: planner(parts, orchestrator),
     breakGlass: breakGlassDesk(parts, orchestrator),
+    signingSecrets,
     runtime: parts.runtime,
     deliverer: deliverer(parts, orchestrator),
     secrets,
     infra: parts.infra,
     environmentNames: parts.environments.environments.map(({ name }) => name),
+    environments: parts.environments.environments,
     policies,
     ciFolder: at.ci,
     live,
@@ -161,7 +183,10 @@ async function start(): Promise<void> {
     if (stopping) return;
     stopping = true;
     await app.close();
+    await watching.close();
     await following.close();
+    await telling.close();
+    await delivering.close();
     await orchestrator.close();
     await live.close();
     await db.destroy();

@@ -106,3 +106,12 @@ export const serviceBusy = (service: string, run: string) =>
     `Wait for its end: cairn runs show ${run} --watch. Then plan again.`,
     { service, run },
   );
+
+export const carriedOutByDelivery = (plan: string) =>
+  new Fault(
+    "conflict",
+    "workflows.carried_out_by_delivery",
+    `Plan ${plan} is a release's: the delivery that made it carries it out`,
+    "cairn releases shows where it stands; cairn why RELEASE says what it waits for.",
+    { plan },
+  );

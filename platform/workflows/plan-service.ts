@@ -4,19 +4,16 @@ import { Tier } from "../catalog/model.ts";
 import { firstCommit } from "../golden-paths/first-commit.ts";
 import { findGoldenPath } from "../golden-paths/load.ts";
 import { renderGoldenPath } from "../golden-paths/render.ts";
-import type { Principal } from "../identity/model.ts";
 import type { InfraPlan } from "../infra/contract.ts";
 import { sha256 } from "../kernel/digest.ts";
 import { bytesOf, gitTreeId, type TreeFile } from "../kernel/file-tree.ts";
-import { transact, type Sql } from "../kernel/sql.ts";
-import type { Orchestrator } from "../orchestrator/contract.ts";
+import type { Sql } from "../kernel/sql.ts";
 import type { Plan, PlannedChange } from "../plans/model.ts";
-import type { PlanOrder, Planner } from "../plans/routes.ts";
+import type { PlanOrder } from "../plans/routes.ts";
 import type { Basis } from "../plans/staleness.ts";
-import { claim, find, offer, type KeptPlan } from "../plans/store.ts";
 import { judge } from "../policy/judge.ts";
 import type { EnvironmentDefinition } from "../releases/environments.ts";
-import { createService, payloadOf, type ServicePayload } from "./create-service.ts";
+import type { ServicePayload } from "./create-service.ts";
 import { answerMissing, generatedBroken, nameTaken } from "./faults.ts";
 import type { Parts } from "./parts.ts";
 import { readRepository, type RepositoryFacts } from "./read-repository.ts";
@@ -25,32 +22,8 @@ import { policySubject } from "./subject.ts";
 
 const BRANCH = "cairn/first-change";
 
-/** Makes and applies plans for new services. Making one changes nothing but the list of plans. */
-export const servicePlanner = (parts: Parts, orchestrator: Orchestrator): Planner => ({
-  async make(order, by) {
-    const plan = await planService(parts, order);
-    const digest = await transact(parts.db, (tx) => offer(tx, parts.clock, by.ref, plan));
-    return find(parts.db, digest);
-  },
-  async apply(digest, by) {
-    const kept = await find(parts.db, digest);
-    return { run: await applyService(parts, orchestrator, kept, by) };
-  },
-});
-
-async function applyService(parts: Parts, orchestrator: Orchestrator, { digest, plan }: KeptPlan, by: Principal): Promise<string> {
-  const { service } = payloadOf(plan);
-  const run = `create-${service}-${digest.slice(7, 15)}`;
-  const begin = { id: run, about: plan.about, startedBy: by.ref };
-  return claim(parts.db, parts.clock, by.ref, digest, {
-    basisNow: await basisOf(parts, payloadOf(plan)),
-    run,
-    begin: (tx) => orchestrator.start(createService, { plan: digest, service }, { ...begin, tx }),
-  });
-}
-
 /** Everything that creating this service would do, as one document. */
-async function planService(parts: Parts, order: PlanOrder): Promise<Plan> {
+export async function planService(parts: Parts, order: PlanOrder): Promise<Plan> {
   const goldenPath = await findGoldenPath(parts.goldenPaths, order.goldenPath);
   const name = String(order.answers.service_name ?? "");
   const rendered = await renderGoldenPath(goldenPath, order.answers, {
@@ -80,7 +53,7 @@ async function planService(parts: Parts, order: PlanOrder): Promise<Plan> {
     tree: gitTreeId(rendered.files),
     branch: BRANCH,
   };
-  const basis = await basisOf(parts, payload);
+  const basis = await serviceBasis(parts, payload);
   if (basis.name !== FREE) throw nameTaken(service_name, basis.name ?? "");
   const environments = route(parts, facts);
   const infra = new Map<string, InfraPlan>();
@@ -132,7 +105,7 @@ async function planService(parts: Parts, order: PlanOrder): Promise<Plan> {
 const FREE = "free";
 
 /** What the plan rests on, as it is now. */
-async function basisOf(parts: Parts, payload: ServicePayload): Promise<Basis> {
+export async function serviceBasis(parts: Parts, payload: ServicePayload): Promise<Basis> {
   const goldenPath = await findGoldenPath(parts.goldenPaths, payload.goldenPath.name).catch(() => undefined);
   return {
     name: await holderOf(parts.db, payload.service),

@@ -4,13 +4,14 @@ import type { Orchestrator } from "../orchestrator/contract.ts";
 import { breakGlass } from "./break-glass.ts";
 import { checkChange, factsAt } from "./check-change.ts";
 import { createService } from "./create-service.ts";
+import { decommissionService } from "./decommission-service.ts";
 import { deliverCommit } from "./deliver-commit.ts";
 import type { Parts } from "./parts.ts";
 import { route } from "./plan-service.ts";
 import { rollOut } from "./roll-out.ts";
 
 /** Every workflow that the platform can run, or resume. */
-export const allWorkflows = [createService, checkChange, deliverCommit, rollOut, breakGlass];
+export const allWorkflows = [createService, checkChange, deliverCommit, rollOut, breakGlass, decommissionService];
 
 /** The ledger events that begin a workflow. */
 export const STARTING_EVENTS = ["forge.change_opened", "forge.change_updated", "forge.change_merged"] as const;
