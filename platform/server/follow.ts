@@ -21,10 +21,12 @@ export function startFollowing(parts: {
   clock: Clock;
   log: Log;
   live: Pick<Live, "onChange">;
+  /** Who follows, each from where it came to, and which events. */
+  consumer?: { name: string; types: readonly string[] };
   follow: (event: RecordedEvent) => Promise<void>;
   everyMs?: number;
 }): { close(): Promise<void> } {
-  const { db, clock, log, live, everyMs = AT_LEAST_EVERY_MS } = parts;
+  const { db, clock, log, live, consumer = { name: "workflows", types: STARTING_EVENTS }, everyMs = AT_LEAST_EVERY_MS } = parts;
   let tries = 0;
   let wake: () => void = () => {};
   let closed = false;
@@ -54,7 +56,7 @@ export function startFollowing(parts: {
         };
       });
       try {
-        while (!closed && (await consume(db, "workflows", STARTING_EVENTS, follow)) > 0);
+        while (!closed && (await consume(db, consumer.name, consumer.types, follow)) > 0);
       } catch (error) {
         log.error({ err: error, tries }, "an event could not be followed; it is tried again");
       }

@@ -6,7 +6,9 @@ import { identityMigrations } from "../identity/migrations.ts";
 import { forgeMigrations } from "../forge/migrations.ts";
 import { infraMigrations } from "../infra/migrations.ts";
 import { ledgerMigrations } from "../ledger/migrations.ts";
+import { observabilityMigrations } from "../observability/migrations.ts";
 import { orchestratorMigrations } from "../orchestrator/migrations.ts";
+import { notificationsMigrations } from "../notifications/migrations.ts";
 import { plansMigrations } from "../plans/migrations.ts";
 import { breakGlassMigrations } from "../policy/break-glass-migrations.ts";
 import { policyMigrations } from "../policy/migrations.ts";
@@ -18,6 +20,7 @@ export const allMigrations: Migrations = {
   ...ledgerMigrations,
   ...orchestratorMigrations,
   ...identityMigrations,
+  ...notificationsMigrations,
   ...catalogMigrations,
   ...plansMigrations,
   ...forgeMigrations,
@@ -28,4 +31,5 @@ export const allMigrations: Migrations = {
   ...policyMigrations,
   ...breakGlassMigrations,
   ...releasesMigrations,
+  ...observabilityMigrations,
 };

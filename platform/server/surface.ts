@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { requireOwner } from "../catalog/store.ts";
-import { serviceView } from "../catalog/views.ts";
+import { groups, serviceView } from "../catalog/views.ts";
 import { catalogRoutes, serviceRoutes, type CatalogParts } from "../catalog/routes.ts";
 import { ciRoutes } from "../ci/routes.ts";
 import { evidenceRoutes } from "../evidence/routes.ts";

@@ -1,0 +1,151 @@
+import { ADMINISTRATORS, type Notice } from "../notifications/model.ts";
+
+/** What a notice says beyond its event: looked up when it is told. */
+export interface AboutService {
+  service: string;
+  /** Reference of the owning group; undefined where there is none: then administrators are told. */
+  owner: string | undefined;
+}
+
+const keepers = ({ owner }: AboutService): string[] => [owner ?? ADMINISTRATORS];
+
+/** A release that asks for somebody's eyes. */
+export function releaseNotice(
+  what: "refused" | "held" | "rolled_back" | "failed",
+  release: { id: string; environment: string; because: string; startedBy: string },
+  about: AboutService,
+  seq: number,
+): Notice {
+  const title = {
+    refused: `${about.service} was refused for ${release.environment}`,
+    held: `The release of ${about.service} to ${release.environment} is held`,
+    rolled_back: `${about.service} rolled back in ${release.environment}`,
+    failed: `The release of ${about.service} to ${release.environment} failed`,
+  }[what];
+  const next = {
+    refused: `What each rule wants: cairn why ${release.id}`,
+    held: `Somebody has to say how it goes on: cairn go-on ${release.id} or cairn rollback ${release.id}, with -b REASON`,
+    rolled_back: `What ran before serves. The evidence: cairn why ${release.id}`,
+    failed: `What happened: cairn why ${release.id}`,
+  }[what];
+  return {
+    key: `release ${release.id} ${what} ${seq}`,
+    kind: `release.${what}`,
+    title,
+    body: `${release.because}. ${next}`,
+    link: `/releases/${release.id}`,
+    about: `component:default/${about.service}`,
+    audience: [...new Set([...keepers(about), ...(release.startedBy.startsWith("user:") ? [release.startedBy] : [])])],
+    except: [],
+    urgent: what !== "refused",
+  };
+}
+
+/** An approval that a change request can't be merged without. */
+export function changeApprovalNotice(
+  change: { repository: string; number: number; title: string; head: string; author: string },
+  approvers: readonly string[],
+): Notice {
+  const id = `${change.repository}/${change.number}`;
+  return {
+    key: `approval ${id} ${change.head}`,
+    kind: "approval.wanted",
+    title: `Your approval is wanted: ${change.title}`,
+    body: `${id} by ${change.author} waits for somebody who owns the code. Look at it, then: cairn changes approve ${id}`,
+    link: `/changes/${id}`,
+    about: `repository:${change.repository}`,
+    audience: [...approvers],
+    except: [change.author],
+    urgent: false,
+  };
+}
+
+/** A check that stands in the way of somebody's change request. */
+export function checkNotice(
+  change: { repository: string; number: number; head: string; author: string },
+  check: { name: string; state: "failed" | "unknown"; summary: string },
+): Notice {
+  const id = `${change.repository}/${change.number}`;
+  return {
+    key: `check ${id} ${change.head} ${check.name}`,
+    kind: "check.failed",
+    title: `Check ${check.name} ${check.state === "failed" ? "failed" : "could not be made"} on ${id}`,
+    body: `${check.summary}. What it wants: cairn changes show ${id}`,
+    link: `/changes/${id}`,
+    about: `repository:${change.repository}`,
+    audience: [change.author],
+    except: [],
+    urgent: false,
+  };
+}
+
+/** A merge that CI could not build or test: nothing of it goes anywhere. */
+export function buildNotice(
+  change: { repository: string; number: number; author: string },
+  ci: { run: string; commit: string; because: string },
+  about: AboutService,
+): Notice {
+  return {
+    key: `build ${ci.run}`,
+    kind: "check.failed",
+    title: `CI failed after the merge of ${change.repository}/${change.number}`,
+    body: `${ci.because}. Commit ${ci.commit.slice(0, 12)} goes nowhere; mend it by another change request. What happened: cairn why ${ci.run}`,
+    link: `/ci-runs/${ci.run}`,
+    about: `repository:${change.repository}`,
+    audience: [...new Set([change.author, ...keepers(about)])],
+    except: [],
+    urgent: false,
+  };
+}
+
+/** A break-glass: others are told of it at once, told to look when it is over, and its opener of the review. */
+export function breakGlassNotice(
+  what: "opened" | "follow_up" | "reviewed",
+  glass: { id: string; service: string; environment: string | null; rules: string[]; because: string; openedBy: string; until: string },
+  about: AboutService,
+  said = { by: "", because: "" },
+): Notice {
+  const where = `${glass.service}${glass.environment === null ? "" : ` in ${glass.environment}`}`;
+  const rules = glass.rules.includes("*") ? "every rule that allows it" : glass.rules.join(", ");
+  const [title, body] = {
+    opened: [
+      `${glass.openedBy} broke the glass for ${where}`,
+      `"${glass.because}" It passes ${rules} until ${glass.until}. To end it: cairn break-glass close ${glass.id} -b REASON`,
+    ],
+    follow_up: [
+      `A break-glass for ${where} wants a review`,
+      `${glass.openedBy} opened it: "${glass.because}" See what was done under it: cairn break-glass show ${glass.id}. Then: cairn break-glass review ${glass.id} -b FINDING`,
+    ],
+    reviewed: [`Your break-glass for ${where} was reviewed`, `${said.by}: "${said.because}"`],
+  }[what] as [string, string];
+  return {
+    key: `break-glass ${glass.id} ${what}`,
+    kind: `break_glass.${what}`,
+    title,
+    body,
+    link: `/break-glass/${glass.id}`,
+    about: `component:default/${glass.service}`,
+    audience: what === "reviewed" ? [glass.openedBy] : [...new Set([...keepers(about), ADMINISTRATORS])],
+    except: what === "reviewed" ? [] : [glass.openedBy],
+    urgent: what === "opened",
+  };
+}
+
+/** Evidence was taken back that something rests on which serves, or is about to. */
+export function evidenceNotice(
+  evidence: { digest: string; kind: string; because: string },
+  release: { id: string; environment: string },
+  about: AboutService,
+): Notice {
+  return {
+    key: `evidence ${evidence.digest} ${release.id}`,
+    kind: "evidence.revoked",
+    title: `${about.service} in ${release.environment} rests on revoked evidence`,
+    body: `The ${evidence.kind} that its decision cites was revoked: ${evidence.because}. Deliver a commit that is proven anew, or roll back.`,
+    link: `/releases/${release.id}`,
+    about: `component:default/${about.service}`,
+    audience: keepers(about),
+    except: [],
+    urgent: true,
+  };
+}

@@ -1,0 +1,117 @@
+import { requireOwner } from "../catalog/store.ts";
+import type { ChangeReview } from "../forge/model.ts";
+import { groupRef } from "../identity/access.ts";
+import { isFault } from "../kernel/faults.ts";
+import { transact } from "../kernel/sql.ts";
+import type { RecordedEvent } from "../ledger/model.ts";
+import type { Notice } from "../notifications/model.ts";
+import { tell } from "../notifications/store.ts";
+import { findBreakGlass } from "../policy/break-glass-store.ts";
+import { carriedBy, find as findRelease } from "../releases/store.ts";
+import {
+  breakGlassNotice,
+  buildNotice,
+  changeApprovalNotice,
+  checkNotice,
+  evidenceNotice,
+  releaseNotice,
+  type AboutService,
+} from "./notices.ts";
+import type { Parts } from "./parts.ts";
+
+type TellParts = Pick<Parts, "db" | "clock" | "forge" | "publicUrl"> & {
+  /** A change request with who owns its code, and whether it could be merged. */
+  review: (repository: string, number: number) => Promise<ChangeReview>;
+};
+
+type Teller = (parts: TellParts, event: RecordedEvent) => Promise<Notice[]>;
+
+/** What people are told of, by the event that tells it. Each looks up what the notice needs; the words are those of notices.ts. */
+const TELLERS: Record<string, Teller> = {
+  "forge.change_opened": approvalWanted,
+  "forge.change_updated": approvalWanted,
+  "forge.check_reported": checkFailed,
+  "ci.run_ended": mergeUnbuilt,
+  "releases.refused": released("refused"),
+  "releases.held": released("held"),
+  "releases.rolled_back": released("rolled_back"),
+  "releases.failed": released("failed"),
+  "policy.break_glass_opened": glassTurned("opened"),
+  "policy.break_glass_expired": glassTurned("follow_up"),
+  "policy.break_glass_closed": glassTurned("follow_up"),
+  "policy.break_glass_reviewed": glassTurned("reviewed"),
+  "evidence.revoked": evidenceRevoked,
+};
+
+/** The ledger events that somebody is told of. */
+export const TOLD_EVENTS: readonly string[] = Object.keys(TELLERS);
+
+/** Tells who must know of an event. The same event again tells nothing new. What is gone meanwhile is not told of. */
+export async function tellOf(parts: TellParts, event: RecordedEvent): Promise<void> {
+  const notices =
+    (await TELLERS[event.type]?.(parts, event).catch((error: unknown): Notice[] => {
+      if (isFault(error) && error.kind === "not_found") return [];
+      throw error;
+    })) ?? [];
+  for (const notice of notices) await transact(parts.db, (tx) => tell(tx, parts.clock, notice, parts.publicUrl));
+}
+
+async function approvalWanted({ review }: TellParts, { data }: RecordedEvent): Promise<Notice[]> {
+  const { repository, number, head } = data as { repository: string; number: number; head: string };
+  const change = await review(repository, number);
+  if (change.state !== "open" || change.head !== head || change.tier === "tier-3") return [];
+  const missing = change.codeOwners.filter(({ approvedBy }) => approvedBy.length === 0).flatMap(({ owners }) => owners);
+  return missing.length === 0 ? [] : [changeApprovalNotice(change, [...new Set(missing)])];
+}
+
+async function checkFailed({ forge }: TellParts, { data }: RecordedEvent): Promise<Notice[]> {
+  const { repository, commit, name, state } = data as { repository: string; commit: string; name: string; state: string };
+  if (state !== "failed" && state !== "unknown") return [];
+  const open = (await forge.changes({ repository, state: "open" })).filter(({ head }) => head === commit);
+  return open.flatMap((change) => {
+    const check = change.checks.find((each) => each.name === name);
+    return check ? [checkNotice(change, { name, state, summary: check.summary })] : [];
+  });
+}
+
+async function mergeUnbuilt(parts: TellParts, { data }: RecordedEvent): Promise<Notice[]> {
+  const ended = data as { run: string; repository: string; commit: string; purpose: string; state: string; because: string | null };
+  if (ended.purpose !== "merge" || ended.state !== "failed") return [];
+  const merged = (await parts.forge.changes({ repository: ended.repository, state: "merged" })).find(
+    ({ mergeCommit }) => mergeCommit === ended.commit,
+  );
+  if (!merged) return [];
+  const because = ended.because ?? "it did not say why";
+  return [buildNotice(merged, { run: ended.run, commit: ended.commit, because }, await aboutService(parts, ended.repository))];
+}
+
+function released(what: Parameters<typeof releaseNotice>[0]): Teller {
+  return async (parts, { data, seq }) => {
+    const release = await findRelease(parts.db, String(data.release));
+    const because = typeof data.because === "string" ? data.because : release.because;
+    return [releaseNotice(what, { ...release, because }, await aboutService(parts, release.service), seq)];
+  };
+}
+
+function glassTurned(what: Parameters<typeof breakGlassNotice>[0]): Teller {
+  return async (parts, { data }) => {
+    const glass = await findBreakGlass(parts.db, String(data.breakGlass));
+    const said = { by: glass.review?.by ?? "", because: glass.review?.because ?? "" };
+    return [breakGlassNotice(what, { ...glass, until: glass.until.toISOString() }, await aboutService(parts, glass.service), said)];
+  };
+}
+
+async function evidenceRevoked(parts: TellParts, { data }: RecordedEvent): Promise<Notice[]> {
+  const { evidence, kind, because, decisions = [] } = data as { evidence: string; kind: string; because: string; decisions?: string[] };
+  const carried = await carriedBy(parts.db, decisions);
+  return Promise.all(
+    carried.map(async (release) =>
+      evidenceNotice({ digest: evidence, kind, because }, release, await aboutService(parts, release.service)),
+    ),
+  );
+}
+
+async function aboutService({ db }: TellParts, service: string): Promise<AboutService> {
+  const owner = await requireOwner(db, service).catch(() => undefined);
+  return { service, owner: owner === undefined ? undefined : groupRef(owner) };
+}
