@@ -12,6 +12,22 @@ export const planStale = (digest: string, differing: readonly string[]) =>
     { differing },
   );
 
+export const planNeedsNoApproval = (digest: string) =>
+  new Fault(
+    "conflict",
+    "plans.needs_no_approval",
+    `Plan ${digest.slice(0, 19)} needs no approval`,
+    "Nothing waits for you: the plan says in payload.approval whether it does.",
+  );
+
+export const planApplied = (digest: string, run: string | null) =>
+  new Fault(
+    "conflict",
+    "plans.applied",
+    `Plan ${digest.slice(0, 19)} has been applied already`,
+    `Its run shows what became of it: /runs/${run ?? ""}`,
+  );
+
 export const planDenied = (digest: string, reasons: readonly string[]) =>
   new Fault(
     "forbidden",

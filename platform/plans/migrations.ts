@@ -20,4 +20,16 @@ export const plansMigrations: Migrations = {
       await sql`create index plan_about on plan (about, created_at desc)`.execute(db);
     },
   },
+  "05_plans_02": {
+    async up(db) {
+      await sql`
+        create table plan_approval (
+          digest text not null references plan (digest),
+          by text not null,
+          token_by text,
+          at timestamptz(3) not null,
+          primary key (digest, by)
+        )`.execute(db);
+    },
+  },
 };

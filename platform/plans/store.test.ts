@@ -4,7 +4,7 @@ import { events } from "../ledger/store.ts";
 import { testClock } from "../testing/clock.ts";
 import { database } from "../testing/database.ts";
 import type { Plan } from "./model.ts";
-import { claim, find, offer } from "./store.ts";
+import { approve, claim, find, offer, outdate } from "./store.ts";
 
 const clock = testClock();
 const by = "user:default/example";
@@ -76,4 +76,47 @@ test("offer() keeps one plan once, and find() refuses an unknown digest", async 
   expect(await transact(db, (tx) => offer(tx, clock, by, aPlan()))).toBe(first);
   expect((await events(db, { types: ["plans.offered"] })).length).toBe(1);
   await expect(find(db, "sha256:0")).rejects.toMatchObject({ code: "plans.missing" });
+});
+
+const wanting = (overrides: Partial<Plan> = {}) =>
+  aPlan({ kind: "deliver", payload: { approval: { owner: "group:default/shop", authors: ["user:default/ada"] } }, ...overrides });
+const grace = { ref: "user:default/grace" };
+
+test("approve() approves one digest: of a plan that differs by a byte nothing is approved", async () => {
+  const db = await database();
+  const [digest, other] = await transact(db, async (tx) => [
+    await offer(tx, clock, by, wanting()),
+    await offer(tx, clock, by, wanting({ rollback: "Removes what it made!" })),
+  ]);
+  await transact(db, (tx) => approve(tx, clock, grace, digest!));
+  await transact(db, (tx) => approve(tx, clock, grace, digest!));
+  expect((await find(db, digest!)).approvals).toEqual([{ by: grace.ref, at: clock.now(), tokenBy: null }]);
+  expect((await find(db, other!)).approvals).toEqual([]);
+  expect(await events(db, { types: ["plans.approved"] })).toMatchObject([
+    { actor: grace.ref, about: "component:default/orders", data: { digest, tokenBy: null } },
+  ]);
+});
+
+test("approve() keeps who made the token that it was given with", async () => {
+  const db = await database();
+  const digest = await transact(db, (tx) => offer(tx, clock, by, wanting()));
+  await transact(db, (tx) => approve(tx, clock, { ...grace, tokenBy: "user:default/ada" }, digest));
+  expect((await find(db, digest)).approvals).toMatchObject([{ tokenBy: "user:default/ada" }]);
+});
+
+test("approve() refuses what needs none, what is stale, what was applied and what is not there", async () => {
+  const db = await database();
+  const approving = (digest: `sha256:${string}`) => transact(db, (tx) => approve(tx, clock, grace, digest));
+  const kept = (plan: Plan) => transact(db, (tx) => offer(tx, clock, by, plan));
+  await expect(approving("sha256:0")).rejects.toMatchObject({ code: "plans.missing" });
+  await expect(approving(await kept(aPlan()))).rejects.toMatchObject({ code: "plans.needs_no_approval" });
+  await expect(approving(await kept(aPlan({ payload: { approval: null } })))).rejects.toMatchObject({ code: "plans.needs_no_approval" });
+  const stale = await kept(wanting({ title: "stale" }));
+  await transact(db, (tx) => outdate(tx, clock, by, stale, ["serves"]));
+  await transact(db, (tx) => outdate(tx, clock, by, stale, ["serves"]));
+  expect(await events(db, { types: ["plans.found_stale"] })).toMatchObject([{ data: { digest: stale, differing: ["serves"] } }]);
+  await expect(approving(stale)).rejects.toMatchObject({ code: "plans.stale" });
+  const applied = await kept(wanting({ title: "applied" }));
+  await claim(db, clock, by, applied, applying(aPlan().basis));
+  await expect(approving(applied)).rejects.toMatchObject({ code: "plans.applied" });
 });

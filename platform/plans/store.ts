@@ -2,9 +2,9 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
 import { transact, type Db, type Sql, type Tx } from "../kernel/sql.ts";
 import { keep, read, record } from "../ledger/store.ts";
-import { planDenied, planMissing, planStale } from "./faults.ts";
+import { planApplied, planDenied, planMissing, planNeedsNoApproval, planStale } from "./faults.ts";
 import { differing, type Basis } from "./staleness.ts";
-import type { Plan, PlanKind, PlanState } from "./model.ts";
+import { ApprovalWanted, type Plan, type PlanApproval, type PlanKind, type PlanState } from "./model.ts";
 
 declare module "../kernel/sql.ts" {
   interface Tables {
@@ -20,6 +20,7 @@ declare module "../kernel/sql.ts" {
       applied_at: Date | null;
       run: string | null;
     };
+    plan_approval: { digest: Digest; by: string; token_by: string | null; at: Date };
   }
 }
 
@@ -30,6 +31,7 @@ export interface KeptPlan {
   createdAt: Date;
   appliedBy: string | null;
   run: string | null;
+  approvals: PlanApproval[];
   plan: Plan;
 }
 
@@ -62,7 +64,51 @@ export async function find(db: Sql, digest: Digest): Promise<KeptPlan> {
   const row = await db.selectFrom("plan").selectAll().where("digest", "=", digest).executeTakeFirst();
   if (!row) throw planMissing(digest);
   const plan = await read<Plan>(db, digest);
-  return { digest, state: row.state, createdBy: row.created_by, createdAt: row.created_at, appliedBy: row.applied_by, run: row.run, plan };
+  return {
+    digest,
+    state: row.state,
+    createdBy: row.created_by,
+    createdAt: row.created_at,
+    appliedBy: row.applied_by,
+    run: row.run,
+    approvals: await approvalsOf(db, digest),
+    plan,
+  };
+}
+
+/** What a plan says of its approval; null where it needs none. */
+export const approvalWanted = ({ payload }: Plan): ApprovalWanted | null =>
+  payload.approval === undefined ? null : ApprovalWanted.nullable().parse(payload.approval);
+
+/** The approvals of exactly this digest, oldest first. Whether each counts is asked anew where it is used. */
+export async function approvalsOf(db: Sql, digest: Digest): Promise<PlanApproval[]> {
+  const rows = await db.selectFrom("plan_approval").selectAll().where("digest", "=", digest).orderBy("at").orderBy("by").execute();
+  return rows.map(({ by, at, token_by }) => ({ by, at, tokenBy: token_by }));
+}
+
+/** Keeps that somebody approves exactly this plan; again is no error. Throws `plans.missing`, `plans.needs_no_approval`, `plans.stale`, `plans.applied`. */
+export async function approve(tx: Tx, clock: Clock, by: { ref: string; tokenBy?: string | undefined }, digest: Digest): Promise<void> {
+  const row = await tx.selectFrom("plan").selectAll().where("digest", "=", digest).forUpdate().executeTakeFirst();
+  if (!row) throw planMissing(digest);
+  if (approvalWanted(await read<Plan>(tx, digest)) === null) throw planNeedsNoApproval(digest);
+  if (row.state === "stale") throw planStale(digest, ["what it rests on"]);
+  if (row.state === "applied") throw planApplied(digest, row.run);
+  const added = await tx
+    .insertInto("plan_approval")
+    .values({ digest, by: by.ref, token_by: by.tokenBy ?? null, at: clock.now() })
+    .onConflict((oc) => oc.columns(["digest", "by"]).doNothing())
+    .returning("by")
+    .executeTakeFirst();
+  if (added)
+    await record(tx, clock, { type: "plans.approved", about: row.about, actor: by.ref, data: { digest, tokenBy: by.tokenBy ?? null } });
+}
+
+/** Marks an open plan that nobody will apply any more: what it rests on has changed. Its approvals are void with it. */
+export async function outdate(tx: Tx, clock: Clock, by: string, digest: Digest, changed: readonly string[]): Promise<void> {
+  const row = await tx.selectFrom("plan").selectAll().where("digest", "=", digest).forUpdate().executeTakeFirst();
+  if (row?.state !== "open") return;
+  await tx.updateTable("plan").set({ state: "stale" }).where("digest", "=", digest).execute();
+  await record(tx, clock, { type: "plans.found_stale", about: row.about, actor: by, data: { digest, differing: changed } });
 }
 
 /**
@@ -92,8 +138,7 @@ export async function claim(
     if (plan.decisions.some((decision) => decision.outcome === "deny")) throw planDenied(digest, [...denials]);
     const changed = differing(plan.basis, basisNow);
     if (changed.length > 0) {
-      await tx.updateTable("plan").set({ state: "stale" }).where("digest", "=", digest).execute();
-      await record(tx, clock, { type: "plans.found_stale", about: row.about, actor: by, data: { digest, differing: changed } });
+      await outdate(tx, clock, by, digest, changed);
       return { run: undefined, changed };
     }
     await tx

@@ -1,16 +1,8 @@
 import { z } from "zod";
 import { groupRef } from "../identity/access.ts";
+import type { ApprovalWanted } from "../plans/model.ts";
 import type { Gate } from "../policy/break-glass.ts";
 import type { Opening } from "./windows.ts";
-
-/** What a release's plan says of its approval: no more is asked than what it says, for its digest is what is approved. */
-export const ApprovalWanted = z.object({
-  /** Reference of the group that answers for the service. */
-  owner: z.string(),
-  /** Who took part in what is released, sorted: they can't approve it. */
-  authors: z.array(z.string()),
-});
-export type ApprovalWanted = z.infer<typeof ApprovalWanted>;
 
 /** An approval of this very plan, and who its giver is now. */
 export interface GivenApproval {
