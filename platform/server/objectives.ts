@@ -1,11 +1,13 @@
 import { sql } from "kysely";
 import type { Forge } from "../forge/contract.ts";
+import type { Clock } from "../kernel/clock.ts";
 import type { Db } from "../kernel/sql.ts";
-import type { SloOwner, SloSource } from "../observability/objectives.ts";
+import type { EvaluationParts } from "../observability/evaluate.ts";
+import { ObjectivesReader, type SloOwner, type SloSource } from "../observability/objectives.ts";
 import type { Target } from "../runtime/contract.ts";
 
 /** Where objectives are read: slo.yaml of the default branch, for every service that the catalog knows and the forge holds. */
-export const sloSource = (db: Db, forge: Pick<Forge, "readFile">): SloSource => ({
+const sloSource = (db: Db, forge: Pick<Forge, "readFile">): SloSource => ({
   async services(service) {
     const { rows } = await sql<SloOwner>`
       select e.name as service, e.owner_ref as owner, r.name as repository, r.head as commit
@@ -32,8 +34,16 @@ export async function serviceNames(db: Db): Promise<string[]> {
 }
 
 /** Where a release is under way. */
-export async function deploying(db: Db, service?: string): Promise<Target[]> {
+async function deploying(db: Db, service?: string): Promise<Target[]> {
   let query = db.selectFrom("release").select(["service", "environment"]).where("state", "in", ["rolling_out", "held"]);
   if (service !== undefined) query = query.where("service", "=", service);
   return query.execute();
 }
+
+/** What evaluating objectives takes, of the real parts. */
+export const evaluation = (db: Db, clock: Clock, forge: Pick<Forge, "readFile">): EvaluationParts => ({
+  db,
+  clock,
+  objectives: new ObjectivesReader(sloSource(db, forge)),
+  deploying: (service) => deploying(db, service),
+});
