@@ -1792,6 +1792,11 @@ export interface components {
             artifact: {
                 digest: string;
             } | null;
+            quarantine: {
+                quarantined: boolean;
+                by: string;
+                because: string;
+            } | null;
             evidence: {
                 provenance: {
                     repository: string;
@@ -2018,6 +2023,14 @@ export interface components {
             startedBy: string;
             createdAt: unknown;
             endedAt: unknown | null;
+        };
+        QuarantineEntryInput: {
+            service: string;
+            artifactDigest: string;
+            release: string | null;
+            because: string;
+            by: string;
+            createdAt: unknown;
         };
         RolloutRulesInput: {
             /** @enum {string} */
@@ -2514,6 +2527,11 @@ export interface components {
             artifact: {
                 digest: string;
             } | null;
+            quarantine: {
+                quarantined: boolean;
+                by: string;
+                because: string;
+            } | null;
             evidence: {
                 provenance: {
                     repository: string;
@@ -2749,6 +2767,15 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
             endedAt: string | null;
+        };
+        QuarantineEntry: {
+            service: string;
+            artifactDigest: string;
+            release: string | null;
+            because: string;
+            by: string;
+            /** Format: date-time */
+            createdAt: string;
         };
         RolloutRules: {
             /** @enum {string} */
