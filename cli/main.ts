@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
+import { breakGlassCommands } from "./commands/break-glass.ts";
 import { changeCommands } from "./commands/changes.ts";
 import { ciCommands } from "./commands/ci.ts";
 import { completionCommands } from "./commands/completion.ts";
@@ -6,7 +7,9 @@ import { createCommands } from "./commands/create.ts";
 import { evidenceCommands } from "./commands/evidence.ts";
 import { hostCommands } from "./commands/host.ts";
 import { machineCommands } from "./commands/machine.ts";
+import { inboxCommands } from "./commands/inbox.ts";
 import { organisationCommands } from "./commands/organisation.ts";
+import { policyCommands } from "./commands/policies.ts";
 import { releaseCommands } from "./commands/releases.ts";
 import { secretCommands } from "./commands/secrets.ts";
 import { serviceCommands } from "./commands/services.ts";
@@ -34,10 +37,13 @@ for (const add of [
   serviceCommands,
   changeCommands,
   releaseCommands,
+  breakGlassCommands,
+  inboxCommands,
   secretCommands,
   evidenceCommands,
   organisationCommands,
   ciCommands,
+  policyCommands,
   machineCommands,
   completionCommands,
 ])

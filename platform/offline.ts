@@ -10,6 +10,7 @@ import { newId } from "./kernel/ids.ts";
 import { checks } from "./offline/checks.ts";
 
 export type { BuildEvent, BuildResult } from "./ci/run-contract.ts";
+export type { PolicyCheck } from "./offline/policy.ts";
 
 /**
  * `cairn ci`: builds and tests a folder as the platform does it, without a server. Results go to `out`; what happens is told by `onEvent`. The environment is scrubbed as the platform's
@@ -55,6 +56,9 @@ export async function cairnCi(order: {
 
 /** `cairn check`: reads the descriptors of a folder and says what is wrong with them. */
 export const cairnCheck = (folder: string): Promise<Descriptors> => readDescriptors(resolve(folder), checks);
+
+/** What judging without the server needs; loaded where it is asked for, since a build needs none of it. */
+export const offlinePolicy = () => import("./offline/policy.ts");
 
 const definedOnly = (env: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));

@@ -2,8 +2,11 @@ import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { tell, wantsJson } from "../answer.ts";
-import { dim, status } from "../print.ts";
-import type { BuildEvent } from "@cairn/platform/offline.ts";
+import { ago, dim, short, status } from "../print.ts";
+import { pulledBundle } from "../pulled.ts";
+import { ruleText } from "../rules.ts";
+import { Fault } from "@cairn/platform/kernel/faults.ts";
+import type { BuildEvent, PolicyCheck } from "@cairn/platform/offline.ts";
 
 const offline = () => import("@cairn/platform/offline.ts");
 
@@ -35,18 +38,38 @@ export function ciCommands(program: Command): void {
     });
   program
     .command("check")
-    .description("check descriptor, intent, contract and objectives of a checkout, without a server")
+    .description("check a checkout without a server: its files, and by the rules of cairn policies pull what policy will say of it")
+    .option("--bundle <file>", "rules from another file than the one that was pulled last")
+    .option("--digest <digest>", "refuse rules other than these")
     .argument("[folder]", "the checkout", ".")
-    .action(async (folder: string, _options, command: Command) => {
-      const { cairnCheck } = await offline();
-      const result = await cairnCheck(resolve(folder));
-      tell(command, result, ({ problems }) =>
-        problems.length === 0
-          ? `${status("passed")}  everything holds`
-          : problems.map((problem) => `${status("failed")}  ${problem}`).join("\n"),
+    .action(async (folder: string, options: { bundle?: string; digest?: string }, command: Command) => {
+      const { cairnCheck, offlinePolicy } = await offline();
+      const { checkPolicy, readRuleBundle } = await offlinePolicy();
+      const file = options.bundle ?? (await pulledBundle(process.env));
+      if (file === undefined && options.digest !== undefined)
+        throw new Fault("invalid", "cli.no_bundle", "There are no rules here", "Pull them first: cairn policies pull");
+      const bundle = file === undefined ? undefined : await readRuleBundle(file, options.digest);
+      const files = await cairnCheck(resolve(folder));
+      const policy = await checkPolicy(folder, bundle, new Date());
+      tell(command, { ...files, policy }, ({ problems }) =>
+        [
+          ...(problems.length === 0 ? [`${status("passed")}  files`] : problems.map((problem) => `${status("failed")}  ${problem}`)),
+          policyText(policy),
+        ].join("\n"),
       );
-      if (result.problems.length > 0) process.exitCode = 1;
+      // Unknown is not a pass.
+      if (files.problems.length > 0 || policy.outcome === "deny" || policy.outcome === "unknown") process.exitCode = 1;
     });
+}
+
+function policyText({ outcome, because, judgement, takenAt }: PolicyCheck): string {
+  if (!judgement) return `${status(outcome)}  policy: ${because}`;
+  const open = judgement.results.filter((result) => result.outcome !== "passed");
+  const place = `${judgement.results.length} rules of ${short(judgement.bundle)}, taken ${takenAt ? ago(takenAt, new Date()) : "-"}`;
+  return [
+    `${status(outcome)}  policy: ${open.length === 0 ? "all hold" : `${open.length} do not hold`}, ${place}`,
+    ...open.map(ruleText),
+  ].join("\n");
 }
 
 const eventText = (event: Exclude<BuildEvent, { type: "ended" }>): string =>

@@ -22,6 +22,7 @@ export function aSubject(overrides: Overrides = {}): PolicySubject {
     change: { number: 7, author: "user:default/ada", approvedBy: [] },
     commit,
     artifact: { digest: `sha256:${"c".repeat(64)}` },
+    quarantine: { quarantined: false, by: "", because: "" },
     evidence: {
       provenance: {
         repository: "orders",

@@ -136,14 +136,14 @@ export async function listExceptions(
   return rows.map((row) => exceptionOf(row, now));
 }
 
-/** The exceptions that speak for a service now, oldest first, as rules are judged with them. */
-export async function exceptionsFor(db: Sql, service: string, now: Date): Promise<Relief[]> {
+/** The exceptions that speak for a service now (for any, where none is named), oldest first, as rules are judged with them. */
+export async function exceptionsFor(db: Sql, service: string | undefined, now: Date): Promise<Relief[]> {
   const holding = await listExceptions(db, now, { service, holding: true });
-  return holding.reverse().map(({ id, rules, environment, because, grantedBy, grantedAt, until }) => ({
+  return holding.reverse().map(({ id, rules, service: speaksFor, environment, because, grantedBy, grantedAt, until }) => ({
     id,
     kind: "exception",
     rules,
-    service,
+    service: speaksFor,
     environment,
     from: grantedAt.toISOString(),
     until: until.toISOString(),

@@ -1,9 +1,8 @@
-import { z } from "zod";
 import { digestOf } from "../kernel/digest.ts";
 import { messageOf } from "../kernel/faults.ts";
 import { bundleOf, type Bundle, type Modes, type Rule } from "./bundle.ts";
 import { evaluate, EVALUATOR, RULE_BUDGET, type Program, type Purse } from "./evaluator.ts";
-import { denies, Mode, PolicySubject, Relief, type Decision, type RuleResult } from "./model.ts";
+import { denies, Mode, type PolicySubject, type Relief, type Decision, type RuleResult } from "./model.ts";
 
 /** A decision before it is kept. */
 export type Judgement = Omit<Decision, "id">;
@@ -29,10 +28,6 @@ export function judge(subject: PolicySubject, bundle: Bundle, now: Date, reliefs
     decidedAt: now,
   };
 }
-
-/** The judgement of kept documents, as it was when they were kept. */
-export const replay = (subject: unknown, bundle: unknown, now: Date, reliefs: unknown): Judgement =>
-  judge(PolicySubject.parse(subject), bundleOf(bundle), now, z.array(Relief).parse(reliefs));
 
 /** Whether a relief speaks for the subject now. Its end does not belong to it. */
 function holds({ service, environment, from, until }: Relief, subject: PolicySubject, now: Date): boolean {

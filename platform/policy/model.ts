@@ -50,6 +50,8 @@ export const PolicySubject = z
     change: z.object({ number: z.int(), author: z.string(), approvedBy: z.array(z.string()) }).nullable(),
     commit: z.string().nullable(),
     artifact: z.object({ digest: z.string() }).nullable(),
+    /** Whether this artifact of this service is barred from starting, by whom and why; null where nobody asked. */
+    quarantine: z.object({ quarantined: z.boolean(), by: z.string(), because: z.string() }).nullable(),
     /** Verified evidence for exactly this artifact; null where none was filed. */
     evidence: z
       .object({

@@ -4,9 +4,13 @@ import "../identity/request.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { Db } from "../kernel/sql.ts";
 import { read } from "../ledger/store.ts";
+import type { Clock } from "../kernel/clock.ts";
 import type { Bundle } from "./bundle.ts";
+import { EVALUATOR } from "./evaluator.ts";
+import { exceptionsFor } from "./exceptions.ts";
+import { DecisionBundle, RuleBundle } from "./portable.ts";
 import { Decision, Mode, Point, PolicySubject } from "./model.ts";
-import { find } from "./store.ts";
+import { bundleOfDecision, find } from "./store.ts";
 
 const ModesAnswer = z.record(z.string(), Mode);
 
@@ -29,11 +33,17 @@ export const PolicyRule = z
 /** The rules in force, under their digest. */
 export const PolicyBundle = z.object({ bundle: z.string(), rules: z.array(PolicyRule) }).meta({ id: "PolicyBundle" });
 
+/** Of the platform, what rules are judged by beside the facts of a repository. */
+export interface Surroundings {
+  environments: RuleBundle["environments"];
+  groups: () => Promise<string[]>;
+}
+
 /** A decision with the facts that it was made on. */
 export const DecisionDetail = z.object({ ...Decision.shape, facts: PolicySubject }).meta({ id: "DecisionDetail" });
 
 export const policyRoutes =
-  ({ db, bundle }: { db: Db; bundle: Bundle }): FastifyPluginAsyncZod =>
+  ({ db, clock, bundle, surroundings }: { db: Db; clock: Clock; bundle: Bundle; surroundings: Surroundings }): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       "/policies",
@@ -46,6 +56,50 @@ export const policyRoutes =
             return { ...rule, expressions: validations.map(({ program }) => program.expression) };
           }),
         };
+      },
+    );
+
+    app.get(
+      "/policies/bundle",
+      {
+        schema: {
+          operationId: "getPolicyBundle",
+          tags: ["policy"],
+          summary: "The rules in force as one document, for checks without the server",
+          response: { 200: RuleBundle },
+        },
+      },
+      async (request) => {
+        await request.can("read");
+        const now = clock.now();
+        return {
+          kind: "cairn.dev/policy-bundle" as const,
+          digest: bundle.digest,
+          evaluator: EVALUATOR,
+          rules: bundle.document,
+          environments: surroundings.environments.map(({ name, production, mode }) => ({ name, production, mode })),
+          groups: await surroundings.groups(),
+          reliefs: await exceptionsFor(db, undefined, now),
+          takenAt: now,
+        };
+      },
+    );
+
+    app.get(
+      "/decisions/:id/bundle",
+      {
+        schema: {
+          operationId: "getDecisionBundle",
+          tags: ["policy"],
+          summary: "A decision with all that it is a function of: to replay it elsewhere",
+          params: z.object({ id: z.string() }),
+          response: { 200: DecisionBundle },
+        },
+      },
+      async (request) => {
+        const decision = await find(db, request.params.id);
+        await request.can("read", { name: decision.about.slice(decision.about.lastIndexOf("/") + 1) });
+        return bundleOfDecision(db, decision);
       },
     );
 

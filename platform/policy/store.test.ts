@@ -3,17 +3,18 @@ import Fastify from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { expect, test } from "vitest";
 import { systemPrincipal } from "../identity/model.ts";
-import type { Digest } from "../kernel/digest.ts";
+import { digestOf } from "../kernel/digest.ts";
 import { transact } from "../kernel/sql.ts";
-import { events, read } from "../ledger/store.ts";
+import { events } from "../ledger/store.ts";
 import { answerFaults } from "../server/problems.ts";
 import { testClock } from "../testing/clock.ts";
 import { database } from "../testing/database.ts";
 import { aSubject } from "./a-subject.ts";
 import { loadPolicies } from "./bundle.ts";
-import { judge, replay } from "./judge.ts";
+import { judge } from "./judge.ts";
+import { replayed } from "./portable.ts";
 import { policyRoutes } from "./routes.ts";
-import { find, keep } from "./store.ts";
+import { bundleOfDecision, find, keep } from "./store.ts";
 
 const clock = testClock();
 const bundle = await loadPolicies(join(import.meta.dirname, "../../library/policies"));
@@ -28,10 +29,11 @@ test("keep() keeps a judgement once, with documents that replay to it, and recor
   const decision = await find(db, kept[0]?.id ?? "");
   expect(new Set(kept.map(({ id }) => id)).size).toBe(1);
   expect(decision).toEqual(kept[0]);
-  const { id: _, ...same } = decision;
-  expect(replay(await read(db, decision.subject as Digest), await read(db, decision.bundle as Digest), decision.decidedAt, [])).toEqual(
-    same,
-  );
+  expect(replayed(JSON.parse(JSON.stringify(await bundleOfDecision(db, decision))))).toMatchObject({
+    same: true,
+    differences: [],
+    outcome: "deny",
+  });
   const lines = await events(db, { types: ["policy.decided"] });
   expect(lines).toMatchObject([
     { about: "component:default/orders", data: { decision: decision.id, outcome: "deny", rules: { "tests-passed": "unknown" } } },
@@ -45,12 +47,18 @@ test("GET /policies and GET /decisions/{id} show rules, answers and facts", asyn
   answerFaults(app);
   app.decorateRequest("principal", { getter: () => systemPrincipal("test") });
   app.decorateRequest("can", async () => {});
-  await app.register(policyRoutes({ db, bundle }));
+  await app.register(policyRoutes({ db, clock, bundle, surroundings: { environments: [], groups: async () => ["group:default/shop"] } }));
   const subject = aSubject({ service: { ownerExists: false } });
   const { id } = await transact(db, (tx) =>
     keep(tx, clock, "system:deliver", { subject, bundle, reliefs: [] }, judge(subject, bundle, clock.now(), [])),
   );
   expect((await app.inject("/policies")).json()).toMatchObject({ bundle: bundle.digest, rules: { length: bundle.rules.length } });
   expect((await app.inject(`/decisions/${id}`)).json()).toMatchObject({ id, outcome: "deny", facts: { service: { name: "orders" } } });
+  const exported: unknown = (await app.inject(`/decisions/${id}/bundle`)).json();
+  expect(replayed(exported)).toMatchObject({ decision: id, same: true });
+  expect((await app.inject("/policies/bundle")).json()).toMatchObject({
+    digest: digestOf(bundle.document),
+    groups: ["group:default/shop"],
+  });
   expect((await app.inject("/decisions/dec_none")).json()).toMatchObject({ status: 404, code: "policy.decision_missing" });
 });

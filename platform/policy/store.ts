@@ -1,10 +1,11 @@
-import { digestOf, type Digest } from "../kernel/digest.ts";
+import type { Digest } from "../kernel/digest.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Sql, Tx } from "../kernel/sql.ts";
 import type { Actor } from "../ledger/model.ts";
-import { keep as keepDocument, record } from "../ledger/store.ts";
+import { keep as keepDocument, read, record } from "../ledger/store.ts";
 import type { Bundle } from "./bundle.ts";
 import { decisionMissing } from "./faults.ts";
+import { decisionId, factDigests, type DecisionBundle } from "./portable.ts";
 import type { Judgement } from "./judge.ts";
 import { RuleResult, type Decision, type PolicySubject, type Relief } from "./model.ts";
 import { z } from "zod";
@@ -44,7 +45,7 @@ export async function keep(
   { subject, bundle, reliefs }: Grounds,
   judgement: Judgement,
 ): Promise<Decision> {
-  const decision: Decision = { id: `dec_${digestOf(judgement).slice("sha256:".length, "sha256:".length + 26)}`, ...judgement };
+  const decision: Decision = { id: decisionId(judgement), ...judgement };
   await keepDocument(tx, subject, "application/vnd.cairn.policy-subject+json");
   await keepDocument(tx, bundle.document, "application/vnd.cairn.policy-bundle+json");
   await keepDocument(tx, reliefs, "application/vnd.cairn.policy-reliefs+json");
@@ -81,4 +82,18 @@ export async function find(db: Sql, id: string): Promise<Decision> {
   if (!row) throw decisionMissing(id);
   const { decided_at, results, ...decision } = row;
   return { ...decision, results: z.array(RuleResult).parse(results), decidedAt: decided_at };
+}
+
+/** A decision with the documents that it is a function of, as they were kept. */
+export async function bundleOfDecision(db: Sql, decision: Decision): Promise<DecisionBundle> {
+  const document = async <T>(digest: string) => read<T>(db, digest as Digest);
+  const subject = await document<Record<string, unknown>>(decision.subject);
+  return {
+    kind: "cairn.dev/decision-bundle",
+    decision,
+    subject,
+    rules: await document<Record<string, unknown>>(decision.bundle),
+    reliefs: decision.reliefs === null ? [] : await document<Record<string, unknown>[]>(decision.reliefs),
+    facts: factDigests(subject),
+  };
 }

@@ -10,7 +10,7 @@ import type { Parts } from "./parts.ts";
 import { route } from "./plan-service.ts";
 import { reliefsFor } from "./reliefs.ts";
 import { readRepository, type RepositoryFacts } from "./read-repository.ts";
-import { policySubject } from "./subject.ts";
+import { changeSubject } from "./subject.ts";
 
 /** One head of a change request. */
 export interface Head {
@@ -128,32 +128,25 @@ const unreadable: Report = {
   link: null,
 };
 
-/** The decision about a change request, made and kept. It speaks of the environment that it matters most for: the last one of the route. */
+/** The decision about a change request, made and kept. */
 async function judged(parts: Parts, actor: string, facts: RepositoryFacts, change: ChangeRequest): Promise<Report> {
   const { db, clock, infra } = parts;
-  const last = route(parts, facts).at(-1);
-  const plan =
-    last && facts.intent && facts.name
-      ? await infra.plan({
-          service: facts.name,
-          environment: last.name,
-          owner: facts.owner ?? "",
-          intent: facts.intent,
-          patches: facts.patches,
-        })
-      : undefined;
-  const subject = policySubject(facts, {
-    point: "change",
-    environment: last ? { name: last.name, production: last.production, mode: last.mode } : null,
+  const { name: service, intent, owner, patches } = facts;
+  const manifests = new Map<string, Record<string, unknown>[]>();
+  if (service && intent)
+    for (const { name: environment } of route(parts, facts).slice(-1))
+      manifests.set(environment, (await infra.plan({ service, environment, owner: owner ?? "", intent, patches })).manifests);
+  const subject = changeSubject(facts, {
+    environments: parts.environments.environments,
+    manifestsFor: (environment) => manifests.get(environment) ?? [],
     repository: change.repository,
-    ownerExists: await ownerExists(db, facts.owner ?? ""),
+    ownerExists: await ownerExists(db, owner ?? ""),
     change: {
       number: change.number,
       author: change.author,
       approvedBy: change.approvals.filter(({ commit }) => commit === change.head).map(({ by }) => by),
     },
     commit: change.head,
-    manifests: plan?.manifests ?? [],
   });
   const now = clock.now();
   const grounds = { subject, bundle: parts.policies, reliefs: await reliefsFor(db, subject.service.name, now) };

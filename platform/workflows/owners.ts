@@ -1,10 +1,9 @@
 import type { Sql } from "../kernel/sql.ts";
 import { groupsAmong } from "../catalog/store.ts";
+import { ownerRef } from "./subject.ts";
 
 /** Whether the catalog knows the group that a name, or a reference, means. */
 export async function ownerExists(db: Sql, owner: string): Promise<boolean> {
   const ref = ownerRef(owner);
   return (await groupsAmong(db, [ref])).has(ref);
 }
-
-export const ownerRef = (owner: string): string => (owner.includes(":") ? owner : `group:default/${owner}`).toLowerCase();

@@ -12,6 +12,7 @@ export function policySubject(
     change?: PolicySubject["change"];
     commit?: string;
     artifactDigest?: string;
+    quarantine?: PolicySubject["quarantine"];
     evidence?: PolicySubject["evidence"];
     manifests: Record<string, unknown>[];
     infrastructure?: PolicySubject["infrastructure"];
@@ -31,6 +32,7 @@ export function policySubject(
     change: known.change ?? null,
     commit: known.commit ?? null,
     artifact: known.artifactDigest ? { digest: known.artifactDigest } : null,
+    quarantine: known.quarantine ?? null,
     evidence: known.evidence ?? null,
     workload: (facts.intent as Record<string, unknown> | null) ?? null,
     manifests: known.manifests,
@@ -39,3 +41,35 @@ export function policySubject(
     infrastructure: known.infrastructure ?? null,
   };
 }
+
+/**
+ * The facts of a change: what merging a commit, or a checkout as it lies there, would bring. It speaks of the environment that it matters most for: the last
+ * one of its route. `change` is null where there is no change request yet.
+ */
+export function changeSubject(
+  facts: RepositoryFacts,
+  {
+    environments,
+    manifestsFor,
+    ...known
+  }: {
+    environments: readonly NonNullable<PolicySubject["environment"]>[];
+    /** The rendered objects for an environment. */
+    manifestsFor: (environment: string) => Record<string, unknown>[];
+    repository: string | null;
+    ownerExists: boolean;
+    change: PolicySubject["change"];
+    commit?: string;
+  },
+): PolicySubject {
+  const last = environments.findLast(({ name }) => facts.contract?.environments.includes(name));
+  return policySubject(facts, {
+    ...known,
+    point: "change",
+    environment: last ? { name: last.name, production: last.production, mode: last.mode } : null,
+    manifests: last && facts.intent && facts.name ? manifestsFor(last.name) : [],
+  });
+}
+
+/** The reference of an owner that may be written short. */
+export const ownerRef = (owner: string): string => (owner.includes(":") ? owner : `group:default/${owner}`).toLowerCase();

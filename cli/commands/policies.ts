@@ -1,0 +1,149 @@
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Command } from "commander";
+import { answer } from "@cairn/api";
+import { Fault } from "@cairn/platform/kernel/faults.ts";
+import { tell } from "../answer.ts";
+import { ago, dim, facts, short, status, table } from "../print.ts";
+import { keepBundle } from "../pulled.ts";
+import { session } from "../session.ts";
+
+/** Rules, exceptions from them, and decisions made again. */
+export function policyCommands(program: Command): void {
+  const policies = program
+    .command("policies")
+    .description("the rules in force")
+    .action(async (_options, command: Command) => {
+      const { api } = await session(process.env);
+      tell(command, await answer(api.GET("/api/policies")), ({ bundle, rules }) =>
+        [
+          table(
+            rules,
+            [
+              { title: "RULE", value: (row) => row.name },
+              { title: "MODE", value: (row) => placesOf(row.modes) },
+              { title: "AT", value: (row) => row.points.join(" ") },
+              { title: "WHAT HOLDS", value: (row) => row.description },
+            ],
+            "No rule.",
+          ),
+          dim(bundle),
+        ].join("\n"),
+      );
+    });
+  policies
+    .command("pull")
+    .description("fetch the rules in force, for cairn check without a server")
+    .option("--out <file>", "keep them in this file only")
+    .action(async (options: { out?: string }, command: Command) => {
+      const { api } = await session(process.env);
+      const bundle = await answer(api.GET("/api/policies/bundle"));
+      const file = options.out === undefined ? await keepBundle(process.env, bundle) : resolve(options.out);
+      if (options.out !== undefined) await writeFile(file, `${JSON.stringify(bundle, null, 2)}\n`);
+      tell(command, { digest: bundle.digest, file }, () => `${bundle.digest}\n${dim(file)}`);
+    });
+
+  const exceptions = program
+    .command("exceptions")
+    .description("exceptions from rules: who granted what, and until when")
+    .option("-s, --service <service>")
+    .option("--holding", "only those that hold now")
+    .action(async (options: { service?: string; holding?: boolean }, command: Command) => {
+      const { api } = await session(process.env);
+      const query = { ...(options.service && { service: options.service }), ...(options.holding && { holding: "true" }) };
+      tell(command, await answer(api.GET("/api/exceptions", { params: { query } })), ({ exceptions: rows }) =>
+        table(
+          rows,
+          [
+            { title: "EXCEPTION", value: (row) => row.id },
+            { title: "SERVICE", value: (row) => row.service },
+            { title: "ENVIRONMENT", value: (row) => row.environment ?? "every" },
+            { title: "RULES", value: (row) => row.rules.join(" ") },
+            { title: "STATE", value: (row) => row.state },
+            { title: "UNTIL", value: (row) => row.ended?.at ?? row.until },
+            { title: "BY", value: (row) => row.grantedBy },
+            { title: "WHY", value: (row) => row.because },
+          ],
+          "No exception.",
+        ),
+      );
+    });
+  exceptions
+    .command("grant <service> <rules...>")
+    .description("let a service go on although these rules refuse, until a time")
+    .requiredOption("-u, --until <instant>", "when it ends: 2026-03-01T18:00:00Z, or 8h, 14d from now")
+    .requiredOption("-b, --because <reason>", "kept in the ledger")
+    .option("-e, --environment <environment>", "only there")
+    .action(
+      async (service: string, rules: string[], options: { until: string; because: string; environment?: string }, command: Command) => {
+        const { api } = await session(process.env);
+        const { environment, because } = options;
+        const body = { service, rules, until: instant(options.until), because, ...(environment !== undefined && { environment }) };
+        const granted = await answer(api.POST("/api/exceptions", { body }));
+        tell(command, granted, () =>
+          facts([
+            ["Exception", granted.id],
+            ["From", granted.rules.join(", ")],
+            ["For", `${granted.service} in ${granted.environment ?? "every environment"}`],
+            ["Until", granted.until],
+          ]),
+        );
+      },
+    );
+  exceptions
+    .command("end <exception>")
+    .description("end an exception before its time")
+    .requiredOption("-b, --because <reason>", "kept in the ledger")
+    .action(async (id: string, { because }: { because: string }, command: Command) => {
+      const { api } = await session(process.env);
+      const ended = await answer(api.POST("/api/exceptions/{id}/end", { params: { path: { id } }, body: { because } }));
+      tell(command, ended, () => `${ended.id} holds no more`);
+    });
+
+  program
+    .command("replay <decision>")
+    .description("make a decision again from its bundle, here and without the server: the same bytes, or what is not as it was")
+    .option("--out <file>", "keep the bundle, for cairn replay FILE anywhere")
+    .action(async (decision: string, options: { out?: string }, command: Command) => {
+      const { offlinePolicy } = await import("@cairn/platform/offline.ts");
+      const { replayFile } = await offlinePolicy();
+      const isFile = await stat(decision).then((found) => found.isFile(), () => false); // prettier-ignore
+      if (!isFile && !/^dec_[0-9a-f]{26}$/.test(decision))
+        throw new Fault("invalid", "cli.decision", `${decision} is no decision and no file`, "Write dec_..., or the file of a bundle.");
+      const scratch = await mkdtemp(join(tmpdir(), "cairn-replay-"));
+      try {
+        const file = isFile ? decision : options.out !== undefined ? resolve(options.out) : join(scratch, "bundle.json");
+        if (!isFile) {
+          const { api } = await session(process.env);
+          const bundle = await answer(api.GET("/api/decisions/{id}/bundle", { params: { path: { id: decision } } }));
+          await writeFile(file, JSON.stringify(bundle));
+        }
+        const replayed = await replayFile(file);
+        tell(command, replayed, ({ same, differences, kept, again }) =>
+          [
+            `${status(same ? "passed" : "failed")}  ${replayed.decision}: ${same ? `the same again, ${replayed.outcome}` : "not as it was"}`,
+            ...differences.map((line) => `  ${line}`),
+            dim(same ? `  ${kept}` : `  kept ${short(kept)}, again ${short(again)}`),
+          ].join("\n"),
+        );
+        if (!replayed.same) process.exitCode = 1;
+      } finally {
+        await rm(scratch, { recursive: true, force: true });
+      }
+    });
+}
+
+const placesOf = (modes: Record<string, string>): string =>
+  Object.entries(modes)
+    .map(([place, mode]) => (place === "default" ? mode : `${place}: ${mode}`))
+    .join(", ");
+
+/** `8h`, `14d`, or an instant as it stands. */
+function instant(text: string): string {
+  const [, count, unit] = /^(\d{1,4})([hd])$/.exec(text) ?? [];
+  if (count !== undefined) return new Date(Date.now() + Number(count) * (unit === "h" ? 3_600_000 : 86_400_000)).toISOString();
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) throw new Fault("invalid", "cli.instant", `${text} is no time`, "Write 2026-03-01T18:00:00Z, 8h or 14d.");
+  return at.toISOString();
+}
