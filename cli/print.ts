@@ -9,7 +9,8 @@ export interface Column<Row> {
   align?: "right";
 }
 
-const plain = (text: string): string => text.replaceAll(/\p{Cc}/gu, " "); // what others wrote must not steer the terminal
+/** What others wrote, in one line. */
+export const plain = (text: string): string => text.replaceAll(/\p{Cc}/gu, " "); // what others wrote must not steer the terminal
 
 /** A table as wide as its content; `empty` says what to do where there are no rows. */
 export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[], empty: string): string {

@@ -19,11 +19,12 @@ export interface DeliverParts {
   /** Calls back when something may be due. */
   onChange?: (listener: () => void) => () => void;
   resolve?: Resolve;
+  everyMs?: number;
 }
 
 /** Sends what lies in the outbox of the webhooks, each message until it is taken or given up. Several processes may do so at once. */
 export function startDelivering(parts: DeliverParts): { close(): Promise<void> } {
-  const { db, clock, log } = parts;
+  const { db, clock, log, everyMs = AT_LEAST_EVERY_MS } = parts;
   const stop = new AbortController();
   const underWay = new Set<Promise<void>>();
   let wake: () => void = () => {};
@@ -32,7 +33,7 @@ export function startDelivering(parts: DeliverParts): { close(): Promise<void> }
   const loop = (async () => {
     while (!stop.signal.aborted) {
       const woken = new Promise<void>((resolve) => (wake = resolve));
-      let waitMs = AT_LEAST_EVERY_MS;
+      let waitMs = everyMs;
       try {
         while (!stop.signal.aborted && underWay.size < AT_ONCE) {
           const due = await takeDue(db, clock);
