@@ -46,13 +46,50 @@ export const releaseUnderWay = (service: string, environment: string, id: string
     { release: id },
   );
 
-export const artifactQuarantined = (service: string, artifactDigest: string, release: string) =>
+export const artifactQuarantined = (
+  service: string,
+  artifactDigest: string,
+  { release, by, because }: { release: string | null; by: string; because: string },
+) =>
   new Fault(
     "precondition",
     "releases.quarantined",
-    `Artifact ${artifactDigest} of ${service} was rolled back by release ${release} and is quarantined`,
-    "Fix the cause and deliver a new commit: it gives another artifact.",
+    `Artifact ${artifactDigest} of ${service} is quarantined: ${release === null ? `${by} barred it` : `release ${release} rolled it back`}: ${because}`,
+    "Fix the cause and deliver a new commit: it gives another artifact. Where the quarantine itself is wrong: cairn quarantine lift.",
     { release, artifactDigest },
+  );
+
+export const notQuarantined = (artifactDigest: string) =>
+  new Fault(
+    "not_found",
+    "releases.not_quarantined",
+    `Artifact ${artifactDigest} is not quarantined`,
+    "List what is: cairn quarantine list",
+  );
+
+export const windowNameTaken = (name: string) =>
+  new Fault(
+    "conflict",
+    "releases.window_name_taken",
+    `There is a window or freeze ${name} already`,
+    "Give it another name, or end that one: cairn windows lists them.",
+  );
+
+export const windowsTwice = (name: string) =>
+  new Fault("invalid", "releases.windows_twice", `${name} stands there twice`, "Give each window and freeze a name of its own.", { name });
+
+export const freezeOver = (until: Date) =>
+  new Fault("invalid", "releases.freeze_over", `${until.toISOString()} is past already`, "Say an end that is to come.");
+
+export const freezeMissing = (id: string) =>
+  new Fault("not_found", "releases.freeze_missing", `No freeze ${id} is declared`, "List them: cairn windows");
+
+export const freezeOfOrganisation = (name: string) =>
+  new Fault(
+    "conflict",
+    "releases.freeze_of_organisation",
+    `Freeze ${name} was loaded with the organisation's windows`,
+    "Take it out of their file and load that again: cairn windows load FILE",
   );
 
 export const notUnderWay = (release: Release) =>

@@ -12,6 +12,8 @@ import { notificationsMigrations } from "../notifications/migrations.ts";
 import { plansMigrations } from "../plans/migrations.ts";
 import { breakGlassMigrations } from "../policy/break-glass-migrations.ts";
 import { policyMigrations } from "../policy/migrations.ts";
+import { runtimeMigrations } from "../runtime/migrations.ts";
+import { gateMigrations } from "../releases/gate-migrations.ts";
 import { releasesMigrations } from "../releases/migrations.ts";
 import { secretsMigrations } from "../secrets/migrations.ts";
 
@@ -30,6 +32,8 @@ export const allMigrations: Migrations = {
   ...evidenceMigrations,
   ...policyMigrations,
   ...breakGlassMigrations,
+  ...runtimeMigrations,
   ...releasesMigrations,
+  ...gateMigrations,
   ...observabilityMigrations,
 };
