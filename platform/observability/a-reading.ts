@@ -27,4 +27,5 @@ export const anObservation = (at: Date, readings: Reading[], target = ORDERS): O
   at,
   url: "http://127.0.0.1:1",
   readings,
+  findings: [],
 });

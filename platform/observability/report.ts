@@ -47,7 +47,10 @@ function stateOf(
   if (remaining !== null && remaining < 0) return { state: "missed", because: `the error budget of ${days(slo)} is overdrawn` };
   if (burning[0]) return { state: "at_risk", because: burning[0].because };
   if (noData !== null) return { state: "unknown", because: NO_DATA_SAID[noData] };
-  const unsure = Math.max(unknownSeconds, ...burns.filter(({ state }) => state === "unknown").map(({ long }) => long.unknownSeconds));
+  const unsure = Math.max(
+    unknownSeconds,
+    ...burns.filter(({ state }) => state === "unknown").map(({ long, short }) => Math.max(long.unknownSeconds, short.unknownSeconds)),
+  );
   if (unsure > 0) return { state: "unknown", because: `nothing bad is known, but ${Math.round(unsure / 60)} min of it are not known` };
   return { state: "met", because: `within its error budget of ${days(slo)}` };
 }

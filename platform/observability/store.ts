@@ -67,7 +67,8 @@ export async function fold(db: Db, observations: readonly Observation[]): Promis
   await transact(db, async (tx) => {
     await sql`select pg_advisory_xact_lock(${FOLDING})`.execute(tx);
     const services = [...new Set(observations.map(({ target }) => target.service))];
-    const cursors = await tx.selectFrom("traffic_cursor").selectAll().where("service", "in", services).execute();
+    const rows = await tx.selectFrom("traffic_cursor").selectAll().where("service", "in", services).execute();
+    const cursors = rows.map((row) => ({ ...row, within: row.within.map(Number) })); // bigint[] comes as text
     const seen = await tx.selectFrom("traffic_target").selectAll().where("service", "in", services).execute();
     const deltas = observations.flatMap((observation) => {
       const same = (row: Target) => row.service === observation.target.service && row.environment === observation.target.environment;
@@ -196,22 +197,7 @@ export async function windowCounts(
   const found = new Map<string, WindowCounts>();
   const keyOf = (target: Target, seconds: number) => `${target.service}/${target.environment}/${seconds}`;
   if (targets.length > 0) {
-    const names = JSON.stringify(targets.map(({ service, environment }) => ({ service, environment })));
-    const segments = JSON.stringify(windowsSeconds.flatMap((seconds) => segmentsOf(seconds, to)));
-    const sums = sql.join(LATENCY_BOUNDS_SECONDS.map((_bound, n) => sql`sum(c.within[${sql.lit(n + 1)}])::bigint`));
-    const { rows } = await sql<Counts & Target & { seconds: number }>`
-      with target as (select * from jsonb_to_recordset(${names}::jsonb) as r(service text, environment text)),
-        segment as (select * from jsonb_to_recordset(${segments}::jsonb) as r(seconds bigint, unit text, "from" timestamptz, "to" timestamptz))
-      select target.service, target.environment, segment.seconds,
-        sum(c.requests)::bigint as requests, sum(c.errors)::bigint as errors, array[${sums}] as within
-      from target cross join segment cross join lateral (
-        select requests, errors, within from traffic_minute t
-        where segment.unit = 'minute' and t.service = target.service and t.environment = target.environment and t.at >= segment."from" and t.at < segment."to"
-        union all
-        select requests, errors, within from traffic_hour t
-        where segment.unit = 'hour' and t.service = target.service and t.environment = target.environment and t.at >= segment."from" and t.at < segment."to"
-      ) c
-      group by 1, 2, 3`.execute(db);
+    const { rows } = await windowQuery(targets, windowsSeconds, to).execute(db);
     for (const { service, environment, seconds, requests, errors, within } of rows)
       found.set(keyOf({ service, environment }, seconds), { requests, errors, within: within.map(Number), unknownSeconds: 0 });
     const longest = Math.max(...windowsSeconds);
@@ -225,6 +211,26 @@ export async function windowCounts(
       }
   }
   return (target, seconds) => found.get(keyOf(target, seconds)) ?? none();
+}
+
+/** The statement behind `windowCounts`: each target and window reads its own few stretches of the two tables. */
+export function windowQuery(targets: readonly Target[], windowsSeconds: readonly number[], to: Date) {
+  const names = JSON.stringify(targets.map(({ service, environment }) => ({ service, environment })));
+  const segments = JSON.stringify(windowsSeconds.flatMap((seconds) => segmentsOf(seconds, to)));
+  const sums = sql.join(LATENCY_BOUNDS_SECONDS.map((_bound, n) => sql`sum(c.within[${sql.lit(n + 1)}])::bigint`));
+  return sql<Counts & Target & { seconds: number }>`
+    with target as (select * from jsonb_to_recordset(${names}::jsonb) as r(service text, environment text)),
+      segment as (select * from jsonb_to_recordset(${segments}::jsonb) as r(seconds bigint, unit text, "from" timestamptz, "to" timestamptz))
+    select target.service, target.environment, segment.seconds,
+      sum(c.requests)::bigint as requests, sum(c.errors)::bigint as errors, array[${sums}] as within
+    from target cross join segment cross join lateral (
+      select requests, errors, within from traffic_minute t
+      where segment.unit = 'minute' and t.service = target.service and t.environment = target.environment and t.at >= segment."from" and t.at < segment."to"
+      union all
+      select requests, errors, within from traffic_hour t
+      where segment.unit = 'hour' and t.service = target.service and t.environment = target.environment and t.at >= segment."from" and t.at < segment."to"
+    ) c
+    group by 1, 2, 3`;
 }
 
 export interface Gap extends Counts {
