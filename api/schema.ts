@@ -1238,6 +1238,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/changes/{repository}/{number}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check what a change request holds now once more: with the rules and teams of now, and in a new build */
+        post: operations["checkAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/services/{name}/deliver": {
         parameters: {
             query?: never;
@@ -1385,6 +1402,41 @@ export interface paths {
         put?: never;
         /** Roll back a release that is under way, or let one go on that is held */
         post: operations["answerRelease"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Artifacts that are not released and not started again */
+        get: operations["listQuarantine"];
+        put?: never;
+        /** Bar an artifact of a service from being released and started again */
+        post: operations["quarantineArtifact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine/{digest}/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a quarantined artifact be released and started again */
+        post: operations["liftQuarantine"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2031,6 +2083,9 @@ export interface components {
             because: string;
             by: string;
             createdAt: unknown;
+        };
+        QuarantineListInput: {
+            quarantine: components["schemas"]["QuarantineEntryInput"][];
         };
         RolloutRulesInput: {
             /** @enum {string} */
@@ -2776,6 +2831,9 @@ export interface components {
             by: string;
             /** Format: date-time */
             createdAt: string;
+        };
+        QuarantineList: {
+            quarantine: components["schemas"]["QuarantineEntry"][];
         };
         RolloutRules: {
             /** @enum {string} */
@@ -6030,6 +6088,31 @@ export interface operations {
             };
         };
     };
+    checkAgain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repository: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        run: string;
+                    };
+                };
+            };
+        };
+    };
     deliverAgain: {
         parameters: {
             query?: never;
@@ -6092,6 +6175,16 @@ export interface operations {
                             memoryBytes: number | null;
                             requests: number;
                             errors: number;
+                        }[];
+                        findings: {
+                            id: string;
+                            /** @enum {string} */
+                            kind: "not_admitted" | "quarantined" | "file_changed" | "file_added" | "file_missing" | "process_foreign" | "program_outside" | "port_taken" | "listens_on_all";
+                            revision: string;
+                            subject: string;
+                            detail: string;
+                            /** Format: date-time */
+                            foundAt: string;
                         }[];
                     }[];
                 };
@@ -6278,6 +6371,82 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Release"];
+                };
+            };
+        };
+    };
+    listQuarantine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineList"];
+                };
+            };
+        };
+    };
+    quarantineArtifact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    service: string;
+                    artifactDigest: string;
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineEntry"];
+                };
+            };
+        };
+    };
+    liftQuarantine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineList"];
                 };
             };
         };

@@ -75,6 +75,14 @@ export function changeCommands(program: Command): void {
       );
     });
   changes
+    .command("check <change>")
+    .description("check what it holds now once more, in a new build")
+    .action(async (name: string, _options, command: Command) => {
+      const { api } = await session(process.env);
+      const asked = await answer(api.POST("/api/changes/{repository}/{number}/check", { params: { path: changeName(name) } }));
+      tell(command, asked, () => `Under way: cairn changes show ${name} --watch`);
+    });
+  changes
     .command("close <change>")
     .description("give it up; the branch stays")
     .action(async (name: string, _options, command: Command) => {

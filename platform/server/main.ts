@@ -27,8 +27,10 @@ import { localRuntime } from "../runtime/local/runtime.ts";
 import { countedRuntime, startWatching } from "../observability/watch.ts";
 import { openSecretStore } from "../secrets/local/store.ts";
 import { serviceSecrets } from "../secrets/store.ts";
+import { agreeOnQuarantine, lookAtRuntime } from "../workflows/look-at-runtime.ts";
 import type { Parts } from "../workflows/parts.ts";
 import { breakGlassDesk } from "../workflows/break-glass.ts";
+import { checker } from "../workflows/check-again.ts";
 import { deliverer } from "../workflows/deliver-again.ts";
 import { planner } from "../workflows/planner.ts";
 import { allWorkflows, startWhatFollows } from "../workflows/start.ts";
@@ -36,6 +38,7 @@ import { tellOf, TOLD_EVENTS } from "../workflows/tell.ts";
 import { embeddedDatabase } from "./database.ts";
 import { startFollowing } from "./follow.ts";
 import { listenLive } from "./live.ts";
+import { startLooking } from "./look.ts";
 import { allMigrations } from "./migrations.ts";
 import { evaluation } from "./objectives.ts";
 import { holderOf, portTaken } from "./port.ts";
@@ -112,6 +115,7 @@ async function start(): Promise<void> {
   const orchestrator = await startOrchestrator({ databaseUrl, db, clock, log, workflows: allWorkflows, parts });
   await forge.reconcile();
   const watching = startWatching({ ...evaluation(db, clock, forge), runtime: parts.runtime, log });
+  const looking = startLooking(() => lookAtRuntime(parts), log);
   const following = startFollowing({ db, clock, log, live, follow: (event) => startWhatFollows(parts, orchestrator, event) });
   const mergeGround = { tierOf: (repository: string) => tierOf(db, repository), directory: directory(db) };
   const review = (repository: string, number: number) => forge.review(repository, number, ADMINISTRATOR, mergeGround);
@@ -139,7 +143,10 @@ async function start(): Promise<void> {
     breakGlass: breakGlassDesk(parts, orchestrator),
     signingSecrets,
     runtime: parts.runtime,
+    tellQuarantine: () =>
+      agreeOnQuarantine(parts).catch((error: unknown) => log.warn({ err: error }, "the runtime hears of the quarantine later")),
     deliverer: deliverer(parts, orchestrator),
+    checker: checker(parts, orchestrator),
     secrets,
     infra: parts.infra,
     environmentNames: parts.environments.environments.map(({ name }) => name),
@@ -184,6 +191,7 @@ async function start(): Promise<void> {
     stopping = true;
     await app.close();
     await watching.close();
+    await looking.close();
     await following.close();
     await telling.close();
     await delivering.close();

@@ -3,6 +3,7 @@ import { requireOwner } from "../catalog/store.ts";
 import { groups, serviceView } from "../catalog/views.ts";
 import { catalogRoutes, serviceRoutes, type CatalogParts } from "../catalog/routes.ts";
 import { ciRoutes } from "../ci/routes.ts";
+import { checkRoutes, type Checker } from "../forge/check-routes.ts";
 import { evidenceRoutes } from "../evidence/routes.ts";
 import { forgeRoutes } from "../forge/routes.ts";
 import type { LocalForge, MergeGround } from "../forge/local/forge.ts";
@@ -26,6 +27,7 @@ import { exceptionRoutes } from "../policy/exception-routes.ts";
 import type { RuleBundle } from "../policy/portable.ts";
 import { policyRoutes } from "../policy/routes.ts";
 import { deliverRoutes, type Deliverer } from "../releases/deliver-routes.ts";
+import { quarantineRoutes } from "../releases/quarantine-routes.ts";
 import { releasesRoutes } from "../releases/routes.ts";
 import { carriedBy } from "../releases/store.ts";
 import type { Runtime } from "../runtime/contract.ts";
@@ -52,7 +54,10 @@ export interface SurfaceParts {
   /** Where the secrets of webhooks lie. */
   signingSecrets: SigningSecrets;
   runtime: Runtime;
+  /** Tells the runtime at once what is quarantined and what is not any more. */
+  tellQuarantine: () => Promise<void>;
   deliverer: Deliverer;
+  checker: Checker;
   secrets: SecretStore;
   infra: Infra;
   /** In the order of promotion. */
@@ -120,10 +125,12 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
         ownerOf: async (service) => (await serviceView(db, service)).owner,
         usedKeys: (target) => parts.infra.usedSecrets(target),
       }),
+      checkRoutes({ checker: parts.checker, ownerOf: (name) => requireOwner(db, name).catch(() => undefined) }),
       deliverRoutes({ deliverer: parts.deliverer, ownerOf: async (service) => (await serviceView(db, service)).owner }),
       runtimeRoutes({ runtime: parts.runtime }),
       observabilityRoutes({ ...evaluation(db, clock, forge), requireService }),
       releasesRoutes({ db, clock, ownerOf }),
+      quarantineRoutes({ db, clock, ownerOf, tellRuntime: parts.tellQuarantine }),
       liveRoutes({ live: parts.live }),
     ],
     root: [
@@ -149,7 +156,9 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     breakGlass: none,
     signingSecrets: none,
     runtime: none,
+    tellQuarantine: none,
     deliverer: none,
+    checker: none,
     secrets: none,
     infra: none,
     environmentNames: [],

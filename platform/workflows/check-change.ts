@@ -17,6 +17,8 @@ export interface Head {
   repository: string;
   number: number;
   head: string;
+  /** Tells this check from an earlier one of the same head. */
+  again?: string;
 }
 
 type Report = Omit<Check, "updatedAt">;
@@ -27,7 +29,7 @@ const waiting = (name: string): Report => ({ name, state: "pending", summary: "h
 export const checkChange = workflow(
   "check change",
   () => ["announce the checks", "check the descriptor", "judge by policy", "build and test"],
-  async (run, { repository, number, head }: Head, parts: Parts): Promise<{ states: string[] }> => {
+  async (run, { repository, number, head, again }: Head, parts: Parts): Promise<{ states: string[] }> => {
     const { db, forge } = parts;
     await run.step("announce the checks", async () => {
       for (const name of CHECKS) await forge.setCheck(repository, head, waiting(name));
@@ -95,7 +97,7 @@ export const checkChange = workflow(
       "build and test",
       async ({ signal }) =>
         reported("ci", signal, async () => {
-          const id = `ci-${repository}-${head.slice(0, 12)}-change`.slice(-120);
+          const id = [`ci-${repository}-${head.slice(0, 12)}-change`, again].filter(Boolean).join("-").slice(-120);
           await forge.setCheck(repository, head, {
             ...waiting("ci"),
             state: "running",

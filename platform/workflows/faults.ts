@@ -115,3 +115,15 @@ export const carriedOutByDelivery = (plan: string) =>
     "cairn releases shows where it stands; cairn why RELEASE says what it waits for.",
     { plan },
   );
+
+export const changeEnded = (repository: string, number: number, state: string) =>
+  new Fault(
+    "conflict",
+    "workflows.change_ended",
+    `Change request ${repository}/${number} is ${state}`,
+    "Open another for its branch, and that is checked.",
+    {
+      repository,
+      number,
+    },
+  );
