@@ -61,4 +61,16 @@ export const releasesMigrations: Migrations = {
         )`.execute(db);
     },
   },
+  "15_releases_03": {
+    async up(db) {
+      await sql`
+        alter table release_quarantine
+          alter column release drop not null,
+          add column by text not null default 'system:releases',
+          add column lifted_at timestamptz(3),
+          add column lifted_by text,
+          add column lifted_because text`.execute(db);
+      await sql`create index release_quarantine_of_digest on release_quarantine (artifact_digest)`.execute(db);
+    },
+  },
 };

@@ -76,3 +76,17 @@ export const Release = z
   })
   .meta({ id: "Release" });
 export type Release = z.infer<typeof Release>;
+
+/** An artifact of a service that is not released and not started again. */
+export const QuarantineEntry = z
+  .object({
+    service: z.string(),
+    artifactDigest: z.string(),
+    /** The release in which it was worse; null where a person barred it. */
+    release: z.string().nullable(),
+    because: z.string(),
+    by: z.string(),
+    createdAt: z.coerce.date(),
+  })
+  .meta({ id: "QuarantineEntry" });
+export type QuarantineEntry = z.infer<typeof QuarantineEntry>;

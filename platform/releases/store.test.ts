@@ -8,6 +8,7 @@ import { answerFaults } from "../server/problems.ts";
 import { testClock } from "../testing/clock.ts";
 import { database } from "../testing/database.ts";
 import { aReading, aRollout, baselineArm, canaryArm } from "./a-rollout.ts";
+import { quarantined } from "./quarantine.ts";
 import { enterStep, roundOf } from "./rollout.ts";
 import { releasesRoutes } from "./routes.ts";
 import {
@@ -17,7 +18,6 @@ import {
   find,
   noteRound,
   planRelease,
-  quarantined,
   refuseRelease,
   rounds,
   underWay,
@@ -96,7 +96,7 @@ test("a rolled-back release leaves the one before it current, and its artifact i
   await end(db, bad.id, { state: "rolled_back", because: "worse", quarantine: true });
   expect(await currentRelease(db, "orders", "production")).toMatchObject({ id: good.id });
   expect(await underWay(db, "orders", "production")).toBeUndefined();
-  expect(await quarantined(db, "orders", canaryArm.artifactDigest)).toEqual({ release: bad.id, because: "worse" });
+  expect(await quarantined(db, "orders", canaryArm.artifactDigest)).toMatchObject({ release: bad.id, because: "worse" });
   expect(await quarantined(db, "parcels", canaryArm.artifactDigest)).toBeUndefined();
   const again = await plan(db);
   await expect(begin(db, again.id)).rejects.toMatchObject({ code: "releases.quarantined", facts: { release: bad.id } });

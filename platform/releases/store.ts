@@ -7,6 +7,7 @@ import { record } from "../ledger/store.ts";
 import { artifactQuarantined, illegalTransition, notHeld, notUnderWay, releaseMissing, releaseUnderWay } from "./faults.ts";
 import { Round, type Release, type ReleaseState } from "./model.ts";
 import type { Answer, Move } from "./next-move.ts";
+import { quarantine, quarantined } from "./quarantine.ts";
 import type { RolloutRules } from "./rollout.ts";
 
 interface ReleaseTable {
@@ -34,7 +35,6 @@ declare module "../kernel/sql.ts" {
     release: ReleaseTable;
     release_round: { release: string; number: number; at: Date; body: unknown };
     release_answer: Answer & { release: string; number: number; at: Date };
-    release_quarantine: { service: string; artifact_digest: string; release: string; because: string; created_at: Date };
   }
 }
 
@@ -120,7 +120,7 @@ export async function beginRelease(
   // Whoever begins a release of this service here waits for the one before it to be committed.
   await sql`select pg_advisory_xact_lock(7146015, hashtext(${`${release.service}/${release.environment}`}))`.execute(tx);
   const barred = await quarantined(tx, release.service, release.artifactDigest);
-  if (barred) throw artifactQuarantined(release.service, release.artifactDigest, barred.release);
+  if (barred) throw artifactQuarantined(release.service, release.artifactDigest, barred);
   const other = await underWay(tx, release.service, release.environment);
   if (other) throw releaseUnderWay(release.service, release.environment, other.id);
   const previous = await currentRelease(tx, release.service, release.environment);
@@ -227,11 +227,7 @@ export interface Ended {
 export async function endRelease(tx: Tx, clock: Clock, actor: Actor, id: string, ended: Ended): Promise<Release> {
   if (ended.quarantine) {
     const { service, artifactDigest } = await find(tx, id);
-    await tx
-      .insertInto("release_quarantine")
-      .values({ service, artifact_digest: artifactDigest, release: id, because: ended.because, created_at: clock.now() })
-      .onConflict((oc) => oc.columns(["service", "artifact_digest"]).doNothing())
-      .execute();
+    await quarantine(tx, clock, actor, { service, artifactDigest, release: id, because: ended.because });
   }
   return transition(tx, clock, actor, id, ended.state, { because: ended.because }, { quarantined: ended.quarantine ?? false });
 }
@@ -293,20 +289,6 @@ export async function usedBy(db: Sql, service: string, environment: string, othe
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
-}
-
-/** Whether an artifact of a service was rolled back as worse, and by which release. */
-export async function quarantined(
-  db: Sql,
-  service: string,
-  artifactDigest: string,
-): Promise<{ release: string; because: string } | undefined> {
-  return db
-    .selectFrom("release_quarantine")
-    .select(["release", "because"])
-    .where("service", "=", service)
-    .where("artifact_digest", "=", artifactDigest)
-    .executeTakeFirst();
 }
 
 /** Newest first. */

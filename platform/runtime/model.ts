@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LogLine } from "./contract.ts";
+import { Finding, LogLine } from "./contract.ts";
 
 /** One revision of a service as it runs in an environment. */
 export const RunningRevision = z.object({
@@ -17,7 +17,13 @@ export const RunningRevision = z.object({
 export type RunningRevision = z.infer<typeof RunningRevision>;
 
 /** Where a service runs, under which address, and what runs there. */
-export const ServiceEnvironment = z.object({ environment: z.string(), url: z.string(), revisions: z.array(RunningRevision) });
+export const ServiceEnvironment = z.object({
+  environment: z.string(),
+  url: z.string(),
+  revisions: z.array(RunningRevision),
+  /** What is not as it was started, or should not be there. */
+  findings: z.array(Finding),
+});
 export type ServiceEnvironment = z.infer<typeof ServiceEnvironment>;
 
 export const ServiceLogs = z.array(LogLine);

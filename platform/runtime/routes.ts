@@ -54,9 +54,10 @@ export const runtimeRoutes =
     );
   };
 
-const environmentOf = ({ target, url, readings }: Observation): ServiceEnvironment => ({
+const environmentOf = ({ target, url, readings, findings }: Observation): ServiceEnvironment => ({
   environment: target.environment,
   url,
+  findings,
   revisions: readings.map(({ revision, epoch: _epoch, latency: _latency, ...reading }) => ({ id: revision, ...reading })),
 });
 

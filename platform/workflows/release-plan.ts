@@ -21,7 +21,7 @@ import { ownerExists } from "./owners.ts";
 import type { Parts } from "./parts.ts";
 import { countsOf } from "./plan-service.ts";
 import { reliefsFor } from "./reliefs.ts";
-import { policySubject } from "./subject.ts";
+import { releaseSubject } from "./release-subject.ts";
 
 /** What a release plan carries: all that the rollout needs, so that nothing is worked out a second time. */
 export interface ReleasePayload {
@@ -102,22 +102,8 @@ export async function planOneRelease(
   const change: ChangeRequest = await forge.change(repository, delivery.number);
   const evidence = await evidenceFor(db, artifactDigest);
   const now = clock.now();
-  const subject = policySubject(facts, {
-    point: "release",
-    environment: { name: environment.name, production: environment.production, mode: environment.mode },
-    repository,
-    ownerExists: await ownerExists(db, owner),
-    change: {
-      number: change.number,
-      author: change.author,
-      approvedBy: change.approvals.filter((approval) => approval.commit === change.head).map(({ by }) => by),
-    },
-    commit,
-    artifactDigest,
-    evidence: evidenceFacts(evidence, now, { repository, commit }),
-    manifests: infraPlan.manifests,
-    infrastructure: countsOf(infraPlan),
-  });
+  const released = { service, environment, repository, commit, change, artifactDigest, manifests: infraPlan.manifests };
+  const subject = await releaseSubject(parts, "release", facts, { ...released, infrastructure: countsOf(infraPlan) }, now);
   const reliefs = await reliefsFor(db, service, now);
   const judgement = judge(subject, policies, now, reliefs);
   const previous = await currentRelease(db, service, environmentName);

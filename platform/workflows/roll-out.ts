@@ -9,6 +9,7 @@ import type { Round } from "../releases/model.ts";
 import { endRelease, find, lastAnswer, noteRound } from "../releases/store.ts";
 import type { Reading } from "../runtime/contract.ts";
 import { admit } from "./admit.ts";
+import { agreeOnQuarantine } from "./look-at-runtime.ts";
 import type { Parts } from "./parts.ts";
 import type { ReleasePlan } from "./release-plan.ts";
 
@@ -164,6 +165,7 @@ async function finish(parts: Parts, actor: string, id: string, ended: RolledOut,
   const { db, clock, runtime } = parts;
   const { target, revision, baseline } = (await planOf(parts, id)).payload;
   await transact(db, (tx) => endRelease(tx, clock, actor, id, { state: ended.kind, because: ended.because, quarantine }));
+  if (quarantine) await agreeOnQuarantine(parts);
   const keep = ended.kind === "promoted" ? revision.id : baseline?.revision;
   for (const reading of (await runtime.observe(target)).readings)
     if (reading.revision !== keep) await runtime.retire(target, reading.revision);
