@@ -84,15 +84,3 @@ async function nobody(): Promise<{ uid: number; gid: number }> {
   const [, , uid, gid] = line?.split(":") ?? [];
   return { uid: Number(uid ?? 65534), gid: Number(gid ?? 65534) };
 }
-
-/** Whether somebody else than the owner may pass through every folder down to `path`. */
-export async function reachableByOthers(path: string): Promise<boolean> {
-  for (let folder = path; ; folder = dirname(folder)) {
-    const mode = await stat(folder).then(
-      (found) => found.mode,
-      () => 0o755, // not there yet: we shall make it so
-    );
-    if ((mode & 0o001) === 0) return false;
-    if (folder === dirname(folder)) return true;
-  }
-}

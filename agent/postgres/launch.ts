@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { newSecret } from "@cairn/platform/kernel/ids.ts";
 import { run } from "@cairn/platform/kernel/processes.ts";
-import { findBinaries, reachableByOthers, type Binaries } from "./binaries.ts";
+import { reachableByOthers } from "@cairn/platform/kernel/other-users.ts";
+import { findBinaries, type Binaries } from "./binaries.ts";
 
 export interface Postgres {
   /** The superuser's connection string; `database` is `postgres` unless told. */
