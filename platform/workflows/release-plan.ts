@@ -1,12 +1,15 @@
 import { sql } from "kysely";
+import type { Tier } from "../catalog/model.ts";
+import { strictest } from "../catalog/tiers.ts";
 import { cite } from "../evidence/citations.ts";
-import { citedEvidence, evidenceFacts } from "../evidence/facts.ts";
+import { citedEvidence } from "../evidence/facts.ts";
 import { artifactOf, evidenceFor } from "../evidence/store.ts";
-import type { ChangeRequest } from "../forge/contract.ts";
+import type { ChangeRequest, Forge } from "../forge/contract.ts";
+import { groupRef } from "../identity/access.ts";
 import type { InfraPlan } from "../infra/contract.ts";
 import { digestOf, type Digest } from "../kernel/digest.ts";
 import { transact, type Sql } from "../kernel/sql.ts";
-import type { Plan } from "../plans/model.ts";
+import type { ApprovalWanted, Plan } from "../plans/model.ts";
 import { offer } from "../plans/store.ts";
 import { judge } from "../policy/judge.ts";
 import { denies } from "../policy/model.ts";
@@ -17,11 +20,11 @@ import { currentRelease, planRelease, refuseRelease } from "../releases/store.ts
 import type { Revision, Target } from "../runtime/contract.ts";
 import { factsAt } from "./check-change.ts";
 import { artifactMissing, descriptorUnusable } from "./faults.ts";
-import { ownerExists } from "./owners.ts";
 import type { Parts } from "./parts.ts";
 import { countsOf } from "./plan-service.ts";
 import { reliefsFor } from "./reliefs.ts";
 import { releaseSubject } from "./release-subject.ts";
+import { tierAt } from "./tiers.ts";
 
 /** What a release plan carries: all that the rollout needs, so that nothing is worked out a second time. */
 export interface ReleasePayload {
@@ -36,6 +39,9 @@ export interface ReleasePayload {
   alreadyServes: boolean;
   /** Where the smoke test looks. */
   smokePath: string;
+  tier: Tier;
+  /** Null where the tier asks for none there. */
+  approval: ApprovalWanted | null;
 }
 
 export type ReleasePlan = Omit<Plan, "payload"> & { payload: ReleasePayload };
@@ -71,14 +77,23 @@ export async function planOneRelease(
 ): Promise<PlannedRelease> {
   const { db, clock, forge, infra, environments, policies } = parts;
   const { repository, commit } = delivery;
-  const facts = await factsAt(parts, repository, commit);
-  const { name: service, intent, contract } = facts;
-  const owner = facts.owner ?? "";
-  if (!service || !intent || !contract) throw descriptorUnusable(facts.problems);
+  const said = await factsAt(parts, repository, commit);
+  const { name: service, intent, contract } = said;
+  const owner = said.owner ?? "";
+  if (!service || !intent || !contract) throw descriptorUnusable(said.problems);
   const artifact = await artifactOf(db, artifactDigest);
   if (!artifact) throw artifactMissing(artifactDigest);
 
   const environment = environmentNamed(environments, environmentName);
+  const previous = await currentRelease(db, service, environmentName);
+  // Whoever makes a service less important releases that by the rules of what it was.
+  const tier = strictest([said.tier, ...(previous ? [await tierAt(forge, repository, previous.commit)] : [])]);
+  const facts = { ...said, tier };
+  const demands = environment.production ? environments.tiers[tier] : null;
+  const approval: ApprovalWanted | null =
+    demands?.productionApproval.by === "other-than-author"
+      ? { owner: groupRef(owner), authors: await authorsOf(forge, repository, commit, previous?.commit) }
+      : null;
   const target: Target = { service, environment: environmentName };
   const infraPlan = await infra.plan({ ...target, owner, intent, patches: facts.patches });
   const configuration = { artifact: artifactDigest, start: contract.start, manifests: infraPlan.manifests };
@@ -95,18 +110,17 @@ export async function planOneRelease(
   const serving = alreadyServes ? null : serves;
   const rules = rulesFor(environments, {
     environment: environmentName,
-    tier: facts.tier,
+    tier,
     hasBaseline: serving !== null,
     slowSeconds: facts.slo.present ? facts.slo.slowSeconds : null,
   });
   const change: ChangeRequest = await forge.change(repository, delivery.number);
   const evidence = await evidenceFor(db, artifactDigest);
   const now = clock.now();
-  const released = { service, environment, repository, commit, change, artifactDigest, manifests: infraPlan.manifests };
+  const released = { service, environment, repository, commit, change, artifactDigest, evidence, manifests: infraPlan.manifests };
   const subject = await releaseSubject(parts, "release", facts, { ...released, infrastructure: countsOf(infraPlan) }, now);
   const reliefs = await reliefsFor(db, service, now);
   const judgement = judge(subject, policies, now, reliefs);
-  const previous = await currentRelease(db, service, environmentName);
   const plan: ReleasePlan = {
     kind: "deliver",
     about: `component:default/${service}`,
@@ -118,6 +132,7 @@ export async function planOneRelease(
       policies: policies.digest,
       environments: environments.digest,
       serves: serves?.revision ?? "none",
+      tier,
     },
     changes: [
       {
@@ -141,7 +156,11 @@ export async function planOneRelease(
       {
         environment: environmentName,
         stepsPercent: rules.stepsPercent,
-        gates: [rules.judgedBy === "canary" ? "canary" : rules.judgedBy === "first" ? "health (no baseline)" : "smoke test"],
+        gates: [
+          ...(approval ? ["approval by someone other than the author"] : []),
+          ...(demands?.windows ?? []),
+          rules.judgedBy === "canary" ? "canary" : rules.judgedBy === "first" ? "health (no baseline)" : "smoke test",
+        ],
       },
     ],
     unknowns: infraPlan.unknowns,
@@ -157,6 +176,8 @@ export async function planOneRelease(
       infra: infraPlan,
       alreadyServes,
       smokePath: probePath(infraPlan.manifests),
+      tier,
+      approval,
     },
   };
 
@@ -181,6 +202,24 @@ export async function planOneRelease(
     if (because !== "") await refuseRelease(tx, clock, actor, id, { decision: decision.id, because });
     return { release: id, plan: digest, decision: decision.id, denied, missingSecrets };
   });
+}
+
+/**
+ * Everyone who took part in what a release brings: in each change that was merged after what serves now, up to its own commit. What an earlier delivery did not
+ * bring to the environment comes with this one.
+ */
+export async function authorsOf(
+  forge: Pick<Forge, "changes">,
+  repository: string,
+  commit: string,
+  serving: string | undefined,
+): Promise<string[]> {
+  const merged = (await forge.changes({ repository, state: "merged" })).toSorted(
+    (a, b) => (a.mergedAt?.getTime() ?? 0) - (b.mergedAt?.getTime() ?? 0) || a.number - b.number,
+  );
+  const at = (which: string | undefined) => merged.findIndex(({ mergeCommit }) => mergeCommit === which);
+  const brought = merged.slice(serving === undefined || at(serving) >= at(commit) ? 0 : at(serving) + 1, at(commit) + 1);
+  return [...new Set(brought.flatMap(({ author, pushedBy }) => [author, ...pushedBy]))].sort();
 }
 
 /** What a release's plan rests on: the revision that has the traffic. */
