@@ -1,5 +1,5 @@
 import { isFault } from "@cairn/platform/kernel/faults.ts";
-import type { SecretStore } from "@cairn/platform/secrets/contract.ts";
+import { SERVICE_SECRETS, type SecretStore } from "@cairn/platform/secrets/contract.ts";
 import type { TargetName } from "../model.ts";
 import type { Workload } from "./manifest.ts";
 
@@ -44,6 +44,14 @@ export async function environmentOf(workload: Workload, around: Surroundings, se
     CAIRN_REVISION: around.revision,
     CAIRN_INSTANCE: around.instance,
   };
+}
+
+/** What of a workload's secrets must not be read in its logs: what people set, and passwords. A host or a port, which a secret may hold too, is none. */
+export async function hiddenValues(workload: Workload, target: TargetName, secrets: SecretStore): Promise<string[]> {
+  const refs = workload.env.flatMap(({ from }) => ("secret" in from ? [from.secret] : []));
+  const hidden = refs.filter(({ name, key }) => name === SERVICE_SECRETS || key === "password" || key === "uri");
+  const values = await Promise.all(hidden.map((ref) => reveal(secrets, target, { ...ref, optional: true })));
+  return values.filter((value) => value !== undefined);
 }
 
 /** $(NAME) stands for a variable named before; $$ for a dollar sign. Source: Kubernetes, "Define Dependent Environment Variables". */

@@ -13,7 +13,7 @@ import { shortHash } from "../places.ts";
 import { Counters } from "../proxy/counters.ts";
 import type { Arm } from "../proxy/forward.ts";
 import type { Upgrades } from "../proxy/upgrade.ts";
-import { environmentOf } from "./environment.ts";
+import { environmentOf, hiddenValues } from "./environment.ts";
 import type { Isolation } from "./isolation.ts";
 import type { RevisionLogs } from "./logs.ts";
 import { readWorkload, type Probe, type Workload } from "./manifest.ts";
@@ -192,6 +192,7 @@ export class Instance implements Arm {
       let healthyFor = 0;
       let how: string;
       try {
+        this.logs.hide(await hiddenValues(this.workload, this.#target, this.#parts.secrets));
         if (!this.#lives()) {
           await this.#clear(); // what a process left that died while nobody watched
           const barred = await this.#barredBy();

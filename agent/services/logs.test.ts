@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,4 +65,26 @@ test("a new RevisionLogs over the files of another goes on where it was", async 
   appendFileSync(after.file("out"), "two\n");
   after.poll(at(6));
   expect((await readLogs(folder, { limit: 10 })).map(({ at: time }) => new Date(time).getUTCSeconds())).toEqual([1, 6]);
+});
+
+test("hide() writes over what a service prints of its secrets: before and after, in halves, as JSON, through a rotation", async () => {
+  const folder = aFolder();
+  const logs = new RevisionLogs(join(folder, "a"));
+  const file = logs.file("out");
+  appendFileSync(file, "started with s3cret-value\n");
+  logs.poll(at(1));
+  logs.hide(["s3cret-value", "two\nlines", "short"]);
+  logs.poll(at(2));
+  expect(readFileSync(file, "utf8")).toBe("started with ************\n");
+  appendFileSync(file, "half s3cret-");
+  logs.poll(at(3));
+  appendFileSync(file, 'value and "two\\nlines", short\n');
+  logs.poll(at(4));
+  expect(readFileSync(file, "utf8")).toBe('started with ************\nhalf ************ and "**********", short\n');
+  appendFileSync(file, `${"x".repeat(1024 * 1024 - 70)}s3cret-value\n`);
+  logs.poll(at(5), 1000);
+  expect(readFileSync(`${file}.1`, "utf8")).not.toContain("s3cret-value");
+  appendFileSync(file, "s3cret-value again\n");
+  logs.poll(at(6), 1000);
+  expect(readFileSync(file, "utf8")).toBe("************ again\n");
 });

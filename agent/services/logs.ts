@@ -9,6 +9,7 @@ import {
   readFileSync,
   readSync,
   statSync,
+  writeSync,
 } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,13 +21,19 @@ type Stream = (typeof STREAMS)[number];
 const ROTATE_AT_BYTES = 16 * 1024 * 1024;
 const READ_AT_MOST_BYTES = 4 * 1024 * 1024;
 
+/** Shorter ones are no secrets, and would take away half of what a service says. */
+const LEAST_SECRET = 6;
+const BLOT_BYTES = 1024 * 1024;
+
 /**
  * The logs of one revision: the service appends to out.log and err.log itself; we note beside them up to which byte they had grown when, which gives lines
- * their times. agent.log holds what the agent has to say about the revision.
+ * their times, and write over the secrets that it may have printed. agent.log holds what the agent has to say about the revision.
  */
 export class RevisionLogs {
   readonly folder: string;
   readonly #noted = new Map<Stream, number>();
+  readonly #blotted = new Map<Stream, number>();
+  #secrets: Buffer[] = [];
 
   constructor(folder: string) {
     this.folder = folder;
@@ -37,12 +44,22 @@ export class RevisionLogs {
     return join(this.folder, `${stream}.log`);
   }
 
+  /** From now on these values, as they are and as JSON writes them, are written over wherever the service prints them, in what is kept already too. */
+  hide(values: readonly string[]): void {
+    const written = values.filter((value) => value.length >= LEAST_SECRET).flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]);
+    this.#secrets = [...new Set(written)].map((value) => Buffer.from(value)).sort((a, b) => b.length - a.length);
+    this.#blotted.clear();
+  }
+
   /** Notes growth since the last call, and starts a new file where one has grown large. */
   poll(now: Date, rotateAtBytes = ROTATE_AT_BYTES): void {
     for (const stream of STREAMS) {
       const size = sizeOf(this.file(stream));
-      if (size === (this.#noted.get(stream) ?? 0)) continue;
+      const hasGrown = size !== (this.#noted.get(stream) ?? 0);
+      if (!hasGrown && size === (this.#blotted.get(stream) ?? 0)) continue;
       try {
+        this.#blot(this.file(stream), stream);
+        if (!hasGrown) continue;
         appendFileSync(this.#times(stream), `${size} ${now.getTime()}\n`, { mode: 0o600 });
         this.#noted.set(stream, size);
         if (size > rotateAtBytes) this.#rotate(stream, now);
@@ -74,6 +91,7 @@ export class RevisionLogs {
       const copied = sizeOf(before);
       const rest = readFrom(fd, copied, fstatSync(fd).size - copied);
       appendFileSync(before, rest);
+      this.#blot(before, stream);
       const lost = fstatSync(fd).size - copied - rest.length;
       ftruncateSync(fd, 0);
       if (lost > 0) this.note(now, `${lost} bytes of ${stream} were lost as its log was rotated`);
@@ -83,6 +101,28 @@ export class RevisionLogs {
     copyFileSync(this.#times(stream), `${this.#times(stream)}.1`);
     ftruncateFile(this.#times(stream));
     this.#noted.set(stream, 0);
+    this.#blotted.set(stream, 0);
+  }
+
+  /** Writes asterisks over secrets, byte for byte: the service appends, so nothing of its own is in the way. One that it has written half is found the next time. */
+  #blot(file: string, stream: Stream): void {
+    const longest = this.#secrets[0]?.length ?? 1;
+    const fd = openSync(file, "r+");
+    try {
+      const size = fstatSync(fd).size;
+      const from = Math.max(0, (this.#blotted.get(stream) ?? 0) - longest + 1);
+      for (let at = from; this.#secrets.length > 0 && at < size; at += BLOT_BYTES) {
+        const bytes = readFrom(fd, at, Math.min(BLOT_BYTES + longest - 1, size - at));
+        for (const secret of this.#secrets)
+          for (let found = bytes.indexOf(secret); found >= 0; found = bytes.indexOf(secret, found + secret.length)) {
+            bytes.fill(42, found, found + secret.length);
+            writeSync(fd, bytes, found, secret.length, at + found);
+          }
+      }
+      this.#blotted.set(stream, size);
+    } finally {
+      closeSync(fd);
+    }
   }
 }
 

@@ -75,7 +75,9 @@ async function watch(here: Session, service: string): Promise<void> {
     undefined,
   );
   // The delivery begins a moment after the merge: until then there is nothing to see of it.
-  const isNewest = (run: { id: string }) => run.id === `deliver-${service}-${newest?.mergeCommit?.slice(0, 12)}`;
+  const delivery = `deliver-${service}-${newest?.mergeCommit?.slice(0, 12)}`;
+  // One that was asked for again has a suffix; what its rollouts are named after has a slash.
+  const isNewest = (run: { id: string }) => run.id === delivery || (run.id.startsWith(`${delivery}-`) && !run.id.includes("/"));
   const { runs } = await until(
     async () => ({
       releases: (await answer(here.api.GET("/api/releases", { params: { query: { service, limit: 10 } } }))).releases,
@@ -93,7 +95,7 @@ async function watch(here: Session, service: string): Promise<void> {
       }
     },
   );
-  const failed = runs.find((run) => isNewest(run) && run.error)?.error;
+  const failed = runs.filter(isNewest).toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))[0]?.error;
   if (failed) throw new Fault("failed", failed.code, failed.message, failed.next);
 }
 

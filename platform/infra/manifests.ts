@@ -1,4 +1,5 @@
-import { secretKey, SecretName, SERVICE_SECRETS } from "../secrets/model.ts";
+import { secretKey, SERVICE_SECRETS } from "../secrets/contract.ts";
+import { SecretName } from "../secrets/model.ts";
 import type { Intent } from "./intent.ts";
 import { placeholderUnknown, intentInvalid } from "./faults.ts";
 import { modules, type Module } from "./modules.ts";

@@ -17,3 +17,9 @@ export interface SecretStore {
   /** Removes one key of a secret, the secret when key is left out, or all of a target when name is too. What is gone already is no error. */
   remove(ref: { service: string; environment: string; name?: string; key?: string }): Promise<void>;
 }
+
+/** Under this name of a `secretKeyRef` lie the secrets that people set. With its dot it can't be the name of a resource. */
+export const SERVICE_SECRETS = "service.secrets";
+
+/** The key of one version. A version never changes its value: a release that names it starts with the same bytes each time. */
+export const secretKey = (name: string, version: string): string => `${name}.${version}`;

@@ -6,12 +6,6 @@ export const SecretName = z
   .max(100)
   .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "letters, digits, '_' and '-', beginning with a letter");
 
-/** Under this name of a `secretKeyRef` lie the secrets that people set. With its dot it can't be the name of a resource. */
-export const SERVICE_SECRETS = "service.secrets";
-
-/** The key of one version. A version never changes its value: a release that names it starts with the same bytes each time. */
-export const secretKey = (name: string, version: string): string => `${name}.${version}`;
-
 /** A secret that somebody set for a service, as everybody may see it: never its value. */
 export const SecretInfo = z
   .object({

@@ -3,9 +3,9 @@ import { z } from "zod";
 import "../identity/request.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Db } from "../kernel/sql.ts";
-import type { SecretStore } from "./contract.ts";
+import { secretKey, type SecretStore } from "./contract.ts";
 import { environmentUnknown } from "./faults.ts";
-import { SecretInfo, SecretName, secretKey } from "./model.ts";
+import { SecretInfo, SecretName } from "./model.ts";
 import { forgetUnused, secretsOf, setSecret, unsetSecret, type SecretTarget } from "./store.ts";
 
 export interface SecretParts {
@@ -65,7 +65,8 @@ export const secretRoutes =
         const order = { service: name, environments: chosen(request.body.environment), name: secret };
         await setSecret({ db, clock, secrets }, request.principal.ref, { ...order, value: request.body.value });
         await sweep(order);
-        return { secrets: (await listed(name)).filter((one) => one.name === secret) };
+        const isOf = (one: SecretInfo) => one.name === secret && order.environments.includes(one.environment);
+        return { secrets: (await listed(name)).filter(isOf) };
       },
     );
 

@@ -3,9 +3,9 @@ import type { Clock } from "../kernel/clock.ts";
 import { newId } from "../kernel/ids.ts";
 import { transact, type Db, type Sql, type Tx } from "../kernel/sql.ts";
 import { record } from "../ledger/store.ts";
-import type { SecretStore } from "./contract.ts";
+import { secretKey, SERVICE_SECRETS, type SecretStore } from "./contract.ts";
 import { secretNotSet, valueRefused } from "./faults.ts";
-import { secretKey, SERVICE_SECRETS, type SecretInfo } from "./model.ts";
+import type { SecretInfo } from "./model.ts";
 
 declare module "../kernel/sql.ts" {
   interface Tables {
