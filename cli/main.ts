@@ -10,6 +10,7 @@ import { machineCommands } from "./commands/machine.ts";
 import { inboxCommands } from "./commands/inbox.ts";
 import { organisationCommands } from "./commands/organisation.ts";
 import { policyCommands } from "./commands/policies.ts";
+import { quarantineCommands } from "./commands/quarantine.ts";
 import { releaseCommands } from "./commands/releases.ts";
 import { secretCommands } from "./commands/secrets.ts";
 import { serviceCommands } from "./commands/services.ts";
@@ -37,6 +38,7 @@ for (const add of [
   serviceCommands,
   changeCommands,
   releaseCommands,
+  quarantineCommands,
   breakGlassCommands,
   inboxCommands,
   secretCommands,

@@ -66,6 +66,12 @@ export function serviceCommands(program: Command): void {
             ],
             "It runs nowhere yet.",
           ),
+          ...view.environments.flatMap(({ environment, findings }) =>
+            findings.map(
+              ({ kind, subject, detail, foundAt }) =>
+                `${status("warned")} ${environment}: ${kind.replaceAll("_", " ")}: ${subject}: ${detail} (${ago(foundAt, new Date())})`,
+            ),
+          ),
         ].join("\n"),
       );
     });

@@ -42,7 +42,7 @@ export function Environments({ service, facts }: { service: string; facts: Answe
           <div className="panel">
             {rows.map((row) => {
               const serving = row.revisions.filter((revision) => revision.weightPercent > 0 || revision.health !== "stopped");
-              return (serving.length > 0 ? serving : [undefined]).map((revision, at) => {
+              const revisions = (serving.length > 0 ? serving : [undefined]).map((revision, at) => {
                 const fact = noted(row.environment);
                 const release = revision && commitOf(row.environment, revision);
                 return (
@@ -110,11 +110,32 @@ export function Environments({ service, facts }: { service: string; facts: Answe
                   </div>
                 );
               });
+              return [...revisions, row.findings.length > 0 && <Findings key={`${row.environment} findings`} of={row} />];
             })}
           </div>
         )
       }
     </Answered>
+  );
+}
+
+/** What is not as it was started, or should not be there. */
+function Findings({ of: { environment, findings } }: { of: Environment }) {
+  return (
+    <div role="alert" data-findings={environment} style={{ padding: "4px 16px 12px" }}>
+      <Text size="sm" fw={600}>
+        {many(findings.length, "thing")} in {environment} not as it was started
+      </Text>
+      <ul style={{ margin: 0, paddingInlineStart: 20 }}>
+        {findings.map((finding) => (
+          <li key={finding.id}>
+            <Text size="sm" component="span" style={{ overflowWrap: "anywhere" }}>
+              <b>{finding.kind.replaceAll("_", " ")}</b>: {finding.subject}: {finding.detail} (found <Time at={finding.foundAt} />)
+            </Text>
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
