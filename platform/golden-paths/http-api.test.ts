@@ -12,6 +12,9 @@ import { parseScore } from "../infra/intent.ts";
 import { planInfra } from "../infra/plan.ts";
 import { bytesOf, type TreeFile } from "../kernel/file-tree.ts";
 import { run } from "../kernel/processes.ts";
+import { aReading, anObservation } from "../observability/a-reading.ts";
+import { exposition } from "../observability/exposition.ts";
+import { readSlos } from "../observability/openslo.ts";
 import { LATENCY_BOUNDS_SECONDS } from "../runtime/contract.ts";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
@@ -20,6 +23,9 @@ const root = join(import.meta.dirname, "../..");
 const goldenPath = join(root, "library/golden-paths/http-api");
 const folders: string[] = [];
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
+
+/** What the platform tells of a service. */
+const GIVEN = exposition("orders", [anObservation(new Date(), [aReading({ memoryBytes: 1 })])]);
 
 const longName = `a${"b".repeat(61)}c`;
 
@@ -100,7 +106,7 @@ describe.each([
     expect(Object.keys(JSON.parse(lock).packages).length > 1).toBe(database);
   });
 
-  test("its objectives, rules and dashboard ask only for what /metrics gives or a rule records", async () => {
+  test("its objectives, rules and dashboard ask only for what the platform tells of a service or a rule records", async () => {
     const slos = documents(await text("slo.yaml"));
     for (const slo of slos)
       expect(slo).toMatchObject({
@@ -109,16 +115,20 @@ describe.each([
         metadata: { annotations: { "cairn.dev/placeholder": "true" } },
         spec: { service: name },
       });
+    expect(readSlos(await text("slo.yaml"), name)).toMatchObject({
+      slos: [{ indicator: { kind: "errors" } }, { indicator: { kind: "slow" } }],
+      problems: [],
+    });
     const bound = /le="([\d.]+)"/.exec(await text("slo.yaml"))?.[1];
     expect(LATENCY_BOUNDS_SECONDS).toContain(Number(bound));
     const groups = parse(await text("observability/rules.yaml")).groups as { rules: { record?: string; alert?: string; expr: string }[] }[];
     const rules = groups.flatMap((group) => group.rules);
     const recorded = new Set(rules.flatMap(({ record }) => (record ? [record] : [])));
     const asked = [...rules.map(({ expr }) => expr), ...expressionsOf(JSON.parse(await text("observability/dashboard.json")))].flatMap(
-      (expr) => [...expr.matchAll(/[a-z_]+(?::[a-z_0-9]+)+|http_[a-z_]+(?=\{)|process_[a-z_]+/g)].map(([metric]) => metric),
+      (expr) => [...expr.matchAll(/[a-z_]+(?::[a-z_0-9]+)+|[a-z][a-z_]+(?=\{)/g)].map(([metric]) => metric),
     );
-    const given = ["_bucket", "_count"].map((end) => `http_server_request_duration_seconds${end}`);
-    for (const metric of asked) expect([...recorded, ...given, "process_resident_memory_bytes"]).toContain(metric);
+    const given = new Set([...GIVEN.matchAll(/^(\w+)\{/gm)].map(([, metric = ""]) => metric));
+    for (const metric of asked) expect([...recorded, ...given]).toContain(metric);
     expect(rules.filter(({ alert }) => alert === `${name}-availability`)).toHaveLength(2);
     // The fastest burn that an alert waits for is one that the objective can reach.
     for (const {
