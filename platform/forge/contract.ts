@@ -28,6 +28,8 @@ export const ChangeRequest = z
     title: z.string(),
     description: z.string(),
     author: z.string(),
+    /** Everyone who pushed to its branch. */
+    pushedBy: z.array(z.string()),
     branch: z.string(),
     /** The commit on the branch now, and the commit of the default branch where the two parted. */
     head: z.string(),

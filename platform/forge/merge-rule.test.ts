@@ -11,6 +11,7 @@ const aChange = (over: Partial<ChangeRequest> = {}): ChangeRequest => ({
   title: "Better",
   description: "",
   author: "user:default/ada",
+  pushedBy: [],
   branch: "better",
   head: "a".repeat(40),
   base: "b".repeat(40),

@@ -349,6 +349,7 @@ export async function changesOf(db: Sql, rows: readonly ChangeRow[]): Promise<Ch
     title: row.title,
     description: row.description,
     author: row.author,
+    pushedBy: row.pushed_by,
     branch: row.branch,
     head: row.head,
     base: row.base,

@@ -72,6 +72,15 @@ export async function readRepository(
   };
 }
 
+/** The Component of a catalog-info.yaml; null where there is none, or it can't be read. */
+export function componentOf(text: string): Entity | null {
+  try {
+    return (yamlDocuments(text) as Entity[]).find((document) => document?.kind === "Component") ?? null;
+  } catch {
+    return null;
+  }
+}
+
 function yamlDocuments(text: string): unknown[] {
   const documents = parseAllDocuments(text, { maxAliasCount: 50 } as never);
   if (!Array.isArray(documents)) return [];

@@ -218,7 +218,9 @@ export async function authorsOf(
     (a, b) => (a.mergedAt?.getTime() ?? 0) - (b.mergedAt?.getTime() ?? 0) || a.number - b.number,
   );
   const at = (which: string | undefined) => merged.findIndex(({ mergeCommit }) => mergeCommit === which);
-  const brought = merged.slice(serving === undefined || at(serving) >= at(commit) ? 0 : at(serving) + 1, at(commit) + 1);
+  const last = at(commit) === -1 ? merged.length - 1 : at(commit);
+  // The same commit again brings what it brought before.
+  const brought = merged.slice(Math.min(at(serving) + 1, last), last + 1);
   return [...new Set(brought.flatMap(({ author, pushedBy }) => [author, ...pushedBy]))].sort();
 }
 
