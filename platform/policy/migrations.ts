@@ -39,4 +39,22 @@ export const policyMigrations: Migrations = {
       await sql`create index policy_exception_service on policy_exception (service, until desc)`.execute(db);
     },
   },
+  "13_policy_03": {
+    async up(db) {
+      await sql`
+        create table policy_audit (
+          service text not null,
+          environment text not null,
+          release text not null,
+          outcome text not null check (outcome in ('allow', 'warn', 'deny', 'unknown')),
+          because text not null,
+          decision text references policy_decision (id),
+          results jsonb not null,
+          answers text not null,
+          since timestamptz(3) not null,
+          checked_at timestamptz(3) not null,
+          primary key (service, environment)
+        )`.execute(db);
+    },
+  },
 };

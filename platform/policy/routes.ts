@@ -10,7 +10,8 @@ import { EVALUATOR } from "./evaluator.ts";
 import { exceptionsFor } from "./exceptions.ts";
 import { DecisionBundle, RuleBundle } from "./portable.ts";
 import { Decision, Mode, Point, PolicySubject } from "./model.ts";
-import { bundleOfDecision, find } from "./store.ts";
+import { Audit, audits } from "./audit.ts";
+import { bundleOfDecision, find, list } from "./store.ts";
 
 const ModesAnswer = z.record(z.string(), Mode);
 
@@ -82,6 +83,45 @@ export const policyRoutes =
           reliefs: await exceptionsFor(db, undefined, now),
           takenAt: now,
         };
+      },
+    );
+
+    app.get(
+      "/audit",
+      {
+        schema: {
+          operationId: "listAudits",
+          tags: ["policy"],
+          summary: "What policy says today of all that runs",
+          querystring: z.object({ service: z.string().optional() }),
+          response: { 200: z.object({ audits: z.array(Audit) }) },
+        },
+      },
+      async (request) => {
+        await request.can("read");
+        return { audits: await audits(db, request.query.service) };
+      },
+    );
+
+    app.get(
+      "/decisions",
+      {
+        schema: {
+          operationId: "listDecisions",
+          tags: ["policy"],
+          summary: "Decisions, newest first",
+          querystring: z.object({
+            service: z.string().optional(),
+            point: Point.optional(),
+            outcome: Decision.shape.outcome.optional(),
+            limit: z.coerce.number().int().min(1).max(500).default(50),
+          }),
+          response: { 200: z.object({ decisions: z.array(Decision) }) },
+        },
+      },
+      async (request) => {
+        await request.can("read");
+        return { decisions: await list(db, request.query) };
       },
     );
 

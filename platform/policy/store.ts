@@ -1,6 +1,8 @@
+import type { Selectable } from "kysely";
+import { z } from "zod";
 import type { Digest } from "../kernel/digest.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { Sql, Tx } from "../kernel/sql.ts";
+import type { Sql, Tables, Tx } from "../kernel/sql.ts";
 import type { Actor } from "../ledger/model.ts";
 import { keep as keepDocument, read, record } from "../ledger/store.ts";
 import type { Bundle } from "./bundle.ts";
@@ -8,7 +10,6 @@ import { decisionMissing } from "./faults.ts";
 import { decisionId, factDigests, type DecisionBundle } from "./portable.ts";
 import type { Judgement } from "./judge.ts";
 import { RuleResult, type Decision, type PolicySubject, type Relief } from "./model.ts";
-import { z } from "zod";
 
 declare module "../kernel/sql.ts" {
   interface Tables {
@@ -80,7 +81,33 @@ export async function keep(
 export async function find(db: Sql, id: string): Promise<Decision> {
   const row = await db.selectFrom("policy_decision").selectAll().where("id", "=", id).executeTakeFirst();
   if (!row) throw decisionMissing(id);
-  const { decided_at, results, ...decision } = row;
+  return decisionOf(row);
+}
+
+/** Decisions, newest first. */
+export async function list(
+  db: Sql,
+  {
+    service,
+    point,
+    outcome,
+    limit,
+  }: { service?: string | undefined; point?: Decision["point"] | undefined; outcome?: Decision["outcome"] | undefined; limit: number },
+): Promise<Decision[]> {
+  const rows = await db
+    .selectFrom("policy_decision")
+    .selectAll()
+    .$if(service !== undefined, (query) => query.where("about", "=", `component:default/${service}`))
+    .$if(point !== undefined, (query) => query.where("point", "=", point as Decision["point"]))
+    .$if(outcome !== undefined, (query) => query.where("outcome", "=", outcome as Decision["outcome"]))
+    .orderBy("decided_at", "desc")
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  return rows.map(decisionOf);
+}
+
+function decisionOf({ decided_at, results, ...decision }: Selectable<Tables["policy_decision"]>): Decision {
   return { ...decision, results: z.array(RuleResult).parse(results), decidedAt: decided_at };
 }
 

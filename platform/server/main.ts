@@ -33,6 +33,7 @@ import { breakGlassDesk } from "../workflows/break-glass.ts";
 import { checker } from "../workflows/check-again.ts";
 import { deliverer } from "../workflows/deliver-again.ts";
 import { planner } from "../workflows/planner.ts";
+import { AUDIT_EVERY_MS, startAudit } from "../workflows/audit-runtime.ts";
 import { allWorkflows, startWhatFollows } from "../workflows/start.ts";
 import { tellOf, TOLD_EVENTS } from "../workflows/tell.ts";
 import { embeddedDatabase } from "./database.ts";
@@ -116,6 +117,7 @@ async function start(): Promise<void> {
   await forge.reconcile();
   const watching = startWatching({ ...evaluation(db, clock, forge), runtime: parts.runtime, log });
   const looking = startLooking(() => lookAtRuntime(parts), log);
+  const auditing = startLooking(() => startAudit(parts, orchestrator), log, AUDIT_EVERY_MS);
   const following = startFollowing({ db, clock, log, live, follow: (event) => startWhatFollows(parts, orchestrator, event) });
   const mergeGround = { tierOf: (repository: string) => tierOf(db, repository), directory: directory(db) };
   const review = (repository: string, number: number) => forge.review(repository, number, ADMINISTRATOR, mergeGround);
@@ -192,6 +194,7 @@ async function start(): Promise<void> {
     await app.close();
     await watching.close();
     await looking.close();
+    await auditing.close();
     await following.close();
     await telling.close();
     await delivering.close();

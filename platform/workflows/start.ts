@@ -1,6 +1,7 @@
 import type { ForgeEvents } from "../forge/contract.ts";
 import type { RecordedEvent } from "../ledger/model.ts";
 import type { Orchestrator } from "../orchestrator/contract.ts";
+import { AUDITED_EVENTS, auditRuntime, startAudit } from "./audit-runtime.ts";
 import { breakGlass } from "./break-glass.ts";
 import { checkChange, factsAt } from "./check-change.ts";
 import { createService } from "./create-service.ts";
@@ -11,13 +12,14 @@ import { route } from "./plan-service.ts";
 import { rollOut } from "./roll-out.ts";
 
 /** Every workflow that the platform can run, or resume. */
-export const allWorkflows = [createService, checkChange, deliverCommit, rollOut, breakGlass, decommissionService];
+export const allWorkflows = [createService, checkChange, deliverCommit, rollOut, breakGlass, decommissionService, auditRuntime];
 
 /** The ledger events that begin a workflow. */
-export const STARTING_EVENTS = ["forge.change_opened", "forge.change_updated", "forge.change_merged"] as const;
+export const STARTING_EVENTS = ["forge.change_opened", "forge.change_updated", "forge.change_merged", ...AUDITED_EVENTS] as const;
 
 /** Begins what follows from an event. The run's id is made of the event's facts: the same event twice is one run. */
 export async function startWhatFollows(parts: Parts, orchestrator: Orchestrator, event: RecordedEvent): Promise<void> {
+  if ((AUDITED_EVENTS as readonly string[]).includes(event.type)) return startAudit(parts, orchestrator, event);
   if (event.type === "forge.change_merged") {
     const { repository, number, commit } = event.data as ForgeEvents["forge.change_merged"];
     const environments = route(parts, await factsAt(parts, repository, commit)).map(({ name }) => name);
