@@ -11,7 +11,8 @@ import type { Sql } from "../kernel/sql.ts";
 import type { Plan, PlannedChange } from "../plans/model.ts";
 import type { PlanOrder } from "../plans/routes.ts";
 import type { Basis } from "../plans/staleness.ts";
-import { judge } from "../policy/judge.ts";
+import { judge, type Judgement } from "../policy/judge.ts";
+import type { Grounds } from "../policy/store.ts";
 import type { EnvironmentDefinition } from "../releases/environments.ts";
 import type { ServicePayload } from "./create-service.ts";
 import { answerMissing, generatedBroken, nameTaken } from "./faults.ts";
@@ -22,8 +23,14 @@ import { policySubject } from "./subject.ts";
 
 const BRANCH = "cairn/first-change";
 
+/** A plan with the judgements in it, and what each was made on. */
+export interface PlannedService {
+  plan: Plan;
+  judged: { grounds: Grounds; judgement: Judgement }[];
+}
+
 /** Everything that creating this service would do, as one document. */
-export async function planService(parts: Parts, order: PlanOrder): Promise<Plan> {
+export async function planService(parts: Parts, order: PlanOrder): Promise<PlannedService> {
   const goldenPath = await findGoldenPath(parts.goldenPaths, order.goldenPath);
   const name = String(order.answers.service_name ?? "");
   const rendered = await renderGoldenPath(goldenPath, order.answers, {
@@ -66,7 +73,18 @@ export async function planService(parts: Parts, order: PlanOrder): Promise<Plan>
   const now = parts.clock.now();
   const reliefs = await reliefsFor(parts.db, service_name, now);
   const costs = [...infra.values()].map((plan) => plan.cost);
-  return {
+  const judged = environments.map((environment) => {
+    const subject = policySubject(facts, {
+      point: "plan",
+      environment: { name: environment.name, production: environment.production, mode: environment.mode },
+      repository: service_name,
+      ownerExists: known,
+      manifests: infra.get(environment.name)?.manifests ?? [],
+      infrastructure: countsOf(infra.get(environment.name)),
+    });
+    return { grounds: { subject, bundle: parts.policies, reliefs }, judgement: judge(subject, parts.policies, now, reliefs) };
+  });
+  const plan: Plan = {
     kind: "create-service",
     about: serviceRef(service_name),
     title: `Create ${service_name} from ${goldenPath.template.name} ${goldenPath.template.version}`,
@@ -77,18 +95,12 @@ export async function planService(parts: Parts, order: PlanOrder): Promise<Plan>
       currency: costs[0]?.currency ?? "EUR",
       unknown: [...new Set(costs.flatMap((cost) => cost.unknown))],
     },
-    decisions: environments.map((environment) => {
-      const subject = policySubject(facts, {
-        point: "plan",
-        environment: { name: environment.name, production: environment.production, mode: environment.mode },
-        repository: service_name,
-        ownerExists: known,
-        manifests: infra.get(environment.name)?.manifests ?? [],
-        infrastructure: countsOf(infra.get(environment.name)),
-      });
-      const decision = judge(subject, parts.policies, now, reliefs);
-      return { point: decision.point, environment: environment.name, outcome: decision.outcome, results: decision.results };
-    }),
+    decisions: judged.map(({ grounds, judgement: { point, outcome, results } }) => ({
+      point,
+      environment: grounds.subject.environment?.name ?? null,
+      outcome,
+      results,
+    })),
     rollout: environments.map((environment) => rolloutOf(parts, environment, tier)),
     unknowns: [
       "The artifact's digest: CI builds it after the merge.",
@@ -100,6 +112,7 @@ export async function planService(parts: Parts, order: PlanOrder): Promise<Plan>
       "If a step fails, the repository is removed and the name is free again. Once the change request is open, closing it leaves a repository with one small commit.",
     payload: payload as unknown as Record<string, unknown>,
   };
+  return { plan, judged };
 }
 
 const FREE = "free";

@@ -4,6 +4,7 @@ import type { Orchestrator } from "../orchestrator/contract.ts";
 import type { Plan } from "../plans/model.ts";
 import type { Planner } from "../plans/routes.ts";
 import { claim, find, offer, type KeptPlan } from "../plans/store.ts";
+import { keep } from "../policy/store.ts";
 import { createService, payloadOf } from "./create-service.ts";
 import { decommissionService } from "./decommission-service.ts";
 import { carriedOutByDelivery } from "./faults.ts";
@@ -16,7 +17,14 @@ export const planner = (parts: Parts, orchestrator: Orchestrator): Planner => {
   const offered = async (plan: Plan, by: Principal) =>
     find(parts.db, await transact(parts.db, (tx) => offer(tx, parts.clock, by.ref, plan)));
   return {
-    make: async (order, by) => offered(await planService(parts, order), by),
+    async make(order, by) {
+      const { plan, judged } = await planService(parts, order);
+      const digest = await transact(parts.db, async (tx) => {
+        for (const { grounds, judgement } of judged) await keep(tx, parts.clock, by.ref, grounds, judgement);
+        return offer(tx, parts.clock, by.ref, plan);
+      });
+      return find(parts.db, digest);
+    },
     makeDeletion: async (order, by) => offered(await planDeletion(parts, order), by),
     apply: async (digest, by) => ({ run: await apply(parts, orchestrator, await find(parts.db, digest), by) }),
   };
