@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { canonicalJson } from "../kernel/digest.ts";
+import { canonicalJson, digestOf } from "../kernel/digest.ts";
 import type { ResourceState } from "./contract.ts";
 import { parseScore } from "./intent.ts";
 import { renderManifests } from "./manifests.ts";
@@ -59,6 +59,12 @@ test.each([
     "infra.placeholder_unknown",
   ],
   ["what is none of the metadata", variables("${metadata.__proto__}"), "infra.placeholder_unknown"],
+  [
+    "a secret's name that can't be one",
+    { ...variables("${resources.vault.__proto__}"), resources: { vault: { type: "secret" } } },
+    "infra.placeholder_unknown",
+  ],
+  ["a parameter of a secret", { resources: { vault: { type: "secret", params: { value: "x" } } } }, "infra.intent_invalid"],
   ["another root", variables("${env.HOME}"), "infra.placeholder_unknown"],
   ["another name than the service's", { metadata: { name: "invoices" } }, "infra.intent_invalid"],
   ["no port", { service: undefined }, "infra.intent_invalid"],
@@ -248,3 +254,34 @@ function score(overrides: Record<string, unknown>): string {
 function variables(value: string) {
   return { containers: { main: { image: ".", variables: { X: value } } } };
 }
+
+test("a secret that nobody has set is an unknown of the plan; a set one stands in it by its version, and another value is a change", () => {
+  const intent = parseScore(
+    score({
+      containers: {
+        main: {
+          image: ".",
+          variables: { KEY: "${resources.vault.API_KEY}", URL: "https://${resources.vault.API_KEY}@${resources.vault.HOST}" },
+        },
+      },
+      resources: { vault: { type: "secret" } },
+    }),
+  );
+  const none = planInfra(intent, [], target, free);
+  expect(none.missingSecrets).toEqual(["API_KEY", "HOST"]);
+  expect(none.unknowns).toContain(
+    "The secret API_KEY: nobody has set it for dev (cairn secret set orders API_KEY --environment dev)",
+  );
+  const secrets = { API_KEY: "v1", HOST: "v2", OTHER: "v3" };
+  const first = planInfra(intent, [], { ...target, secrets }, free);
+  expect(first.missingSecrets).toEqual([]);
+  expect(first.resources[1]).toMatchObject({ address: "secret/vault", properties: { keys: { API_KEY: "v1", HOST: "v2" } } });
+  const env = JSON.stringify(first.manifests);
+  expect(env).toContain('{"name":"KEY","valueFrom":{"secretKeyRef":{"name":"service.secrets","key":"API_KEY.v1"}}}');
+  expect(env).toContain('{"name":"URL","value":"https://$(RESOURCES_VAULT_API_KEY)@$(RESOURCES_VAULT_HOST)"}');
+  expect(env).not.toContain("OTHER");
+  const state = first.resources.map(({ address, type, properties }): ResourceState => ({ address, type, properties, state: "ready" }));
+  const second = planInfra(intent, state, { ...target, secrets: { ...secrets, API_KEY: "v4" } }, free);
+  expect(second.resources[1]).toMatchObject({ action: "update", because: "keys changed" });
+  expect(digestOf(second.manifests)).not.toBe(digestOf(first.manifests));
+});

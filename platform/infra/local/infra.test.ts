@@ -3,7 +3,7 @@ import { Client } from "pg";
 import { expect, inject, test } from "vitest";
 import { events } from "../../ledger/store.ts";
 import type { SecretRef, SecretStore } from "../../secrets/contract.ts";
-import { serviceSecrets } from "../../secrets/store.ts";
+import { serviceSecrets, setSecret } from "../../secrets/store.ts";
 import { testClock } from "../../testing/clock.ts";
 import { database } from "../../testing/database.ts";
 import { parseScore } from "../intent.ts";
@@ -207,3 +207,35 @@ metadata: { name: ${name} }
 service: { ports: { http: { port: 80, targetPort: 8080 } } }
 containers: { main: { image: . } }
 `;
+
+test("secrets that people set: refused while missing, kept for what serves until the next is promoted, then the old version goes", async () => {
+  const { infra, secrets, target, db } = await start();
+  const intent = parseScore(
+    `${score(target.service).replace("image: .", 'image: ., variables: { KEY: "${resources.vault.KEY}" }')}resources: { vault: { type: secret } }\n`,
+  );
+  const plan = () => infra.plan({ ...target, owner: "team-a", intent });
+  const set = (value: string) =>
+    setSecret({ db, clock, secrets }, actor, { service: target.service, environments: ["dev"], name: "KEY", value });
+  const keys = async () => (await secrets.list(target)).map(({ key }) => key);
+  expect(await infra.usedSecrets(target)).toBeUndefined();
+  const missing = await plan();
+  expect(missing.missingSecrets).toEqual(["KEY"]);
+  await expect(infra.apply(missing, actor)).rejects.toThrow();
+
+  await set("one");
+  const first = await plan();
+  await infra.apply(first, actor);
+  const [one = ""] = await keys();
+  expect(await infra.usedSecrets(target)).toEqual([one]);
+
+  await set("two");
+  const second = await plan();
+  await infra.apply(second, actor);
+  expect(await infra.usedSecrets(target)).toEqual([one]);
+  await infra.applyDeletes(first, actor); // what serves is promoted late: what comes next needs its version
+  expect(await keys()).toHaveLength(2);
+  await infra.applyDeletes(second, actor);
+  expect(await keys()).toHaveLength(1);
+  expect(await keys()).not.toContain(one);
+  expect((await plan()).resources.map(({ action }) => action)).toEqual(["none", "none"]);
+});
