@@ -1169,6 +1169,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What policy says today of all that runs */
+        get: operations["listAudits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Decisions, newest first */
+        get: operations["listDecisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/decisions/{id}/bundle": {
         parameters: {
             query?: never;
@@ -1584,6 +1618,7 @@ export interface components {
             title: string;
             description: string;
             author: string;
+            pushedBy: string[];
             branch: string;
             head: string;
             base: string;
@@ -1617,6 +1652,7 @@ export interface components {
             title: string;
             description: string;
             author: string;
+            pushedBy: string[];
             branch: string;
             head: string;
             base: string;
@@ -1980,6 +2016,18 @@ export interface components {
                 [key: string]: string;
             };
         };
+        AuditInput: {
+            service: string;
+            environment: string;
+            release: string;
+            /** @enum {string} */
+            outcome: "allow" | "warn" | "deny" | "unknown";
+            because: string;
+            decision: string | null;
+            results: components["schemas"]["RuleResultInput"][];
+            since: unknown;
+            checkedAt: unknown;
+        };
         PolicyRuleInput: {
             name: string;
             description: string;
@@ -2299,6 +2347,7 @@ export interface components {
             title: string;
             description: string;
             author: string;
+            pushedBy: string[];
             branch: string;
             head: string;
             base: string;
@@ -2335,6 +2384,7 @@ export interface components {
             title: string;
             description: string;
             author: string;
+            pushedBy: string[];
             branch: string;
             head: string;
             base: string;
@@ -2722,6 +2772,20 @@ export interface components {
             facts: {
                 [key: string]: string;
             };
+        };
+        Audit: {
+            service: string;
+            environment: string;
+            release: string;
+            /** @enum {string} */
+            outcome: "allow" | "warn" | "deny" | "unknown";
+            because: string;
+            decision: string | null;
+            results: components["schemas"]["RuleResult"][];
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            checkedAt: string;
         };
         PolicyRule: {
             name: string;
@@ -5962,6 +6026,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuleBundle"];
+                };
+            };
+        };
+    };
+    listAudits: {
+        parameters: {
+            query?: {
+                service?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        audits: components["schemas"]["Audit"][];
+                    };
+                };
+            };
+        };
+    };
+    listDecisions: {
+        parameters: {
+            query?: {
+                service?: string;
+                point?: "change" | "plan" | "release" | "audit";
+                outcome?: "allow" | "warn" | "deny";
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        decisions: components["schemas"]["Decision"][];
+                    };
                 };
             };
         };
