@@ -1,13 +1,16 @@
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { answer } from "@cairn/api";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { tell } from "../answer.ts";
 import { ago, dim, facts, short, status, table } from "../print.ts";
 import { keepBundle } from "../pulled.ts";
+import { ruleText } from "../rules.ts";
 import { session } from "../session.ts";
+
+type Point = "change" | "plan" | "release" | "audit";
 
 /** Rules, exceptions from them, and decisions made again. */
 export function policyCommands(program: Command): void {
@@ -42,6 +45,79 @@ export function policyCommands(program: Command): void {
       const file = options.out === undefined ? await keepBundle(process.env, bundle) : resolve(options.out);
       if (options.out !== undefined) await writeFile(file, `${JSON.stringify(bundle, null, 2)}\n`);
       tell(command, { digest: bundle.digest, file }, () => `${bundle.digest}\n${dim(file)}`);
+    });
+
+  policies
+    .command("audit [service]")
+    .description("what policy says today of what runs; nothing is taken down")
+    .action(async (service: string | undefined, _options, command: Command) => {
+      const { api } = await session(process.env);
+      const query = service === undefined ? {} : { service };
+      tell(command, await answer(api.GET("/api/audit", { params: { query } })), ({ audits }) =>
+        audits.length === 0
+          ? "Nothing that was released runs, or it was not looked at yet."
+          : audits
+              .map((audit) =>
+                [
+                  `${status(audit.outcome)}  ${audit.service} in ${audit.environment}  ${dim(`${audit.release}, since ${ago(audit.since, new Date())}, looked at ${ago(audit.checkedAt, new Date())}`)}`,
+                  ...(audit.decision === null ? [`  ${audit.because}`] : [dim(`  ${audit.decision}`)]),
+                  ...audit.results.map(ruleText),
+                ].join("\n"),
+              )
+              .join("\n"),
+      );
+    });
+  program
+    .command("decisions [service]")
+    .description("what policy decided, newest first")
+    .addOption(new Option("--at <point>", "only at this point").choices(["change", "plan", "release", "audit"]))
+    .addOption(new Option("--outcome <outcome>", "only these").choices(["allow", "warn", "deny"]))
+    .action(async (service: string | undefined, options: { at?: Point; outcome?: "allow" | "warn" | "deny" }, command: Command) => {
+      const { api } = await session(process.env);
+      const query = {
+        ...(service !== undefined && { service }),
+        ...(options.at && { point: options.at }),
+        ...(options.outcome && { outcome: options.outcome }),
+      };
+      tell(command, await answer(api.GET("/api/decisions", { params: { query } })), ({ decisions }) =>
+        table(
+          decisions,
+          [
+            { title: "DECISION", value: (row) => row.id },
+            { title: "AT", value: (row) => row.point },
+            { title: "OF", value: (row) => row.results[0]?.subject || row.about },
+            { title: "OUTCOME", value: (row) => status(row.outcome) },
+            { title: "WHEN", value: (row) => ago(row.decidedAt, new Date()) },
+            {
+              title: "WHAT DOES NOT HOLD",
+              value: (row) =>
+                row.results
+                  .filter(({ outcome }) => outcome !== "passed")
+                  .map(({ rule }) => rule)
+                  .join(" "),
+            },
+          ],
+          "No decision.",
+        ),
+      );
+    });
+  program
+    .command("decision <id>")
+    .description("a decision: what each rule says, what to do, and who may grant an exception")
+    .action(async (id: string, _options, command: Command) => {
+      const { api } = await session(process.env);
+      tell(command, await answer(api.GET("/api/decisions/{id}", { params: { path: { id } } })), (decision) =>
+        [
+          `${status(decision.outcome)}  ${decision.about} at the point ${decision.point}`,
+          facts([
+            ["Decided", decision.decidedAt],
+            ["Rules", decision.bundle],
+            ["Facts", decision.subject],
+            ["Evaluator", decision.evaluator],
+          ]),
+          ...decision.results.map(ruleText),
+        ].join("\n"),
+      );
     });
 
   const exceptions = program
