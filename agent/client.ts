@@ -179,7 +179,7 @@ function clientOf(home: string) {
     attempts: () => call("GET", "/attempts"),
     quarantine: () => call("GET", "/quarantine"),
     bar: async (artifact, because) => void (await call("PUT", `/quarantine/${artifact}`, { because })),
-    lift: async (artifact, signed) => void (await call("DELETE", `/quarantine/${artifact}`, signed)),
+    lift: async (artifact, signed) => void (await call("POST", `/quarantine/${artifact}/lift`, signed)),
     look: async () => void (await call("POST", "/look")),
     async restart() {
       const { pid } = await call<{ pid: number }>("POST", "/restart");

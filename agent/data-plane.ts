@@ -142,10 +142,14 @@ export class DataPlane {
     await this.#save();
   }
 
-  /** Lets a digest start again; takes the platform's signature for it. Throws `runtime.lift_refused`. */
+  /** Lets a digest start again, and starts what stands still for it; takes the platform's signature. Throws `runtime.lift_refused`. */
   async liftQuarantine(artifact: string, envelope: unknown): Promise<void> {
     await this.#keepingAttempts(async () => this.#parts.gate.lift(artifact, envelope));
     await this.#save();
+    for (const live of this.#targets.values())
+      for (const instance of live.instances.values())
+        if (instance.isBarred && instance.digest === artifact && "admission" in this.#parts.gate.check(live.record, instance.record.spec))
+          this.#revive(live, instance, instance.record.spec);
   }
 
   /** Compares at once what runs with what was started; by itself that happens every few seconds. */
