@@ -135,9 +135,14 @@ async function judged(parts: Parts, actor: string, facts: RepositoryFacts, chang
   const { db, clock, infra } = parts;
   const { name: service, intent, owner, patches } = facts;
   const manifests = new Map<string, Record<string, unknown>[]>();
+  const notSet: string[] = [];
   if (service && intent)
-    for (const { name: environment } of route(parts, facts).slice(-1))
-      manifests.set(environment, (await infra.plan({ service, environment, owner: owner ?? "", intent, patches })).manifests);
+    for (const { name: environment } of route(parts, facts)) {
+      const plan = await infra.plan({ service, environment, owner: owner ?? "", intent, patches });
+      manifests.set(environment, plan.manifests);
+      for (const name of plan.missingSecrets)
+        notSet.push(`The secret ${name} is not set for ${environment}: cairn secret set ${service} ${name} --environment ${environment}`);
+    }
   const subject = changeSubject(facts, {
     environments: parts.environments.environments,
     manifestsFor: (environment) => manifests.get(environment) ?? [],
@@ -156,9 +161,12 @@ async function judged(parts: Parts, actor: string, facts: RepositoryFacts, chang
   const open = decision.results.filter((result) => result.outcome !== "passed");
   return {
     name: "policy",
-    state: decision.outcome === "deny" ? "failed" : decision.outcome === "warn" ? "warned" : "passed",
-    summary: open[0] ? `${open[0].rule}: ${open[0].message}` : `${decision.results.length} rules hold`,
-    details: open.map((result) => `${result.rule} (${result.outcome.replaceAll("_", " ")}): ${result.message} ${result.fix}`),
+    state: decision.outcome === "deny" ? "failed" : decision.outcome === "warn" || notSet.length > 0 ? "warned" : "passed",
+    summary: open[0] ? `${open[0].rule}: ${open[0].message}` : (notSet[0] ?? `${decision.results.length} rules hold`),
+    details: [
+      ...open.map((result) => `${result.rule} (${result.outcome.replaceAll("_", " ")}): ${result.message} ${result.fix}`),
+      ...notSet,
+    ],
     link: `/api/decisions/${decision.id}`,
   };
 }
