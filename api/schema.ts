@@ -1477,6 +1477,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What something waits for or was refused by, which fact says so, and who or which command unblocks it */
+        get: operations["explain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/live": {
         parameters: {
             query?: never;
@@ -2329,6 +2346,37 @@ export interface components {
         SecretListInput: {
             secrets: components["schemas"]["SecretInfoInput"][];
         };
+        HeldInput: {
+            /** @enum {string} */
+            gate: "production-approval" | "windows";
+            because: string;
+            unblockedBy: string;
+            until: unknown | null;
+        };
+        WhyInput: {
+            subject: {
+                /** @enum {string} */
+                kind: "change" | "ci-run" | "plan" | "decision" | "release" | "run" | "break-glass";
+                id: string;
+                title: string;
+                link: string;
+            };
+            /** @enum {string} */
+            state: "waits" | "under_way" | "refused" | "failed" | "done";
+            summary: string;
+            because: {
+                /** @enum {string} */
+                kind: "rule" | "check" | "gate" | "step" | "fact";
+                name: string;
+                says: string;
+            }[];
+            unblock: {
+                who: string;
+                what: string;
+                command: string | null;
+            }[];
+            until: unknown | null;
+        };
         Check: {
             name: string;
             /** @enum {string} */
@@ -3101,6 +3149,37 @@ export interface components {
         };
         SecretList: {
             secrets: components["schemas"]["SecretInfo"][];
+        };
+        Held: {
+            /** @enum {string} */
+            gate: "production-approval" | "windows";
+            because: string;
+            unblockedBy: string;
+            until: string | null;
+        };
+        Why: {
+            subject: {
+                /** @enum {string} */
+                kind: "change" | "ci-run" | "plan" | "decision" | "release" | "run" | "break-glass";
+                id: string;
+                title: string;
+                link: string;
+            };
+            /** @enum {string} */
+            state: "waits" | "under_way" | "refused" | "failed" | "done";
+            summary: string;
+            because: {
+                /** @enum {string} */
+                kind: "rule" | "check" | "gate" | "step" | "fact";
+                name: string;
+                says: string;
+            }[];
+            unblock: {
+                who: string;
+                what: string;
+                command: string | null;
+            }[];
+            until: string | null;
         };
     };
     responses: never;
@@ -6562,6 +6641,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QuarantineList"];
+                };
+            };
+        };
+    };
+    explain: {
+        parameters: {
+            query: {
+                /** @description a release, plan, decision, run, CI run, break-glass, change request (orders/2) or service */
+                subject: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Why"];
                 };
             };
         };

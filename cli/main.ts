@@ -15,6 +15,7 @@ import { releaseCommands } from "./commands/releases.ts";
 import { secretCommands } from "./commands/secrets.ts";
 import { serviceCommands } from "./commands/services.ts";
 import { sessionCommands } from "./commands/session.ts";
+import { whyCommands } from "./commands/why.ts";
 import { exitCodeOf, explain, problemOf } from "./failures.ts";
 
 // `cairn services | head -1`: whoever reads has had enough, which is no failure.
@@ -39,6 +40,7 @@ for (const add of [
   changeCommands,
   releaseCommands,
   quarantineCommands,
+  whyCommands,
   breakGlassCommands,
   inboxCommands,
   secretCommands,

@@ -1,9 +1,11 @@
 import { mkdir, stat } from "node:fs/promises";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startAgent } from "@cairn/agent/client.ts";
 import type { Tier } from "../catalog/model.ts";
 import { directory, serviceView } from "../catalog/views.ts";
+import { findBuildIsolation } from "../ci/local/isolation.ts";
 import { localCi } from "../ci/local/runner.ts";
 import { LOCAL_BUILDER } from "../ci/local/statements.ts";
 import { fileSigner } from "../evidence/signer.ts";
@@ -95,6 +97,7 @@ async function start(): Promise<void> {
       folder: at.ci,
       artifacts: at.artifacts,
       npmCache: at.npmCache,
+      isolation: await findBuildIsolation({ home: config.home, work: join(at.ci, "work"), hidden: [ownCredentials()], checkout: root }),
       env: process.env,
     }),
     infra: localInfra({
@@ -120,7 +123,7 @@ async function start(): Promise<void> {
   const auditing = startLooking(() => startAudit(parts, orchestrator), log, AUDIT_EVERY_MS);
   const following = startFollowing({ db, clock, log, live, follow: (event) => startWhatFollows(parts, orchestrator, event) });
   const mergeGround = { tierOf: (repository: string) => tierOf(db, repository), directory: directory(db) };
-  const review = (repository: string, number: number) => forge.review(repository, number, ADMINISTRATOR, mergeGround);
+  const review = (repository: string, number: number, viewer = ADMINISTRATOR) => forge.review(repository, number, viewer, mergeGround);
   const telling = startFollowing({
     db,
     clock,
@@ -143,6 +146,7 @@ async function start(): Promise<void> {
     mergeGround,
     planner: planner(parts, orchestrator),
     breakGlass: breakGlassDesk(parts, orchestrator),
+    why: { ...parts, review },
     signingSecrets,
     runtime: parts.runtime,
     tellQuarantine: () =>
@@ -207,6 +211,9 @@ async function start(): Promise<void> {
   process.on("SIGTERM", () => void stop());
   process.on("SIGINT", () => void stop());
 }
+
+/** Where the CLI of whoever runs the server keeps tokens. */
+const ownCredentials = (): string => join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "cairn");
 
 /** The tier of what a repository holds; where the catalog does not know it, the strictest. */
 async function tierOf(db: Db, repository: string): Promise<Tier> {

@@ -26,6 +26,7 @@ async function platform() {
     mergeGround: { tierOf: async () => "tier-1", directory: directory(db) },
     planner: unused,
     breakGlass: unused,
+    why: unused,
     signingSecrets: unused,
     runtime: unused,
     tellQuarantine: unused,

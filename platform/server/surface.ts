@@ -36,6 +36,8 @@ import { runtimeRoutes } from "../runtime/routes.ts";
 import type { SecretStore } from "../secrets/contract.ts";
 import { secretRoutes } from "../secrets/routes.ts";
 import { authorsAtWork } from "../workflows/reliefs.ts";
+import { whyRoutes } from "../workflows/why-routes.ts";
+import type { WhyParts } from "../workflows/why-facts.ts";
 import { buildApp } from "./app.ts";
 import { liveRoutes, type Live } from "./live.ts";
 import { evaluation, serviceNames } from "./objectives.ts";
@@ -51,6 +53,7 @@ export interface SurfaceParts {
   mergeGround: MergeGround;
   planner: Planner;
   breakGlass: BreakGlassDesk;
+  why: WhyParts;
   /** Where the secrets of webhooks lie. */
   signingSecrets: SigningSecrets;
   runtime: Runtime;
@@ -131,6 +134,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       observabilityRoutes({ ...evaluation(db, clock, forge), requireService }),
       releasesRoutes({ db, clock, ownerOf }),
       quarantineRoutes({ db, clock, ownerOf, tellRuntime: parts.tellQuarantine }),
+      whyRoutes(parts.why),
       liveRoutes({ live: parts.live }),
     ],
     root: [
@@ -154,6 +158,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     mergeGround: none,
     planner: none,
     breakGlass: none,
+    why: none,
     signingSecrets: none,
     runtime: none,
     tellQuarantine: none,

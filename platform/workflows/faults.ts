@@ -127,3 +127,11 @@ export const changeEnded = (repository: string, number: number, state: string) =
       number,
     },
   );
+
+export const nothingToExplain = (subject: string) =>
+  new Fault(
+    "not_found",
+    "workflows.nothing_to_explain",
+    `Nothing is known by the name ${JSON.stringify(subject.slice(0, 100))}`,
+    "Name a release, plan, decision, run, CI run or break-glass by its id, a change request as orders/2, or a service.",
+  );
