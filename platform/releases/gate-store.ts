@@ -58,7 +58,14 @@ export async function waitAtGate(
 }
 
 /** Keeps that a release was let through, by what, and the facts that this rests on. Twice is once. */
-export async function passGate(tx: Tx, clock: Clock, actor: Actor, run: string, facts: GateFacts, { openBy }: GateAnswer): Promise<void> {
+export async function passGate(
+  tx: Tx,
+  clock: Clock,
+  actor: Actor,
+  run: string,
+  facts: GateFacts,
+  { openBy, passedBy }: GateAnswer,
+): Promise<void> {
   const release = await find(tx, facts.release, "lock");
   const before = await gateOfRelease(tx, facts.release);
   if (before?.passedAt) return;
@@ -70,10 +77,17 @@ export async function passGate(tx: Tx, clock: Clock, actor: Actor, run: string, 
     .onConflict((oc) => oc.column("release").doUpdateSet(values))
     .execute();
   await record(tx, clock, {
-    type: "releases.let_through",
+    type: "releases.gate_passed",
     about: `component:default/${release.service}`,
     actor,
-    data: { release: release.id, environment: release.environment, plan: release.plan, openBy, facts: digest },
+    data: {
+      release: release.id,
+      environment: release.environment,
+      plan: release.plan,
+      openBy,
+      breakGlass: passedBy[0] ?? null,
+      facts: digest,
+    },
   });
 }
 
@@ -92,14 +106,19 @@ export async function gateOfRelease(db: Sql, id: string): Promise<AtGate | undef
 }
 
 /** The releases that wait, and the runs that wait with them. */
-export const waitingAtGates = (db: Sql, plan?: string): Promise<{ release: string; run: string; environment: string }[]> => {
-  const query = db
+export const waitingAtGates = (
+  db: Sql,
+  only: { plan?: string | undefined; service?: string | undefined },
+): Promise<{ release: string; run: string; environment: string }[]> => {
+  let query = db
     .selectFrom("release_gate as gate")
     .innerJoin("release", "release.id", "gate.release")
     .select(["gate.release", "gate.run", "release.environment"])
     .where("gate.passed_at", "is", null)
     .where("release.state", "=", "planned");
-  return (plan === undefined ? query : query.where("release.plan", "=", plan)).execute();
+  if (only.plan !== undefined) query = query.where("release.plan", "=", only.plan);
+  if (only.service !== undefined) query = query.where("release.service", "=", only.service);
+  return query.execute();
 };
 
 const json = (value: unknown): never => JSON.stringify(value) as never;

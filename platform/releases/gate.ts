@@ -47,15 +47,19 @@ export interface GateAnswer {
   heldBy: Held[];
   /** One sentence for each thing by which it is open. */
   openBy: string[];
+  /** The break-glasses without which it would wait. */
+  passedBy: string[];
 }
 
 /** Whether a planned release may begin now. Pure. A break-glass passes what it names, and what would have held it is said. */
 export function gateOf(facts: GateFacts): GateAnswer {
-  const answer: GateAnswer = { heldBy: [], openBy: [] };
+  const answer: GateAnswer = { heldBy: [], openBy: [], passedBy: [] };
   const ask = (gate: Gate, held: Held | undefined, openBy: string | undefined) => {
     const pass = facts.passes[gate];
-    if (held && pass !== undefined) answer.openBy.push(`${gate}: passed by break-glass ${pass}; it would have waited: ${held.because}`);
-    else if (held) answer.heldBy.push(held);
+    if (held && pass !== undefined) {
+      answer.passedBy.push(pass);
+      answer.openBy.push(`${gate}: passed by break-glass ${pass}; it would have waited: ${held.because}`);
+    } else if (held) answer.heldBy.push(held);
     else if (openBy !== undefined) answer.openBy.push(openBy);
   };
   if (facts.approval) {

@@ -9,6 +9,7 @@ import { claim } from "../plans/store.ts";
 import { beginRelease, endRelease, find as findRelease, underWay, usedBy } from "../releases/store.ts";
 import { factsAt } from "./check-change.ts";
 import { buildFailed, descriptorUnusable, releaseEnded, releaseRefused, secretsMissing } from "./faults.ts";
+import { askAtGate, gateTopic } from "./gate.ts";
 import type { Parts } from "./parts.ts";
 import { overtakenBy, planOneRelease, servesNow, type Delivery, type PlannedRelease, type ReleasePlan } from "./release-plan.ts";
 import { giveUp, rollOut } from "./roll-out.ts";
@@ -28,7 +29,7 @@ export interface Delivered {
   overtakenBy?: string;
 }
 
-/** From a merge to production: build and attest once, then for each environment plan, judge, make the infrastructure, roll out. The first that does not go well ends it. */
+/** From a merge to production: build and attest once, then for each environment plan, judge, wait for its approval and window, make the infrastructure, roll out. The first that does not go well ends it. */
 export const deliverCommit = workflow(
   "deliver commit",
   ({ environments }: DeliverInput) => [
@@ -36,6 +37,7 @@ export const deliverCommit = workflow(
     "build and attest",
     ...environments.flatMap((environment) => [
       `plan ${environment}`,
+      gateTopic(environment),
       `infrastructure for ${environment}`,
       `begin ${environment}`,
       `roll out to ${environment}`,
@@ -94,6 +96,7 @@ export const deliverCommit = workflow(
         if (planned.denied.length > 0) throw releaseRefused(environment, planned.denied, release);
 
         const { plan, decision } = planned;
+        if (!(await throughGate(environment, planned))) continue;
         await run.step(
           `infrastructure for ${environment}`,
           async (step) => {
@@ -154,6 +157,28 @@ export const deliverCommit = workflow(
       });
     }
     return { service, artifact, promoted };
+
+    /** Waits at the gate before an environment: for an approval, a window, the end of a freeze. False where what it was planned on changed meanwhile. */
+    async function throughGate(environment: string, release: PlannedRelease): Promise<boolean> {
+      const name = gateTopic(environment);
+      for (let first = true; ; first = false) {
+        const asked = { run: run.id, actor, first };
+        const gate = await run.step(
+          name,
+          () => askAtGate(parts, asked, delivery, release),
+          first ? { rollback: () => giveUpWaiting(release.release) } : {},
+        );
+        if (gate.kind !== "waits") return gate.kind === "open";
+        await run.waitFor(name, { topic: name, waitsFor: gate.waitsFor, timeoutSeconds: gate.lookAgainSeconds });
+      }
+    }
+
+    /** A release whose run ends while it waits is over: nothing was made for it. */
+    async function giveUpWaiting(release: string): Promise<void> {
+      const because = "its run ended while it waited";
+      if ((await findRelease(db, release)).state === "planned")
+        await transact(db, (tx) => endRelease(tx, clock, actor, release, { state: "failed", because }));
+    }
 
     /**
      * Ends a release that could not go on. One that never began takes its infrastructure back, unless another release of the service may rest on it by now;

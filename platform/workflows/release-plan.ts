@@ -10,6 +10,7 @@ import type { InfraPlan } from "../infra/contract.ts";
 import { digestOf, type Digest } from "../kernel/digest.ts";
 import { transact, type Sql } from "../kernel/sql.ts";
 import type { ApprovalWanted, Plan } from "../plans/model.ts";
+import { differing } from "../plans/staleness.ts";
 import { offer } from "../plans/store.ts";
 import { judge } from "../policy/judge.ts";
 import { denies } from "../policy/model.ts";
@@ -75,6 +76,43 @@ export async function planOneRelease(
   artifactDigest: string,
   environmentName: string,
 ): Promise<PlannedRelease> {
+  const { db, clock, policies } = parts;
+  const { repository, commit } = delivery;
+  const draft = await draftRelease(parts, id, delivery, artifactDigest, environmentName);
+  const { plan, subject, reliefs, judgement, evidence } = draft;
+  const { target, revision, rules, infra } = plan.payload;
+  return transact(db, async (tx) => {
+    const decision = await keep(tx, clock, actor, { subject, bundle: policies, reliefs }, judgement);
+    await cite(tx, clock, decision.id, citedEvidence(evidence, { repository, commit }));
+    const digest = await offer(tx, clock, actor, plan as unknown as Plan);
+    await planRelease(tx, clock, actor, {
+      id,
+      ...target,
+      commit,
+      artifactDigest,
+      revision: revision.id,
+      plan: digest,
+      stepsPercent: rules.stepsPercent,
+      decision: decision.id,
+    });
+    const denied = decision.outcome === "deny" ? decision.results.filter(denies).map((result) => `${result.rule}: ${result.message}`) : [];
+    const { missingSecrets } = infra;
+    const because = [...missingSecrets.map((name) => `the secret ${name} is not set for ${target.environment}`), ...denied].join("; ");
+    if (because !== "") await refuseRelease(tx, clock, actor, id, { decision: decision.id, because });
+    return { release: id, plan: digest, decision: decision.id, denied, missingSecrets };
+  });
+}
+
+/** What would keep a kept plan from going on: what of its basis has changed since, and what policy would deny today. Empty where it may. */
+export async function whatChanged(parts: Parts, id: string, kept: ReleasePlan, delivery: Delivery): Promise<string[]> {
+  const { revision, target } = kept.payload;
+  const { plan, judgement } = await draftRelease(parts, id, delivery, revision.artifact.digest, target.environment);
+  const denied = judgement.outcome === "deny" ? judgement.results.filter(denies) : [];
+  return [...differing(kept.basis, plan.basis), ...denied.map(({ rule, message }) => `rule ${rule} (${message})`)];
+}
+
+/** Works a release out: its plan, and the judgement of it, as things are now. Changes nothing. */
+async function draftRelease(parts: Parts, id: string, delivery: Delivery, artifactDigest: string, environmentName: string) {
   const { db, clock, forge, infra, environments, policies } = parts;
   const { repository, commit } = delivery;
   const said = await factsAt(parts, repository, commit);
@@ -181,27 +219,7 @@ export async function planOneRelease(
     },
   };
 
-  return transact(db, async (tx) => {
-    const decision = await keep(tx, clock, actor, { subject, bundle: policies, reliefs }, judgement);
-    await cite(tx, clock, decision.id, citedEvidence(evidence, { repository, commit }));
-    const digest = await offer(tx, clock, actor, plan as unknown as Plan);
-    await planRelease(tx, clock, actor, {
-      id,
-      service,
-      environment: environmentName,
-      commit,
-      artifactDigest,
-      revision: revision.id,
-      plan: digest,
-      stepsPercent: rules.stepsPercent,
-      decision: decision.id,
-    });
-    const denied = decision.outcome === "deny" ? decision.results.filter(denies).map((result) => `${result.rule}: ${result.message}`) : [];
-    const { missingSecrets } = infraPlan;
-    const because = [...missingSecrets.map((name) => `the secret ${name} is not set for ${environmentName}`), ...denied].join("; ");
-    if (because !== "") await refuseRelease(tx, clock, actor, id, { decision: decision.id, because });
-    return { release: id, plan: digest, decision: decision.id, denied, missingSecrets };
-  });
+  return { plan, subject, reliefs, judgement, evidence };
 }
 
 /**

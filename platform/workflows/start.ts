@@ -7,6 +7,7 @@ import { checkChange, factsAt } from "./check-change.ts";
 import { createService } from "./create-service.ts";
 import { decommissionService } from "./decommission-service.ts";
 import { deliverCommit } from "./deliver-commit.ts";
+import { WAKING_EVENTS, wakeAtGates } from "./gate.ts";
 import type { Parts } from "./parts.ts";
 import { route } from "./plan-service.ts";
 import { rollOut } from "./roll-out.ts";
@@ -14,12 +15,19 @@ import { rollOut } from "./roll-out.ts";
 /** Every workflow that the platform can run, or resume. */
 export const allWorkflows = [createService, checkChange, deliverCommit, rollOut, breakGlass, decommissionService, auditRuntime];
 
-/** The ledger events that begin a workflow. */
-export const STARTING_EVENTS = ["forge.change_opened", "forge.change_updated", "forge.change_merged", ...AUDITED_EVENTS] as const;
+/** The ledger events that begin a workflow, or wake one that waits. */
+export const STARTING_EVENTS = [
+  "forge.change_opened",
+  "forge.change_updated",
+  "forge.change_merged",
+  ...AUDITED_EVENTS,
+  ...WAKING_EVENTS,
+] as const;
 
-/** Begins what follows from an event. The run's id is made of the event's facts: the same event twice is one run. */
+/** Begins or wakes what follows from an event. The run's id is made of the event's facts: the same event twice is one run. */
 export async function startWhatFollows(parts: Parts, orchestrator: Orchestrator, event: RecordedEvent): Promise<void> {
-  if ((AUDITED_EVENTS as readonly string[]).includes(event.type)) return startAudit(parts, orchestrator, event);
+  if ((WAKING_EVENTS as readonly string[]).includes(event.type)) await wakeAtGates(parts, orchestrator, event);
+  if ((AUDITED_EVENTS as readonly string[]).includes(event.type)) await startAudit(parts, orchestrator, event);
   if (event.type === "forge.change_merged") {
     const { repository, number, commit } = event.data as ForgeEvents["forge.change_merged"];
     const environments = route(parts, await factsAt(parts, repository, commit)).map(({ name }) => name);
@@ -27,6 +35,7 @@ export async function startWhatFollows(parts: Parts, orchestrator: Orchestrator,
     await orchestrator.start(deliverCommit, { repository, number, commit, environments }, about);
     return;
   }
+  if (event.type !== "forge.change_opened" && event.type !== "forge.change_updated") return;
   const { repository, number, head } = event.data as ForgeEvents["forge.change_opened"];
   const about = {
     id: `check-${repository}-${number}-${head.slice(0, 12)}`,
