@@ -213,7 +213,9 @@ async function start(): Promise<void> {
 }
 
 /** Where the CLI of whoever runs the server keeps tokens. */
-const ownCredentials = (): string => join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "cairn");
+function ownCredentials(): string {
+  return join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "cairn");
+}
 
 /** The tier of what a repository holds; where the catalog does not know it, the strictest. */
 async function tierOf(db: Db, repository: string): Promise<Tier> {
