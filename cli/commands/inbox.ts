@@ -127,7 +127,7 @@ const lastOf = ({ attempts }: Delivery): string => {
 function inboxText({ items, unread }: Inbox): string {
   if (items.length === 0) return "Nothing you have not read. Everything: cairn inbox --all";
   const lines = items.flatMap((item) => [
-    `${item.urgent && !item.readAt ? status("warned") : item.readAt ? dim("read") : "· new"}  ${bold(plain(item.title))}  ${dim(ago(item.at, new Date()))}`,
+    `${item.urgent && !item.readAt ? status("held").replace("held", "urgent") : item.readAt ? dim("read") : "· new"}  ${bold(plain(item.title))}  ${dim(ago(item.at, new Date()))}`,
     `    ${plain(item.body)}`,
     dim(`    ${item.id}  ${item.link}`),
   ]);

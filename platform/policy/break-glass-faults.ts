@@ -55,7 +55,7 @@ export const breakGlassOwnReview = (id: string) =>
   new Fault(
     "forbidden",
     "policy.break_glass_own_review",
-    `You opened break-glass ${id}: its review by yourself says nothing`,
+    `You opened break-glass ${id}, or made the token that you use: its review by yourself says nothing`,
     "Ask another member of the owning team, or an administrator. It stays open until then.",
   );
 

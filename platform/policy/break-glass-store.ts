@@ -100,15 +100,16 @@ export async function endBreakGlass(tx: Tx, clock: Clock, actor: string, id: str
 export async function reviewBreakGlass(
   db: Db,
   clock: Clock,
-  by: string,
+  { ref: by, tokenBy }: { ref: string; tokenBy?: string | undefined },
   id: string,
   because: string,
   within: (tx: Tx) => Promise<unknown> = async () => {},
 ): Promise<BreakGlass> {
   const reviewed = await transact(db, async (tx) => {
     const glass = await findBreakGlass(tx, id, "lock");
-    if (glass.openedBy === by) {
-      await note(tx, clock, by, "review_refused", glass, { because: "it was opened by who would review it" });
+    // A token that the opener made for somebody else speaks for the opener.
+    if (glass.openedBy === by || glass.openedBy === tokenBy) {
+      await note(tx, clock, by, "review_refused", glass, { because: "it was opened by who would review it", tokenBy: tokenBy ?? null });
       return undefined;
     }
     if (glass.review) throw breakGlassReviewed(id, glass.review.by);
@@ -158,18 +159,18 @@ export async function openBreakGlasses(db: Sql, service: string, now: Date): Pro
   return rows.map(glassOf).filter((glass) => holdsAt(glass, now));
 }
 
-/** What was done by virtue of it, as the ledger says: decisions that it relieved, releases that rest on them, gates that it passed. Oldest first. */
+/** What was done by virtue of it, as the ledger says: decisions that it relieved, what rests on them, gates that it passed. Oldest first. */
 export async function usesOf(db: Sql, glass: BreakGlass): Promise<BreakGlassUse[]> {
   const { rows } = await sql<BreakGlassUse>`
     with events as (
       select seq, at, type, actor, data from ledger_event
-      where about = ${serviceRef(glass.service)} and at >= ${glass.openedAt} and type in (${sql.join([...USING])})
+      where about = ${serviceRef(glass.service)} and at >= ${glass.openedAt} and type not like 'policy.break_glass_%' and type not like 'notifications.%'
     ), relieved as (
       select data ->> 'decision' as decision from events
       where type = 'policy.decided' and exists (select from jsonb_each_text(data -> 'relieved') where value = ${glass.id})
     )
     select seq, at, type, actor, data from events
-    where data ->> 'decision' in (select decision from relieved) or data ->> 'breakGlass' = ${glass.id} order by seq limit 500`.execute(db);
+    where data ->> 'decision' in (select decision from relieved) or data::text like ${`%${glass.id}%`} order by seq limit 500`.execute(db);
   return rows;
 }
 
@@ -180,17 +181,6 @@ export interface BreakGlassUse {
   actor: string;
   data: Record<string, unknown>;
 }
-
-/** Events of a service that may rest on a break-glass: they name its decision, or itself. */
-const USING = [
-  "policy.decided",
-  "releases.started",
-  "releases.promoted",
-  "releases.rolled_back",
-  "releases.failed",
-  "releases.superseded",
-  "releases.gate_passed",
-] as const;
 
 const serviceRef = (service: string) => `component:default/${service}`;
 

@@ -83,7 +83,7 @@ export const breakGlassDesk = (
 
   async review(id, because, by) {
     if (by.kind === "system") throw breakGlassNoPerson();
-    return reviewBreakGlass(db, clock, by.ref, id, because, (tx) => orchestrator.send(runOf(id), REVIEWED, by.ref, { key: REVIEWED, tx }));
+    return reviewBreakGlass(db, clock, by, id, because, (tx) => orchestrator.send(runOf(id), REVIEWED, by.ref, { key: REVIEWED, tx }));
   },
 });
 

@@ -12,6 +12,7 @@ import { buildFailed, descriptorUnusable, releaseEnded, releaseRefused, secretsM
 import { askAtGate, gateTopic } from "./gate.ts";
 import type { Parts } from "./parts.ts";
 import { overtakenBy, planOneRelease, servesNow, type Delivery, type PlannedRelease, type ReleasePlan } from "./release-plan.ts";
+import { reliefEnded } from "./reliefs.ts";
 import { giveUp, rollOut } from "./roll-out.ts";
 
 export interface DeliverInput extends Delivery {
@@ -117,7 +118,8 @@ export const deliverCommit = workflow(
             const { basis, payload } = (await findPlan(db, plan)).plan as unknown as ReleasePlan;
             const supersede = (because: string) =>
               transact(db, (tx) => endRelease(tx, clock, actor, release, { state: "superseded", because }));
-            const reopened = await reopenedBecause(db, decision);
+            // What a decision rests on may have ended since: evidence that was revoked, an exception or break-glass whose time is over.
+            const reopened = (await reopenedBecause(db, decision)) ?? (await reliefEnded(db, decision, clock.now()));
             if (reopened !== undefined) {
               await supersede(`the decision was re-opened: ${reopened}`);
               return false;
@@ -174,10 +176,10 @@ export const deliverCommit = workflow(
     }
 
     /** A release whose run ends while it waits is over: nothing was made for it. */
-    async function giveUpWaiting(release: string): Promise<void> {
+    async function giveUpWaiting(release: string): Promise<void | "kept"> {
       const because = "its run ended while it waited";
-      if ((await findRelease(db, release)).state === "planned")
-        await transact(db, (tx) => endRelease(tx, clock, actor, release, { state: "failed", because }));
+      if ((await findRelease(db, release)).state !== "planned") return "kept";
+      await transact(db, (tx) => endRelease(tx, clock, actor, release, { state: "failed", because }));
     }
 
     /**

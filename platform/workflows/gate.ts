@@ -15,6 +15,7 @@ import { currentRelease, endRelease, find } from "../releases/store.ts";
 import { applying, openAt } from "../releases/windows.ts";
 import { windows } from "../releases/windows-store.ts";
 import type { Parts } from "./parts.ts";
+import { reliefEnded } from "./reliefs.ts";
 import { overtakenBy, whatChanged, type Delivery, type PlannedRelease, type ReleasePlan } from "./release-plan.ts";
 
 /** What came out at the gate. `stale`: what it was planned on has changed while it waited, so that it is planned anew, and what was approved is void. */
@@ -89,7 +90,7 @@ async function changedWhileWaiting(parts: Parts, id: string, plan: ReleasePlan, 
   const { db } = parts;
   const newer = await overtakenBy(db, { ...delivery, ...plan.payload.target });
   if (newer !== undefined) return [`commit ${newer} serves, which was merged later`];
-  const reopened = await reopenedBecause(db, decision);
+  const reopened = (await reopenedBecause(db, decision)) ?? (await reliefEnded(db, decision, parts.clock.now()));
   return [
     ...(reopened === undefined ? [] : [`the decision was re-opened: ${reopened}`]),
     ...(await whatChanged(parts, id, plan, delivery)),
