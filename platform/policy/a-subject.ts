@@ -19,7 +19,7 @@ export function aSubject(overrides: Overrides = {}): PolicySubject {
       ownerExists: true,
       repository: "orders",
     },
-    change: { number: 7, author: "user:default/ada", approvedBy: [] },
+    change: { number: 7, author: "user:default/ada", approvedBy: ["user:default/grace"], mergeCommit: commit },
     commit,
     artifact: { digest: `sha256:${"c".repeat(64)}` },
     quarantine: { quarantined: false, by: "", because: "" },
@@ -28,13 +28,13 @@ export function aSubject(overrides: Overrides = {}): PolicySubject {
         repository: "orders",
         commit,
         builder: "https://cairn.dev/builders/local",
-        isolated: false,
+        isolated: true,
         ageSeconds: 60,
         revoked: false,
       },
       tests: { result: "passed", total: 12, failed: 0, ageSeconds: 60, revoked: false },
       sbom: { components: 40, revoked: false },
-      scan: null,
+      scan: { result: "passed", critical: 0, ageSeconds: 60, revoked: false },
     },
     workload: {
       apiVersion: "score.dev/v1b1",
@@ -52,7 +52,20 @@ export function aSubject(overrides: Overrides = {}): PolicySubject {
     ],
     slo: { present: true, edited: true },
     runbook: { present: true, edited: true },
-    infrastructure: { creates: 0, updates: 0, deletes: 0 },
+    alertRoute: { present: true },
+    onCall: { rotation: "shop-primary" },
+    scanRules: { maxAgeDays: 14, maxCritical: 0 },
+    infrastructure: {
+      creates: 0,
+      updates: 0,
+      deletes: 0,
+      resources: [
+        { address: "http-service/orders", type: "http-service", action: "none", properties: { replicas: 1 } },
+        { address: "postgres/db", type: "postgres", action: "none", properties: { database: "svc_orders_production_db" } },
+      ],
+      monthlyCost: 12.5,
+      currency: "EUR",
+    },
   };
   return PolicySubject.parse(laid(subject, overrides));
 }

@@ -47,7 +47,10 @@ export const PolicySubject = z
       ownerExists: z.boolean(),
       repository: z.string().nullable(),
     }),
-    change: z.object({ number: z.int(), author: z.string(), approvedBy: z.array(z.string()) }).nullable(),
+    /** `approvedBy`: of what was merged, or would be. `mergeCommit`: null while it is open. */
+    change: z
+      .object({ number: z.int(), author: z.string(), approvedBy: z.array(z.string()), mergeCommit: z.string().nullable() })
+      .nullable(),
     commit: z.string().nullable(),
     artifact: z.object({ digest: z.string() }).nullable(),
     /** Whether this artifact of this service is barred from starting, by whom and why; null where nobody asked. */
@@ -77,7 +80,26 @@ export const PolicySubject = z
     /** `edited` is false while slo.yaml still carries the annotation cairn.dev/placeholder. */
     slo: z.object({ present: z.boolean(), edited: z.boolean() }),
     runbook: z.object({ present: z.boolean(), edited: z.boolean() }),
-    infrastructure: z.object({ creates: z.int(), updates: z.int(), deletes: z.int() }).nullable(),
+    /** Whether observability/ has a route for alerts with somebody to receive them. */
+    alertRoute: z.object({ present: z.boolean() }),
+    /** The rotation that answers alerts; null where the descriptor names none. */
+    onCall: z.object({ rotation: z.string().nullable() }),
+    /** What the tier demands of a scan, from library/environments; null is no demand. */
+    scanRules: z.object({ maxAgeDays: z.number().nullable(), maxCritical: z.int().nullable() }).nullable(),
+    /** What is made, changed and removed of what the service runs on; null where nothing was planned. */
+    infrastructure: z
+      .object({
+        creates: z.int(),
+        updates: z.int(),
+        deletes: z.int(),
+        resources: z.array(
+          z.object({ address: z.string(), type: z.string(), action: z.string(), properties: z.record(z.string(), z.unknown()) }),
+        ),
+        /** Of all it runs on; null where a price is not known. */
+        monthlyCost: z.number().nullable(),
+        currency: z.string(),
+      })
+      .nullable(),
   })
   .meta({ id: "PolicySubject" });
 export type PolicySubject = z.infer<typeof PolicySubject>;

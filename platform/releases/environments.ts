@@ -35,17 +35,13 @@ export const EnvironmentDefinition = z.strictObject({
 });
 export type EnvironmentDefinition = z.infer<typeof EnvironmentDefinition>;
 
-const Action = z.enum(["deny", "warn"]);
-
 export const TierRules = z.strictObject({
   title: z.string(),
   changeRequest: z.strictObject({ approvedBy: z.enum(["code-owner-other-than-author", "none-but-warned"]) }),
   productionApproval: z.strictObject({ by: z.enum(["other-than-author", "none"]), boundTo: z.enum(["plan-digest", "none"]) }),
-  beforeProduction: z.strictObject({ slo: Action, runbook: Action, alertRoute: Action.nullable(), onCall: Action.nullable() }),
+  /** What a scan must not exceed; null is no demand. Whether it is demanded at all is said by the rule scan-clean. */
   evidence: z.strictObject({
-    provenance: Action,
-    tests: Action,
-    scan: z.strictObject({ action: Action, maxAgeDays: z.number().positive().nullable(), maxCritical: z.int().min(0).nullable() }),
+    scan: z.strictObject({ maxAgeDays: z.number().positive().nullable(), maxCritical: z.int().min(0).nullable() }),
   }),
   canary: z
     .strictObject({

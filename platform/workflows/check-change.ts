@@ -10,7 +10,7 @@ import type { Parts } from "./parts.ts";
 import { route } from "./plan-service.ts";
 import { reliefsFor } from "./reliefs.ts";
 import { readRepository, type RepositoryFacts } from "./read-repository.ts";
-import { changeSubject } from "./subject.ts";
+import { changeFacts, changeSubject } from "./subject.ts";
 
 /** One head of a change request. */
 export interface Head {
@@ -148,11 +148,7 @@ async function judged(parts: Parts, actor: string, facts: RepositoryFacts, chang
     manifestsFor: (environment) => manifests.get(environment) ?? [],
     repository: change.repository,
     ownerExists: await ownerExists(db, owner ?? ""),
-    change: {
-      number: change.number,
-      author: change.author,
-      approvedBy: change.approvals.filter(({ commit }) => commit === change.head).map(({ by }) => by),
-    },
+    change: changeFacts(change),
     commit: change.head,
   });
   const now = clock.now();

@@ -19,7 +19,7 @@ import { answerMissing, generatedBroken, nameTaken } from "./faults.ts";
 import type { Parts } from "./parts.ts";
 import { readRepository, type RepositoryFacts } from "./read-repository.ts";
 import { reliefsFor } from "./reliefs.ts";
-import { policySubject } from "./subject.ts";
+import { infrastructureFacts, policySubject } from "./subject.ts";
 
 const BRANCH = "cairn/first-change";
 
@@ -74,13 +74,14 @@ export async function planService(parts: Parts, order: PlanOrder): Promise<Plann
   const reliefs = await reliefsFor(parts.db, service_name, now);
   const costs = [...infra.values()].map((plan) => plan.cost);
   const judged = environments.map((environment) => {
+    const planned = infra.get(environment.name);
     const subject = policySubject(facts, {
       point: "plan",
       environment: { name: environment.name, production: environment.production, mode: environment.mode },
       repository: service_name,
       ownerExists: known,
-      manifests: infra.get(environment.name)?.manifests ?? [],
-      infrastructure: countsOf(infra.get(environment.name)),
+      manifests: planned?.manifests ?? [],
+      infrastructure: planned ? infrastructureFacts(planned) : null,
     });
     return { grounds: { subject, bundle: parts.policies, reliefs }, judgement: judge(subject, parts.policies, now, reliefs) };
   });
@@ -170,11 +171,6 @@ const resourcesOf = (plan: InfraPlan | undefined): PlannedChange[] =>
     environment: plan?.environment ?? null,
     detail: resource.because,
   }));
-
-export const countsOf = (plan: InfraPlan | undefined) => {
-  const count = (action: string) => plan?.resources.filter((resource) => resource.action === action).length ?? 0;
-  return { creates: count("create"), updates: count("update"), deletes: count("delete") };
-};
 
 function rolloutOf(parts: Parts, environment: EnvironmentDefinition, tier: Tier): Plan["rollout"][number] {
   const rules = parts.environments.tiers[tier];

@@ -1,5 +1,5 @@
 import { parseAllDocuments } from "yaml";
-import { TIER_LABEL, Tier, type Entity } from "../catalog/model.ts";
+import { ONCALL_ANNOTATION, TIER_LABEL, Tier, type Entity } from "../catalog/model.ts";
 import { Contract } from "../ci/contract.ts";
 import { parseScore, type Intent } from "../infra/intent.ts";
 import { messageOf } from "../kernel/faults.ts";
@@ -17,6 +17,8 @@ export interface RepositoryFacts {
   contract: Contract | null;
   slo: { present: boolean; edited: boolean; slowSeconds: number };
   runbook: { present: boolean; edited: boolean };
+  alertRoute: { present: boolean };
+  onCall: { rotation: string | null };
   /** Merge patches of k8s/, by file name. */
   patches: { path: string; text: string }[];
   problems: { file: string; message: string }[];
@@ -52,6 +54,7 @@ export async function readRepository(
   const contract = await attempt("cairn.yaml", (text) => Contract.parse(yamlDocuments(text)[0]));
   const slo = await sloFacts(await read("slo.yaml"));
   const runbook = await read("docs/runbook.md");
+  const alertRoute = { present: routesAlerts(await read("observability/alertmanager-route.yaml")) };
   const patches = await Promise.all(
     paths.filter((path) => /^k8s\/[^/]+\.ya?ml$/.test(path)).map(async (path) => ({ path, text: (await read(path)) ?? "" })),
   );
@@ -67,9 +70,23 @@ export async function readRepository(
     contract,
     slo,
     runbook: { present: runbook !== undefined, edited: runbook !== undefined && !runbook.includes(PLACEHOLDER) },
+    alertRoute,
+    onCall: { rotation: component?.metadata.annotations?.[ONCALL_ANNOTATION] ?? null },
     patches,
     problems,
   };
+}
+
+/** Whether Alertmanager would know from it where to send an alert: a route, and the receivers that it names. */
+function routesAlerts(text: string | undefined): boolean {
+  if (text === undefined) return false;
+  try {
+    const [file] = yamlDocuments(text) as { route?: { receiver?: unknown }; receivers?: { name?: unknown }[] }[];
+    const receiver = file?.route?.receiver;
+    return typeof receiver === "string" && Array.isArray(file?.receivers) && file.receivers.some((one) => one?.name === receiver);
+  } catch {
+    return false;
+  }
 }
 
 /** The Component of a catalog-info.yaml; null where there is none, or it can't be read. */

@@ -22,7 +22,6 @@ import type { Revision, Target } from "../runtime/contract.ts";
 import { factsAt } from "./check-change.ts";
 import { artifactMissing, descriptorUnusable } from "./faults.ts";
 import type { Parts } from "./parts.ts";
-import { countsOf } from "./plan-service.ts";
 import { reliefsFor } from "./reliefs.ts";
 import { releaseSubject } from "./release-subject.ts";
 import { tierAt } from "./tiers.ts";
@@ -156,7 +155,7 @@ async function draftRelease(parts: Parts, id: string, delivery: Delivery, artifa
   const evidence = await evidenceFor(db, artifactDigest);
   const now = clock.now();
   const released = { service, environment, repository, commit, change, artifactDigest, evidence, manifests: infraPlan.manifests };
-  const subject = await releaseSubject(parts, "release", facts, { ...released, infrastructure: countsOf(infraPlan) }, now);
+  const subject = await releaseSubject(parts, "release", facts, { ...released, infrastructure: infraPlan }, now);
   const reliefs = await reliefsFor(db, service, now);
   const judgement = judge(subject, policies, now, reliefs);
   const plan: ReleasePlan = {

@@ -1,13 +1,14 @@
 import { evidenceFacts } from "../evidence/facts.ts";
 import type { Evidence } from "../evidence/model.ts";
 import type { ChangeRequest } from "../forge/contract.ts";
+import type { InfraPlan } from "../infra/contract.ts";
 import type { PolicySubject } from "../policy/model.ts";
 import type { EnvironmentDefinition } from "../releases/environments.ts";
 import { quarantined } from "../releases/quarantine.ts";
 import { ownerExists } from "./owners.ts";
 import type { Parts } from "./parts.ts";
 import type { RepositoryFacts } from "./read-repository.ts";
-import { policySubject } from "./subject.ts";
+import { changeFacts, infrastructureFacts, policySubject } from "./subject.ts";
 
 /** What is released, or runs. */
 export interface Released {
@@ -21,12 +22,12 @@ export interface Released {
   /** Of the artifact. */
   evidence: readonly Evidence[];
   manifests: Record<string, unknown>[];
-  infrastructure?: PolicySubject["infrastructure"];
+  infrastructure?: InfraPlan;
 }
 
 /** The facts of a release, as they are at this moment: the same for what is about to be released and for what runs. */
 export async function releaseSubject(
-  { db }: Pick<Parts, "db">,
+  { db, environments }: Pick<Parts, "db" | "environments">,
   point: "release" | "audit",
   facts: RepositoryFacts,
   { service, environment, repository, commit, change, artifactDigest, evidence, manifests, infrastructure }: Released,
@@ -38,16 +39,13 @@ export async function releaseSubject(
     environment: { name: environment.name, production: environment.production, mode: environment.mode },
     repository,
     ownerExists: await ownerExists(db, facts.owner ?? ""),
-    change: change && {
-      number: change.number,
-      author: change.author,
-      approvedBy: change.approvals.filter((approval) => approval.commit === change.head).map(({ by }) => by),
-    },
+    change: change && changeFacts(change),
     commit,
     artifactDigest,
     quarantine: { quarantined: barred !== undefined, by: barred?.release ?? barred?.by ?? "", because: barred?.because ?? "" },
     evidence: evidenceFacts(evidence, now, { repository, commit }),
     manifests,
-    infrastructure: infrastructure ?? null,
+    scanRules: environments.tiers[facts.tier].evidence.scan,
+    infrastructure: infrastructure ? infrastructureFacts(infrastructure) : null,
   });
 }

@@ -1,3 +1,5 @@
+import type { ChangeRequest } from "../forge/contract.ts";
+import type { InfraPlan } from "../infra/contract.ts";
 import type { PolicySubject } from "../policy/model.ts";
 import type { RepositoryFacts } from "./read-repository.ts";
 
@@ -15,6 +17,7 @@ export function policySubject(
     quarantine?: PolicySubject["quarantine"];
     evidence?: PolicySubject["evidence"];
     manifests: Record<string, unknown>[];
+    scanRules?: PolicySubject["scanRules"];
     infrastructure?: PolicySubject["infrastructure"];
   },
 ): PolicySubject {
@@ -38,7 +41,31 @@ export function policySubject(
     manifests: known.manifests,
     slo: { present: facts.slo.present, edited: facts.slo.edited },
     runbook: facts.runbook,
+    alertRoute: facts.alertRoute,
+    onCall: facts.onCall,
+    scanRules: known.scanRules ?? null,
     infrastructure: known.infrastructure ?? null,
+  };
+}
+
+/** What rules see of a change request. */
+export const changeFacts = ({ number, author, approvals, head, mergeCommit }: ChangeRequest): PolicySubject["change"] => ({
+  number,
+  author,
+  approvedBy: approvals.filter(({ commit }) => commit === head).map(({ by }) => by),
+  mergeCommit,
+});
+
+/** What rules see of a plan of infrastructure. */
+export function infrastructureFacts({ resources, cost }: InfraPlan): PolicySubject["infrastructure"] {
+  const count = (action: string) => resources.filter((resource) => resource.action === action).length;
+  return {
+    creates: count("create"),
+    updates: count("update"),
+    deletes: count("delete"),
+    resources: resources.map(({ address, type, action, properties }) => ({ address, type, action, properties })),
+    monthlyCost: cost.monthly,
+    currency: cost.currency,
   };
 }
 
