@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { emptyCell, type Cell } from "./ci/cell.ts";
 import { readDescriptors, type Descriptors } from "./ci/descriptors.ts";
 import { buildEnvironment, MARK, passedOn } from "./ci/environment.ts";
 import { killLeftovers } from "./ci/leftovers.ts";
@@ -23,6 +24,8 @@ export async function cairnCi(order: {
   env?: NodeJS.ProcessEnv;
   asRunner?: boolean;
   evenWithFailedTests?: boolean;
+  /** What keeps the commands away from their surroundings; nothing unless the runner says so. */
+  cell?: Cell;
   signal?: AbortSignal;
 }): Promise<BuildResult> {
   const from = order.env ?? process.env;
@@ -45,7 +48,11 @@ export async function cairnCi(order: {
       clock: systemClock,
       onEvent: order.onEvent,
       checks,
-      sweep: async () => void (await killLeftovers(mark)),
+      sweep: async () => {
+        await killLeftovers(mark);
+        if (order.cell) await emptyCell(order.cell);
+      },
+      ...(order.cell && { cell: order.cell }),
       ...(order.evenWithFailedTests && { evenWithFailedTests: true }),
       ...(order.signal && { signal: order.signal }),
     });

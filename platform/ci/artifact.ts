@@ -17,9 +17,15 @@ export type Entry =
 
 /**
  * All that `include` names below `folder`, sorted by path, `.git` and `leaveOut` (absolute folders) aside. Throws `ci.not_packable` for a path that is missing, outside the folder or neither
- * file, folder nor symbolic link, and for a link that is absolute or leads out of the folder.
+ * file, folder nor symbolic link, for a link that is absolute or leads out of the folder, and for a file of somebody else than `owner`, where that is told:
+ a second name of what the build may not read itself.
  */
-export async function entriesOf(folder: string, include: readonly string[], leaveOut: readonly string[] = []): Promise<Entry[]> {
+export async function entriesOf(
+  folder: string,
+  include: readonly string[],
+  leaveOut: readonly string[] = [],
+  owner?: number,
+): Promise<Entry[]> {
   const root = await realpath(folder);
   const found = new Map<string, Entry>();
   const waiting: string[] = [];
@@ -39,6 +45,7 @@ export async function entriesOf(folder: string, include: readonly string[], leav
       if (path !== ".") found.set(path, { kind: "folder", path });
       for (const name of await readdir(full)) waiting.push(path === "." ? name : `${path}/${name}`);
     } else if (stat.isFile()) {
+      if (owner !== undefined && stat.uid !== owner) throw notPackable(path, "it belongs to another user");
       found.set(path, { kind: "file", path, executable: (stat.mode & 0o100) !== 0, sizeBytes: stat.size });
     } else if (stat.isSymbolicLink()) {
       found.set(path, { kind: "link", path, target: await safeTarget(root, path) });

@@ -1,3 +1,7 @@
+import { copyFile, stat } from "node:fs/promises";
+import { dirname, isAbsolute, join } from "node:path";
+import { reachableByOthers } from "../kernel/other-users.ts";
+
 /**
  * What a build inherits of its machine's environment, by name. Everything else stays behind: it may hold tokens, and a build that depends on it is not repeatable.
  * These say where packages come from and which authorities to trust.
@@ -8,6 +12,9 @@ const INHERITED = [
   "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
   "PIP_INDEX_URL", "PIP_CERT", "REQUESTS_CA_BUNDLE", "UV_INDEX_URL", "GOPROXY", "GONOSUMDB", "GOSUMDB", "GOFLAGS", "CARGO_HTTP_CAINFO", "MAVEN_ARGS", "BUNDLE_MIRROR__ALL", "TZ",
 ] as const; // prettier-ignore
+
+/** Of these the ones that name a file. */
+const FILES = ["npm_config_cafile", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CARGO_HTTP_CAINFO"] as const; // prettier-ignore
 
 /** What a build gets of ~/.npmrc: where packages come from. Scoped registries (`@scope:registry`) come along; tokens do not. */
 const NPMRC_KEYS = [
@@ -65,6 +72,26 @@ export function buildEnvironment(parts: EnvironmentParts): Record<string, string
     [MARK]: parts.mark,
   };
 }
+
+/**
+ * The environment with copies, in `folder`, of files that it names and that not everybody can reach: a build under another user would not find its certificates. Without a folder as it was.
+ */
+export async function withReachableFiles(env: Record<string, string>, folder: string | undefined): Promise<Record<string, string>> {
+  if (folder === undefined) return env;
+  const changed = { ...env };
+  for (const name of FILES) {
+    const path = env[name];
+    if (path === undefined || !isAbsolute(path) || ((await reachableByOthers(dirname(path))) && (await isReadableByOthers(path)))) continue;
+    const copy = join(folder, `.${name}.pem`);
+    const copied = await copyFile(path, copy).then(() => true, () => false); // prettier-ignore
+    if (!copied) continue;
+    changed[name] = copy;
+  }
+  return changed;
+}
+
+const isReadableByOthers = (path: string): Promise<boolean> =>
+  stat(path).then(({ mode }) => (mode & 0o004) !== 0, () => false); // prettier-ignore
 
 /** The further names that the platform's owner lets through: CAIRN_CI_PASS, separated by commas. */
 export const passedOn = (env: NodeJS.ProcessEnv): string[] =>

@@ -5,6 +5,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { isFault, messageOf } from "../kernel/faults.ts";
 import { run } from "../kernel/processes.ts";
 import { digestOfFile, entriesOf, isWithin, pack } from "./artifact.ts";
+import { startIn, type Cell } from "./cell.ts";
 import { CiStage, TestTotals, type Contract } from "./contract.ts";
 import { readDescriptors, type DescriptorChecks } from "./descriptors.ts";
 import { MAX_REPORT_BYTES, readJunit, type Totals } from "./junit.ts";
@@ -49,6 +50,8 @@ export interface Build {
   signal?: AbortSignal;
   /** Called after each command has ended: ends what it left running outside its process group. */
   sweep?: () => Promise<void>;
+  /** What keeps the commands away from their surroundings. */
+  cell?: Cell;
   /** The name that a files-only SBOM gives the artifact. */
   name?: string;
   /** Makes the artifact also where tests failed and were counted: a merge's build, whose test result is evidence for policy to judge. */
@@ -112,7 +115,7 @@ export async function runContract(build: Build): Promise<BuildResult> {
     });
     await stages.enter("package", ci.package ?? null, async () => {
       if (ci.package !== undefined) await stages.command("package", ci.package);
-      const { artifact, sbom } = await packed(folder, out, ci.include, declared?.sbom, build.name ?? "artifact");
+      const { artifact, sbom } = await packed(build, folder, out, ci.include, declared?.sbom);
       result.artifact = artifact;
       result.sbom = { declared: declared?.sbom !== undefined, components: componentsOf(sbom) };
       return { value: artifact, detail: `${artifact.digest} (${artifact.sizeBytes} bytes)` };
@@ -196,7 +199,9 @@ class StageRunner {
     const output = tailing((text) => this.build.onEvent({ type: "line", stage, text }));
     const leftSeconds = ((this.endsAt ?? 0) - this.build.clock.now().getTime()) / 1000;
     if (leftSeconds <= 0) throw new StageFailed(`the time limit of ${this.limitSeconds} s was over before it began`);
-    const ended = await run("sh", ["-c", command], {
+    const { program, args, ...user } = startIn(this.build.cell ?? { kind: "none" }, command, this.folder);
+    const ended = await run(program, args, {
+      ...user,
       cwd: this.folder,
       env: this.build.env,
       timeoutSeconds: leftSeconds,
@@ -255,15 +260,16 @@ async function readReport(folder: string, report: string, shown: string, out: st
   return totals;
 }
 
-async function packed(folder: string, out: string, include: readonly string[], declared: CycloneDx | undefined, name: string) {
-  const entries = await entriesOf(folder, include, [await realpath(out)]);
+async function packed(build: Build, folder: string, out: string, include: readonly string[], declared: CycloneDx | undefined) {
+  const owner = build.cell?.kind === "user" ? build.cell.user : undefined;
+  const entries = await entriesOf(folder, include, [await realpath(out)], owner);
   if (!entries.some((entry) => entry.kind === "file")) throw notPackable(include.join(", "), "no file is there");
   const artifact = await pack(folder, entries, join(out, FILES.artifact));
   const files: { path: string; digest: `sha256:${string}` }[] = [];
   if (!declared)
     for (const entry of entries)
       if (entry.kind === "file") files.push({ path: entry.path, digest: (await digestOfFile(join(folder, entry.path))).digest });
-  const sbom = declared ?? filesOnly(name, files);
+  const sbom = declared ?? filesOnly(build.name ?? "artifact", files);
   await writeFile(join(out, FILES.sbom), `${JSON.stringify(sbom)}\n`);
   return { artifact, sbom };
 }

@@ -20,7 +20,7 @@ export const Provenance = z.looseObject({
   buildDefinition: z.looseObject({
     buildType: z.string(),
     externalParameters: z.looseObject({ repository: z.string(), commit: z.string() }),
-    internalParameters: z.looseObject({ isolated: z.boolean().optional() }).optional(),
+    internalParameters: z.looseObject({ isolated: z.boolean().optional(), isolation: z.string().optional() }).optional(),
     resolvedDependencies: z.array(Source).default([]),
   }),
   runDetails: z.looseObject({

@@ -112,7 +112,11 @@ function readProvenance(predicate: unknown, key: BuilderKey, trust: Trust, now: 
   return {
     kind: "provenance",
     result: "passed",
-    summary: { buildType: buildDefinition.buildType, invocation: runDetails.metadata?.invocationId ?? null },
+    summary: {
+      buildType: buildDefinition.buildType,
+      invocation: runDetails.metadata?.invocationId ?? null,
+      isolation: buildDefinition.internalParameters?.isolation ?? null,
+    },
     observedAt: new Date(finishedOn),
     isolated: buildDefinition.internalParameters?.isolated === true,
   };

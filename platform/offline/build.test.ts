@@ -18,10 +18,14 @@ test("a build whose runner is killed ends by itself, with all that it started", 
   const mark = newSecret();
   onTestFinished(async () => void (await killLeftovers(mark)));
   const program = join(import.meta.dirname, "build.ts");
-  const runner = spawn("sh", ["-c", '"$0" "$1" "$2" "$3" merge; true', process.execPath, program, source, join(folder, "out")], {
-    env: { PATH: process.env.PATH, [MARK]: mark },
-    stdio: "ignore",
-  });
+  const runner = spawn(
+    "sh",
+    ["-c", '"$0" "$1" "$2" "$3" merge "$4"; true', process.execPath, program, source, join(folder, "out"), '{"kind":"none"}'],
+    {
+      env: { PATH: process.env.PATH, [MARK]: mark },
+      stdio: "ignore",
+    },
+  );
   const pid = await vi.waitFor(
     async () => Number((await readFile(join(source, "build.pid"), "utf8")).match(/^\d+(?=\n)/)?.[0] ?? expect.fail("no build yet")),
     {

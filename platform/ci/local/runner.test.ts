@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { list } from "tar";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { fileSigner, signerOf } from "../../evidence/signer.ts";
@@ -17,6 +17,7 @@ import { MARK } from "../environment.ts";
 import { aProject, treeOf } from "../fixture.ts";
 import { readLog } from "../log-file.ts";
 import { find } from "../store.ts";
+import { findBuildIsolation, notIsolated } from "./isolation.ts";
 import { localCi, type LocalCiParts } from "./runner.ts";
 import { LOCAL_BUILDER } from "./statements.ts";
 
@@ -24,7 +25,7 @@ const PERSON = { ref: "user:default/ada", name: "Ada" };
 
 /** A runner over a real forge whose repository `orders` holds the project. */
 async function harness(project: Record<string, string>, overrides: Partial<LocalCiParts> = {}) {
-  const home = await mkdtemp(join(tmpdir(), "cairn-ci-test-"));
+  const home = overrides.npmCache === undefined ? await mkdtemp(join(tmpdir(), "cairn-ci-test-")) : dirname(overrides.npmCache);
   onTestFinished(() => rm(home, { recursive: true, force: true }));
   const db = await database();
   const clock = testClock();
@@ -49,6 +50,7 @@ async function harness(project: Record<string, string>, overrides: Partial<Local
     folder: join(home, "ci"),
     artifacts: join(home, "artifacts"),
     npmCache: join(home, "npm-cache"),
+    isolation: notIsolated(join(home, "ci", "work")),
     env: { PATH: process.env.PATH, HOME: home, SECRET_TOKEN: "leak-me" },
     ...overrides,
   };
@@ -98,7 +100,10 @@ test("run() builds a merge: artifact kept by digest, three signed statements, le
   expect(JSON.parse(Buffer.from(provenance.envelope.payload, "base64").toString())).toMatchObject({
     predicateType: PROVENANCE,
     predicate: {
-      buildDefinition: { internalParameters: { isolated: false }, resolvedDependencies: [{ digest: { gitCommit: commit } }] },
+      buildDefinition: {
+        internalParameters: { isolated: false, isolation: "none" },
+        resolvedDependencies: [{ digest: { gitCommit: commit } }],
+      },
       runDetails: { builder: { id: LOCAL_BUILDER } },
     },
   });
@@ -222,6 +227,62 @@ test("run() lets two builds run at a time, the others wait", async () => {
   expect(new Set(ended.map((run) => run.artifact?.digest)).size).toBe(1);
   expect((await stat(join(parts.artifacts, (await readdir(parts.artifacts))[0] ?? ""))).size).toBe(ended[0]?.artifact?.sizeBytes);
 });
+
+/** A home that others may pass through, as the platform's own is on a server, and what keeps builds out of it here. */
+async function isolatedHarness(project: Record<string, string>) {
+  const home = await mkdtemp(join(tmpdir(), "cairn-ci-apart-"));
+  onTestFinished(() => rm(home, { recursive: true, force: true }));
+  await chmod(home, 0o755);
+  const isolation = await findBuildIsolation({ home, work: join(home, "ci", "work"), hidden: [], checkout: import.meta.dirname });
+  const npmCache = join(home, "npm-cache");
+  return { apart: isolation, npmCache, ...(await harness(project, { isolation, npmCache })) };
+}
+
+test("run() keeps a build apart: no key, no platform's environment; the provenance says how, and packages of the cache are there", async () => {
+  const bytes = Buffer.from("a package");
+  const [hash, planted] = [bytes, Buffer.from("other")].map((one) => createHash("sha512").update(one).digest("hex")) as [string, string];
+  const place = (hex: string) => `_cacache/content-v2/sha512/${hex.slice(0, 2)}/${hex.slice(2, 4)}/${hex.slice(4)}`;
+  const fetched = createHash("sha512").update("fetched\n").digest("hex");
+  const put = (hex: string) => `mkdir -p $(dirname $npm_config_cache/${place(hex)}); echo fetched >$npm_config_cache/${place(hex)}`;
+  const { apart, npmCache, ci, order, db, parts } = await isolatedHarness(
+    aProject(
+      { build: `mkdir -p dist; cp serve.sh dist; cat $npm_config_cache/${place(hash)}; sh spy.sh; ${put(fetched)}; ${put(planted)}` },
+      { "spy.sh": SPY },
+    ),
+  );
+  await mkdir(dirname(join(npmCache, place(hash))), { recursive: true });
+  await writeFile(join(npmCache, place(hash)), bytes);
+  const run = await ci.run(order("run-1"));
+  const log = await logOf(parts.folder, "run-1");
+  expect(run, log).toMatchObject({ state: "passed" });
+  expect(log).toContain("a package");
+  if (apart.kind !== "none") {
+    expect(log).not.toContain("BEGIN PRIVATE KEY");
+    expect(await stat(join(npmCache, place(fetched)))).toBeDefined();
+    expect(await stat(join(npmCache, place(planted))).catch(() => undefined)).toBeUndefined();
+  }
+  const [provenance] = (await evidenceFor(db, run.artifact!.digest)).filter(({ kind }) => kind === "provenance");
+  expect(provenance).toMatchObject({ isolated: apart.kind !== "none", summary: { isolation: apart.kind } });
+  expect(await readdir(apart.folder)).toEqual([]);
+});
+
+const SPY = `home=$PWD/../../../..; find "$home" -name "*.pem" -exec cat {} +; for place in "$home" /proc/[0-9]*/root"$home"; do cat "$place/keys/builder.pem"; done; true\n`;
+
+test.runIf(process.getuid?.() === 0)(
+  "run() of a build that forks without end and clears its traces fails, and nothing of it is left",
+  async () => {
+    const { apart, ci, order, parts } = await isolatedHarness(
+      aProject({ build: `echo "user $(id -u)"; setsid env -i sh -c 'sleep 1000' & while sleep 1000 & do :; done; exit 1` }),
+    );
+    expect(apart.kind).toBe("user");
+    expect(await ci.run(order("run-1"))).toMatchObject({ state: "failed", because: expect.stringMatching(/^build failed/) });
+    const user = /^user (\d+)$/m.exec(await logOf(parts.folder, "run-1"))?.[1];
+    const statuses = await Promise.all(
+      (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map((pid) => readFile(`/proc/${pid}/status`, "utf8").catch(() => "")),
+    );
+    expect(statuses.filter((status) => status.includes(`\nUid:\t${user}\t`) && !/^State:\t[ZX]/m.test(status))).toEqual([]);
+  },
+);
 
 test("readLog() gives whole characters only, and says when nothing will follow", async () => {
   const folder = await mkdtemp(join(tmpdir(), "cairn-log-"));

@@ -1,6 +1,6 @@
-import { lstat, readFile, writeFile, mkdir } from "node:fs/promises";
+import { lstat, mkdir, readFile, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Digest } from "../../kernel/digest.ts";
@@ -11,16 +11,18 @@ import { transact, type Db, type Tx } from "../../kernel/sql.ts";
 import type { Forge } from "../../forge/contract.ts";
 import { digestOfFile } from "../artifact.ts";
 import type { Ci, CiRun } from "../contract.ts";
-import { allowedNpmrc, buildEnvironment, passedOn } from "../environment.ts";
+import { allowedNpmrc, buildEnvironment, passedOn, withReachableFiles } from "../environment.ts";
 import { interrupted, orderInvalid } from "../faults.ts";
 import { killLeftovers } from "../leftovers.ts";
 import { createLogFile } from "../log-file.ts";
 import { BuildEvent, FILES, type BuildResult, type CiStage } from "../run-contract.ts";
 import { readSbom } from "../sbom.ts";
 import { end, enqueue, find, pendingStages, show, start, wait, type Order } from "../store.ts";
+import type { BuildIsolation } from "./isolation.ts";
+import { adoptContent, lendCache } from "./npm-cache.ts";
 import { statementsOf } from "./statements.ts";
 import { turns } from "./turns.ts";
-import { keepArtifact, makeWorkFolder, removeTree, type WorkFolder } from "./work-folder.ts";
+import { keepArtifact, makeWorkFolder, removeWorkFolder, type WorkFolder } from "./work-folder.ts";
 
 /** Where evidence goes. `within` runs in the transaction that takes it in. Throws where evidence is refused. */
 type FileEvidence = (
@@ -44,6 +46,8 @@ export interface LocalCiParts {
   folder: string;
   artifacts: string;
   npmCache: string;
+  /** What keeps builds away from the platform's files on this machine. */
+  isolation: BuildIsolation;
   /** The server's environment: registry settings come from it by an allow-list. */
   env: NodeJS.ProcessEnv;
   /** Builds at a time. Default 2. */
@@ -54,8 +58,6 @@ export interface LocalCiParts {
 const BUILD_PROGRAM = fileURLToPath(new URL("../../offline/build.ts", import.meta.url));
 /** Above the longest time limit that cairn.yaml may declare: then the build's own process hangs. */
 const OUTER_LIMIT_SECONDS = 3700;
-/** Builds run as the platform's own user: they could read its files. Evidence says so. */
-const ISOLATED = false;
 
 /**
  * The embedded runner: each order is built in a clean checkout, in a process of its own with a scrubbed environment. It signs what it states outside that process. Of a run for a merge the artifact is kept and its evidence
@@ -83,7 +85,7 @@ async function attempt(parts: LocalCiParts, order: Order, signal?: AbortSignal):
   const known = await find(db, order.id);
   if (known.endedAt !== null) return known;
   await killLeftovers(order.id);
-  const work = await makeWorkFolder(join(parts.folder, "work", order.id));
+  const work = await makeWorkFolder(join(parts.isolation.folder, order.id));
   try {
     await transact(db, (tx) => start(tx, clock, order.id));
     const log = await createLogFile(parts.folder, order.id);
@@ -100,7 +102,7 @@ async function attempt(parts: LocalCiParts, order: Order, signal?: AbortSignal):
     return await find(db, order.id);
   } finally {
     await killLeftovers(order.id);
-    await removeTree(work.root);
+    await removeWorkFolder(work);
   }
 }
 
@@ -156,7 +158,7 @@ async function build(
       sbom: readSbom(await readFile(join(work.out, FILES.sbom), "utf8")),
       startedAt,
       finishedAt: clock.now(),
-      isolated: ISOLATED,
+      isolation: parts.isolation.kind,
     });
     evidence = {
       artifact: { ...artifact, repository: order.repository, commit: order.commit, ciRun: order.id, path: "" },
@@ -204,23 +206,31 @@ async function runBuild(
   progress: Progress,
   signal?: AbortSignal,
 ): Promise<BuildResult | string> {
+  const { isolation } = parts;
   const alsoPass = passedOn(parts.env);
   await mkdir(parts.npmCache, { recursive: true });
   const npmrc = await readFile(join(parts.env.HOME ?? homedir(), ".npmrc"), "utf8").catch(() => "");
   await writeFile(join(work.home, ".npmrc"), allowedNpmrc(npmrc, alsoPass), { mode: 0o600 });
-  let result: BuildResult | undefined;
-  const complaints: string[] = [];
-  const ended = await runProcess(process.execPath, [BUILD_PROGRAM, work.source, work.out, order.purpose], {
-    cwd: work.root,
-    env: buildEnvironment({
+  const apart = isolation.kind !== "none";
+  if (apart) await lendCache(parts.npmCache, work.npmCache, isolation.kind === "user");
+  const env = await withReachableFiles(
+    buildEnvironment({
       from: parts.env,
-      nodeFolder: dirname(process.execPath),
+      nodeFolder: isolation.nodeFolder,
       home: work.home,
       temp: work.temp,
-      npmCache: parts.npmCache,
+      npmCache: apart ? work.npmCache : parts.npmCache,
       mark: order.id,
       alsoPass,
     }),
+    apart ? work.home : undefined,
+  );
+  const { cell, leave } = await isolation.enter(work.root);
+  let result: BuildResult | undefined;
+  const complaints: string[] = [];
+  const ended = await runProcess(process.execPath, [BUILD_PROGRAM, work.source, work.out, order.purpose, JSON.stringify(cell)], {
+    cwd: work.out,
+    env,
     timeoutSeconds: OUTER_LIMIT_SECONDS,
     maxBytes: 0,
     onLine: (line, stream) => {
@@ -235,7 +245,8 @@ async function runBuild(
       else if (event?.type === "ended") result = event.result;
     },
     ...(signal && { signal }),
-  });
+  }).finally(leave);
+  if (apart) await adoptContent(work.npmCache, parts.npmCache);
   if (signal?.aborted) throw interrupted(order.id);
   if (result) return result;
   for (const line of complaints) progress.line("build", line);

@@ -1,3 +1,4 @@
+import type { Cell } from "../cell.ts";
 import type { BuildResult } from "../run-contract.ts";
 
 const BUILD_TYPE = "https://cairn.dev/build-types/contract/v1";
@@ -16,7 +17,8 @@ export interface Built {
   sbom: Record<string, unknown>;
   startedAt: Date;
   finishedAt: Date;
-  isolated: boolean;
+  /** What kept the build away from the platform's files and the key that signs this. */
+  isolation: Cell["kind"];
 }
 
 /**
@@ -37,7 +39,7 @@ export function statementsOf(built: Built): Record<string, unknown>[] {
       buildDefinition: {
         buildType: BUILD_TYPE,
         externalParameters: { repository: built.repository, commit: built.commit },
-        internalParameters: { isolated: built.isolated },
+        internalParameters: { isolated: built.isolation !== "none", isolation: built.isolation },
         resolvedDependencies: [source],
       },
       runDetails: {

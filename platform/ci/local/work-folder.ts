@@ -4,24 +4,34 @@ import type { Digest } from "../../kernel/digest.ts";
 import { digestOfFile } from "../artifact.ts";
 
 export interface WorkFolder {
+  /** The build's own: it may write to all of it. */
   root: string;
   source: string;
+  /** Results: beside the root, since a build that could write there could let us write through a link of its own. */
   out: string;
   home: string;
   temp: string;
+  npmCache: string;
 }
 
 /** A new, empty work folder; what lay there before is removed. */
 export async function makeWorkFolder(root: string): Promise<WorkFolder> {
-  await removeTree(root);
-  const folder = { root, source: join(root, "source"), out: join(root, "out"), home: join(root, "home"), temp: join(root, "tmp") };
-  await mkdir(root, { recursive: true, mode: 0o700 });
-  for (const path of [folder.source, folder.out, folder.home, folder.temp]) await mkdir(path);
+  const at = (name: string) => join(root, name);
+  const folder = { root, source: at("source"), out: `${root}.out`, home: at("home"), temp: at("tmp"), npmCache: at("npm-cache") };
+  await removeWorkFolder(folder);
+  await mkdir(dirname(root), { recursive: true, mode: 0o711 });
+  for (const path of [root, folder.out]) await mkdir(path, { mode: 0o700 });
+  for (const path of [folder.source, folder.home, folder.temp, folder.npmCache]) await mkdir(path);
   return folder;
 }
 
+export async function removeWorkFolder({ root, out }: Pick<WorkFolder, "root" | "out">): Promise<void> {
+  await removeTree(root);
+  await removeTree(out);
+}
+
 /** Removes a folder whole, also where a build took the right to write from folders of its own. */
-export async function removeTree(root: string): Promise<void> {
+async function removeTree(root: string): Promise<void> {
   const remove = () => rm(root, { recursive: true, force: true, maxRetries: 3 });
   await remove().catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== "EACCES" && error.code !== "EPERM") throw error;
