@@ -35,25 +35,33 @@ describe("start and stop", () => {
     }
   });
 
-  test("the agent owns PostgreSQL: it is started again after kill -9, and after kill -9 of the agent; stopping stops it", async () => {
-    const { agent, end } = await runningAgent({ postgres: true });
+  test("the agent owns PostgreSQL: it is started again after kill -9, lives on through kill -9 and restart of the agent, and goes with agent and keeper; stopping stops it", async () => {
+    const { home, agent, end } = await runningAgent({ postgres: true });
     const { url } = await agent.postgres();
     const running = async () => {
       await agent.postgres();
-      return (await agent.status()).postgres.pid as number;
+      return (await agent.status()).postgres.pid;
     };
     const first = await running();
     kill(first);
     const second = await eventually(async () => {
       const pid = await running();
-      return pid !== first && pid;
+      return pid !== first && pid !== null && pid;
     });
     kill((await agent.status()).pid);
-    await eventually(() => isGone(second));
+    expect(await running()).toBe(second);
+    await agent.restart();
+    expect(await running()).toBe(second);
+    expect((await agent.postgres()).url).toBe(url);
+    const { pid, keeperPid } = await agent.status();
+    kill(keeperPid);
+    kill(pid);
+    await eventually(() => isGone(second)); // nobody holds its pipe: its watchdog shuts it down
+    await startAgent(home);
     const third = await running();
     expect((await agent.postgres()).url).toBe(url);
     await end();
-    expect(isGone(third)).toBe(true);
+    expect(isGone(third as number)).toBe(true);
   });
 });
 

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
-import { access, mkdir, open, readFile, realpath, rename, stat } from "node:fs/promises";
+import { access, mkdir, open, readFile, realpath, rename, stat, writeFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { places } from "@cairn/platform/kernel/config.ts";
 import { Fault, messageOf, type FaultKind } from "@cairn/platform/kernel/faults.ts";
+import { codeDigest } from "./code.ts";
 import { agentDidNotStart, agentNotRunning, agentSilent } from "./faults.ts";
 import { http } from "./light.ts";
 import type { Envelope } from "@cairn/platform/runtime/admission.ts";
@@ -54,12 +55,19 @@ export async function connectAgent(home: string): Promise<AgentClient> {
   return client;
 }
 
-/** Finds the agent of `home` or starts it, and waits until it answers. Two starts at once give one agent. Throws `agent.start_failed` with what it said. */
+/**
+ * Finds the agent of `home` or starts it, and waits until it answers. One that runs other code than ours is replaced: services and PostgreSQL run on, and no
+ * request is lost. Two starts at once give one agent. Throws `agent.start_failed` with what it said.
+ */
 export async function startAgent(home: string, options: StartOptions = {}): Promise<AgentClient> {
   await mkdir(home, { recursive: true, mode: 0o700 });
   const real = await realHome(home);
   const client = clientOf(real);
-  if (await answering(client)) return client;
+  const running = await answering(client);
+  if (running) {
+    if (running.code !== codeDigest()) await replace(real, client, options);
+    return client;
+  }
   await privateFolder(places(real).agent);
   const { log } = agentPlaces(real);
   await mkdir(dirname(log), { recursive: true, mode: 0o700 });
@@ -68,7 +76,7 @@ export async function startAgent(home: string, options: StartOptions = {}): Prom
     const born = await spawnAgent(real, options);
     for (;;) {
       const { because, hasEnded } = born.end;
-      const pid = await answering(client);
+      const pid = (await answering(client))?.pid;
       // Another start was first: ours ends by itself, and we wait for that, lest it come up after a stop.
       if (pid !== undefined && (pid === born.pid || hasEnded)) return client;
       if (because !== undefined || performance.now() > deadline)
@@ -80,13 +88,19 @@ export async function startAgent(home: string, options: StartOptions = {}): Prom
   }
 }
 
+const commandOf = (home: string, options: StartOptions): string[] => [
+  "--max-semi-space-size=4",
+  main,
+  home,
+  ...(options.postgres === false ? ["--no-postgres"] : []),
+];
+
 /** Starts the process. `end` tells how it ended; that it found another agent is no reason to complain. */
 async function spawnAgent(home: string, options: StartOptions) {
   const { log, compileCache } = agentPlaces(home);
   const logFile = await openLog(log);
   const from = (await logFile.stat()).size;
-  const args = [main, home, ...(options.postgres === false ? ["--no-postgres"] : [])];
-  const child = spawn(process.execPath, ["--max-semi-space-size=4", ...args], {
+  const child = spawn(process.execPath, commandOf(home, options), {
     detached: true,
     cwd: "/",
     stdio: ["ignore", logFile.fd, logFile.fd],
@@ -107,10 +121,16 @@ async function spawnAgent(home: string, options: StartOptions) {
   return { pid: child.pid, end, said };
 }
 
-/** The pid of the agent that answers; undefined when none runs. */
-async function answering(client: ReturnType<typeof clientOf>): Promise<number | undefined> {
+/** Has the running agent give way to one of our code, wherever that lies. */
+async function replace(home: string, client: ReturnType<typeof clientOf>, options: StartOptions): Promise<void> {
+  await writeFile(agentPlaces(home).next, JSON.stringify([process.execPath, ...commandOf(home, options)]), { mode: 0o600 });
+  await client.restart();
+}
+
+/** The agent that answers; undefined when none runs. */
+async function answering(client: ReturnType<typeof clientOf>): Promise<Pong | undefined> {
   try {
-    return (await client.ping(0)).pid;
+    return await client.ping(0);
   } catch (error) {
     if (error instanceof Fault && error.code === "agent.not_running") return undefined;
     throw error;
@@ -186,7 +206,13 @@ function clientOf(home: string) {
       while ((await client.status()).pid === pid) await pause(25);
     },
   };
-  return { ...client, call, ping: (patienceSeconds: number) => call<{ pid: number }>("GET", "/ping", undefined, { patienceSeconds }) };
+  return { ...client, call, ping: (patienceSeconds: number) => call<Pong>("GET", "/ping", undefined, { patienceSeconds }) };
+}
+
+interface Pong {
+  pid: number;
+  /** One of before there were any has none. */
+  code?: string;
 }
 
 interface CallOptions {

@@ -8,12 +8,13 @@ import { openSecretStore } from "@cairn/platform/secrets/local/store.ts";
 import packageJson from "./package.json" with { type: "json" };
 import { Gate } from "./admission/gate.ts";
 import { trustedKey } from "./admission/trust.ts";
+import { codeDigest } from "./code.ts";
 import { serveControl, type Operations } from "./control.ts";
 import { DataPlane } from "./data-plane.ts";
-import { inheritedSockets, Keeper } from "./keeper/keeper.ts";
+import { inheritedPostgres, inheritedSockets, Keeper } from "./keeper/keeper.ts";
 import { takeLock } from "./lock.ts";
 import type { AgentStatus } from "./model.ts";
-import { agentPlaces, controlToken, privateFolder } from "./places.ts";
+import { agentPlaces, controlToken, nextCommand, privateFolder } from "./places.ts";
 import { PostgresKeeper } from "./postgres/supervise.ts";
 import { readBecause, readDigest, readLogQuery, readSpec, readTarget } from "./requests.ts";
 import { findIsolation } from "./services/isolation.ts";
@@ -23,6 +24,7 @@ const [wantedHome, ...flags] = process.argv.slice(2);
 if (!wantedHome) throw new Error("usage: main.ts HOME [--no-postgres]");
 const home = realpathSync(wantedHome);
 const startedAt = systemClock.now();
+const code = codeDigest();
 const log = createLog("agent");
 
 // One that a keeper restarts may meet its predecessor's last moment; one that is started anew must not outwait a stop.
@@ -33,7 +35,13 @@ await privateFolder(places(home).agent);
 await mkdir(places(home).logs, { recursive: true, mode: 0o700 });
 
 const keeper = new Keeper(log);
-const postgres = new PostgresKeeper({ folder: places(home).postgres, logFile: own.postgresLog, log });
+const postgres = new PostgresKeeper({
+  folder: places(home).postgres,
+  logFile: own.postgresLog,
+  log,
+  inherited: inheritedPostgres(process.env),
+  onHandover: (handover) => keeper.hold(handover),
+});
 const isolation = await findIsolation(home);
 const gate = new Gate({ clock: systemClock, log, key: trustedKey(home) });
 const plane = new DataPlane({
@@ -53,7 +61,7 @@ const dead = await plane.open(inheritedSockets(process.env));
 await keeper.renew();
 
 const operations: Operations = {
-  "GET /ping": async () => ({ pid: process.pid }),
+  "GET /ping": async () => ({ pid: process.pid, code }),
   "GET /status": async () => status(),
   "GET /postgres": async () => ({ url: await postgres.url() }),
   "POST /stop": async () => {
@@ -98,6 +106,7 @@ function status(): AgentStatus {
   return {
     pid: process.pid,
     version: packageJson.version,
+    code,
     startedAt: startedAt.toISOString(),
     uptimeSeconds: Math.round(process.uptime()),
     memoryBytes: process.memoryUsage.rss(),
@@ -121,13 +130,18 @@ async function stop(because: string): Promise<void> {
   process.exit(0);
 }
 
-/** Ends without the services; the keeper, which waits for our end, starts the agent anew. */
+/** Ends without the services and PostgreSQL; the keeper, which waits for our end, starts the agent anew: as the version that asked, where that left its command. */
 async function restart(): Promise<void> {
   if (ending) return;
   ending = true;
   log.info("restarting");
   control.close();
+  const next = await nextCommand(home);
+  if (next) {
+    keeper.startNext(next);
+    await keeper.renew();
+  }
   await plane.pauseFronts();
-  await postgres.stop();
+  if (!postgres.outlivesUs) await postgres.stop();
   process.exit(1);
 }

@@ -112,6 +112,8 @@ export interface PostgresStatus {
 export interface AgentStatus {
   pid: number;
   version: string;
+  /** Digest of the code that it runs. */
+  code: string;
   startedAt: string;
   uptimeSeconds: number;
   memoryBytes: number;

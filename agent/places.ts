@@ -21,6 +21,8 @@ export interface AgentPlaces {
   /** Logs of services, a folder a target. */
   serviceLogs: string;
   compileCache: string;
+  /** The command of the agent that is to follow this one: left by a version that lies elsewhere. */
+  next: string;
 }
 
 /** Where the agent of a home keeps its things. A socket's path has at most about 107 bytes: a long home gets a short stand-in for it. */
@@ -37,6 +39,7 @@ export function agentPlaces(home: string): AgentPlaces {
     postgresLog: join(logs, "postgres.log"),
     serviceLogs: join(logs, "services"),
     compileCache: join(agent, "compile-cache"),
+    next: join(agent, "next.json"),
   };
 }
 
@@ -49,6 +52,15 @@ export function placesElsewhere(home: string): string[] {
     dirname(agentPlaces(home).socket),
     ...[postgres, ...data].map((folder) => join("/tmp", `cairn-pg-${shortHash(folder)}`)),
   ].filter((folder) => !folder.startsWith(`${home}/`));
+}
+
+/** Takes the command that the next agent is to be started by, where one was left for it: by whoever may write in the agent's own folder. */
+export async function nextCommand(home: string): Promise<string[] | undefined> {
+  const file = agentPlaces(home).next;
+  const text = await readFile(file, "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  await rm(file, { force: true });
+  return JSON.parse(text) as string[];
 }
 
 /** A name that one process at a time can hold, and that the kernel frees however that process ends: an abstract Unix socket. */

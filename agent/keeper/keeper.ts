@@ -2,12 +2,14 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Server } from "node:net";
 import type { Log } from "@cairn/platform/kernel/log.ts";
+import type { Handover } from "../postgres/launch.ts";
+import { bootId } from "../services/proc.ts";
 
 const script = fileURLToPath(new URL("keep.sh", import.meta.url));
 const FIRST_SOCKET = 4;
 
 /** The command that starts this agent again: program and arguments. */
-export const ownCommand = (): string[] => [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+const ownCommand = (): string[] => [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
 
 /** Listening sockets that a keeper handed over: file descriptor by port. */
 export function inheritedSockets(env: NodeJS.ProcessEnv): Map<number, number> {
@@ -19,6 +21,12 @@ export function inheritedSockets(env: NodeJS.ProcessEnv): Map<number, number> {
   return found;
 }
 
+/** A PostgreSQL that a keeper held for us: `fd:pid:startTicks`. */
+export function inheritedPostgres(env: NodeJS.ProcessEnv): Handover | undefined {
+  const [fd, pid, startTicks] = (env.CAIRN_POSTGRES ?? "").split(":").map(Number);
+  return fd && pid && startTicks ? { fd, pid, startTicks, bootId } : undefined;
+}
+
 /** The one place that knows how Node keeps a server's file descriptor; undocumented, and the same since Node 0.x. */
 function descriptorOf(server: Server): number | undefined {
   const fd = (server as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
@@ -26,15 +34,17 @@ function descriptorOf(server: Server): number | undefined {
 }
 
 /**
- * Keeps a shell beside the agent that holds the listening sockets. A shell can't be handed a socket later on, so whenever the sockets change there is a
+ * Keeps a shell beside the agent that holds the listening sockets, and the pipe by which PostgreSQL knows that somebody cares for it. A shell can't be handed a socket later on, so whenever the sockets change there is a
  * new shell, and the old one goes after it. A shell that dies is replaced.
  */
 export class Keeper {
   readonly #log: Log;
   readonly #servers = new Set<Server>();
+  #postgres: Handover | null = null;
   #child: ChildProcess | undefined;
   #renewal: Promise<void> | undefined;
   #stopped = false;
+  #command = ownCommand();
 
   constructor(log: Log) {
     this.#log = log;
@@ -50,6 +60,17 @@ export class Keeper {
 
   delete(server: Server): void {
     this.#servers.delete(server);
+  }
+
+  /** Holds a PostgreSQL's pipe too, so that it outlives us; null where none runs. */
+  hold(postgres: Handover | null): void {
+    this.#postgres = postgres;
+    void this.renew();
+  }
+
+  /** Has the next agent be started by this command: another version may lie elsewhere. */
+  startNext(command: string[]): void {
+    this.#command = command;
   }
 
   /** Replaces the shell by one that holds the sockets of now. Calls in one turn are one renewal. */
@@ -73,13 +94,18 @@ export class Keeper {
       const address = server.address();
       return fd !== undefined && address !== null && typeof address === "object" ? [{ fd, port: address.port }] : [];
     });
-    const env = { ...process.env, CAIRN_SOCKETS: held.map(({ port }, n) => `${FIRST_SOCKET + n}:${port}`).join(",") };
-    delete (env as NodeJS.ProcessEnv).CAIRN_KEEPER_PID;
-    const child = spawn("/bin/sh", [script, ...ownCommand()], {
+    const postgres = this.#postgres;
+    const env: NodeJS.ProcessEnv = {
+      ...process.env,
+      CAIRN_SOCKETS: held.map(({ port }, n) => `${FIRST_SOCKET + n}:${port}`).join(","),
+      CAIRN_POSTGRES: postgres ? [FIRST_SOCKET + held.length, postgres.pid, postgres.startTicks].join(":") : "",
+    };
+    delete env.CAIRN_KEEPER_PID;
+    const child = spawn("/bin/sh", [script, ...this.#command], {
       detached: true,
       cwd: "/",
       env,
-      stdio: ["ignore", "inherit", "inherit", "pipe", ...held.map(({ fd }) => fd)],
+      stdio: ["ignore", "inherit", "inherit", "pipe", ...held.map(({ fd }) => fd), ...(postgres ? [postgres.fd] : [])],
     });
     child.unref();
     child.stdio[3]?.on("error", () => {});

@@ -1,12 +1,15 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { closeSync } from "node:fs";
+import { chown, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { newSecret } from "@cairn/platform/kernel/ids.ts";
 import { run } from "@cairn/platform/kernel/processes.ts";
 import { reachableByOthers } from "@cairn/platform/kernel/other-users.ts";
+import { identify, isAlive, type ProcessIdentity } from "../services/proc.ts";
 import { findBinaries, type Binaries } from "./binaries.ts";
 
 export interface Postgres {
@@ -18,6 +21,13 @@ export interface Postgres {
   exited: Promise<void>;
   /** Fast shutdown: ends sessions, writes a checkpoint. */
   stop(): Promise<void>;
+  /** By what another process takes it over from us; null where that can't be. */
+  handover: Handover | null;
+}
+
+/** A PostgreSQL that runs, and our end of its watchdog's pipe: as long as somebody holds that, it runs on. */
+export interface Handover extends ProcessIdentity {
+  fd: number;
 }
 
 export interface PostgresOptions {
@@ -25,7 +35,7 @@ export interface PostgresOptions {
   folder: string;
   /** Further `-c` settings. */
   settings?: Record<string, string>;
-  /** File that the server's own log is appended to. */
+  /** File that the server's own log is appended to; by default one in its folder. */
   logFile?: string;
   /** Who may reach the socket besides the owner; service processes run as others when we are root. */
   socketMode?: number;
@@ -35,7 +45,7 @@ const SUPERUSER = "cairn";
 
 /**
  * Starts the PostgreSQL of `folder`, making its cluster at the first start (2 to 3 s), and waits until it answers. It listens on a Unix socket only.
- * A watchdog shell holds a pipe from us: when we die, however, PostgreSQL gets SIGINT and shuts down in order.
+ * A watchdog shell holds a pipe from us: when nobody holds its other end any more, PostgreSQL gets SIGINT and shuts down in order.
  * Throws `postgres.start_failed` with the end of its log.
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
@@ -47,42 +57,83 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   if (!(await readFile(join(data, "PG_VERSION"), "utf8").catch(() => ""))) await initialise(binaries, folder, data);
   const settings = { listen_addresses: "", unix_socket_directories: socketFolder, ...options.settings };
   const args = ["-D", data, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
-  const url = (database = "postgres") =>
-    `postgresql://${SUPERUSER}:${password}@localhost/${database}?host=${encodeURIComponent(socketFolder)}&port=5432`;
-
-  let lastOutput = "";
-  for (let attempt = 1; attempt <= 20; attempt++) {
-    const [stale = ""] = await pidFile(data);
-    const child = spawnWatched(binaries, args);
-    const exited = once(child, "exit").then(() => undefined);
-    let ended = false;
-    void exited.then(() => (ended = true));
-    lastOutput = "";
-    child.stderr?.on("data", (chunk: Buffer) => {
-      lastOutput = (lastOutput + chunk.toString()).slice(-4000);
-      if (options.logFile) void writeFile(options.logFile, chunk, { flag: "a" }).catch(() => {});
-    });
-    if (await isReady(data, stale, () => ended)) {
-      const pid = Number((await pidFile(data))[0]);
-      const stop = async () => {
-        if (!ended) signal(pid, "SIGINT");
-        await exited;
-      };
-      return { url, pid, socketFolder, exited, stop };
+  const url = urlIn(password, socketFolder);
+  const logFile = options.logFile ?? join(folder, "postgres.log");
+  const log = await open(logFile, "a", 0o600);
+  try {
+    let lastOutput = "";
+    for (let attempt = 1; attempt <= 20; attempt++) {
+      const [stale = ""] = await pidFile(data);
+      const from = (await log.stat()).size;
+      const child = spawnWatched(binaries, args, log.fd);
+      const exited = once(child, "exit").then(() => undefined);
+      let ended = false;
+      void exited.then(() => (ended = true));
+      if (await isReady(data, stale, () => ended)) {
+        const pid = Number((await pidFile(data))[0]);
+        const stop = async () => {
+          if (!ended) signal(pid, "SIGINT");
+          await exited;
+        };
+        return { url, pid, socketFolder, exited, stop, handover: handoverOf(child.stdio[3] as Socket, pid) };
+      }
+      if (!ended) child.stdio[3]?.destroy();
+      await exited;
+      lastOutput = (await readFile(logFile)).subarray(from).toString().slice(-4000);
+      // After a kill -9 of the postmaster its orphans hold the memory segment for some seconds more.
+      if (!/lock file|shared memory block|is another postmaster/i.test(lastOutput)) break;
+      await new Promise((wake) => setTimeout(wake, 250));
     }
-    if (!ended) child.stdio[3]?.destroy();
-    await exited;
-    // After a kill -9 of the postmaster its orphans hold the memory segment for some seconds more.
-    if (!/lock file|shared memory block|is another postmaster/i.test(lastOutput)) break;
-    await new Promise((wake) => setTimeout(wake, 250));
+    throw new Fault(
+      "unavailable",
+      "postgres.start_failed",
+      `PostgreSQL did not start: ${lastOutput.trim().split("\n").slice(-5).join(" | ")}`,
+      `Look at ${folder}.`,
+    );
+  } finally {
+    await log.close();
   }
-  throw new Fault(
-    "unavailable",
-    "postgres.start_failed",
-    `PostgreSQL did not start: ${lastOutput.trim().split("\n").slice(-5).join(" | ")}`,
-    `Look at ${folder}.`,
-  );
 }
+
+/**
+ * Takes over the PostgreSQL that another process of ours started, with its end of the watchdog's pipe. Undefined where it does not run any more, or is not the one
+ * of this folder.
+ */
+export async function adoptPostgres(options: PostgresOptions, from: Handover): Promise<Postgres | undefined> {
+  const binaries = await findBinaries();
+  const folder = await home(options.folder, binaries);
+  const [pid, , , , , , , state] = await pidFile(join(folder, "data"));
+  if (Number(pid) !== from.pid || state?.trim() !== "ready" || !isAlive(from)) return undefined;
+  const password = await passwordOf(folder);
+  const socketFolder = await socketsOf(folder, binaries, options.socketMode ?? 0o711);
+  const exited = (async () => {
+    while (isAlive(from)) await new Promise((wake) => setTimeout(wake, 200));
+    closeSync(from.fd);
+  })();
+  return {
+    url: urlIn(password, socketFolder),
+    pid: from.pid,
+    socketFolder,
+    exited,
+    async stop() {
+      signal(from.pid, "SIGINT");
+      await exited;
+    },
+    handover: from,
+  };
+}
+
+/** The one place that knows how Node keeps a pipe's file descriptor; undocumented. */
+function handoverOf(pipe: Socket, pid: number): Handover | null {
+  const fd = (pipe as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
+  const process = identify(pid);
+  return fd !== undefined && fd >= 0 && process ? { ...process, fd } : null;
+}
+
+const urlIn =
+  (password: string, socketFolder: string) =>
+  (database = "postgres"): string =>
+    `postgresql://${SUPERUSER}:${password}@localhost/${database}?host=${encodeURIComponent(socketFolder)}&port=5432`;
 
 function signal(pid: number, name: NodeJS.Signals): void {
   try {
@@ -93,12 +144,12 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /** A shell between us and the postmaster: it starts it, waits for the end of the pipe from us, then asks it to shut down. */
-function spawnWatched(binaries: Binaries, args: string[]) {
+function spawnWatched(binaries: Binaries, args: string[], log: number) {
   const script =
     'ulimit -c 0; "$0" "$@" 3<&- & pid=$!; (read -r _ <&3; kill -INT $pid 2>/dev/null) & dog=$!; wait $pid; code=$?; kill $dog 2>/dev/null; exit $code';
   return spawn("/bin/sh", ["-c", script, join(binaries.folder, "bin", "postgres"), ...args], {
     detached: true,
-    stdio: ["ignore", "ignore", "pipe", "pipe"],
+    stdio: ["ignore", "ignore", log, "pipe"],
     env: { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
     cwd: "/",
     ...binaries.runAs,

@@ -1,8 +1,9 @@
+import { closeSync } from "node:fs";
 import type { Log } from "@cairn/platform/kernel/log.ts";
 import { messageOf } from "@cairn/platform/kernel/faults.ts";
 import { postgresDown, postgresNotOwned } from "../faults.ts";
 import type { PostgresStatus } from "../model.ts";
-import { startPostgres, type Postgres } from "./launch.ts";
+import { adoptPostgres, startPostgres, type Handover, type Postgres } from "./launch.ts";
 
 /** Small when idle, enough for a platform and some tens of services. Replication and parallel query are off: one machine, small tables. */
 const SETTINGS: Record<string, string> = {
@@ -32,6 +33,9 @@ export class PostgresKeeper {
   readonly #folder: string;
   readonly #logFile: string;
   readonly #log: Log;
+  /** Told whenever what another process could take over from us changes. */
+  readonly #onHandover: (handover: Handover | null) => void;
+  #inherited: Handover | undefined;
   #running: Postgres | undefined;
   #state: PostgresStatus["state"] = "not_owned";
   #because: string | null = null;
@@ -41,10 +45,24 @@ export class PostgresKeeper {
   #wake: () => void = () => {};
   #changed: (() => void)[] = [];
 
-  constructor(options: { folder: string; logFile: string; log: Log }) {
+  constructor(options: {
+    folder: string;
+    logFile: string;
+    log: Log;
+    onHandover: (handover: Handover | null) => void;
+    /** One that our predecessor started, and that runs on. */
+    inherited: Handover | undefined;
+  }) {
+    this.#onHandover = options.onHandover;
+    this.#inherited = options.inherited;
     this.#folder = options.folder;
     this.#logFile = options.logFile;
     this.#log = options.log;
+  }
+
+  /** Whether it runs on when we end: the keeper holds its pipe. */
+  get outlivesUs(): boolean {
+    return this.#state === "not_owned" || this.#running?.handover != null;
   }
 
   start(): void {
@@ -81,12 +99,15 @@ export class PostgresKeeper {
   async #run(): Promise<void> {
     for (let failures = 0; !this.#stopping;) {
       try {
-        const running = await startPostgres({ folder: this.#folder, logFile: this.#logFile, settings: SETTINGS });
+        const options = { folder: this.#folder, logFile: this.#logFile, settings: SETTINGS };
+        const running = (await this.#adopt(options)) ?? (await startPostgres(options));
         this.#set(running, "running", null);
+        this.#onHandover(running.handover);
         this.#log.info({ pid: running.pid }, "PostgreSQL runs");
         failures = 0;
         if (this.#stopping) await running.stop();
         await running.exited;
+        this.#onHandover(null);
         this.#set(undefined, this.#stopping ? "stopped" : "starting", this.#stopping ? null : "it died and is being restarted");
         if (this.#stopping) return;
         this.#restarts += 1;
@@ -99,6 +120,15 @@ export class PostgresKeeper {
       }
     }
     this.#set(undefined, "stopped", null);
+  }
+
+  async #adopt(options: { folder: string; logFile: string }): Promise<Postgres | undefined> {
+    const inherited = this.#inherited;
+    if (!inherited) return undefined;
+    this.#inherited = undefined;
+    const adopted = await adoptPostgres(options, inherited);
+    if (!adopted) closeSync(inherited.fd);
+    return adopted;
   }
 
   #set(running: Postgres | undefined, state: PostgresStatus["state"], because: string | null): void {
