@@ -105,7 +105,7 @@ async function spawnAgent(home: string, options: StartOptions) {
     cwd: "/",
     stdio: ["ignore", logFile.fd, logFile.fd],
     env: {
-      ...inherited("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_CACHE_HOME", "CAIRN_LOG"),
+      ...inherited("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_CACHE_HOME", "CAIRN_LOG", "CAIRN_OTLP_ENDPOINT"),
       NODE_COMPILE_CACHE: compileCache,
       MALLOC_ARENA_MAX: "2",
     },

@@ -8,6 +8,7 @@ const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 export interface Surroundings {
   target: TargetName;
   revision: string;
+  artifactDigest: string;
   port: number;
   /** Folder of the pinned node. */
   nodeFolder: string;
@@ -16,11 +17,13 @@ export interface Surroundings {
   user: string;
   /** Marks every process of the instance, so that none is left behind. */
   instance: string;
+  /** Where telemetry goes that the service sends by OTLP, if that is set. */
+  otlpEndpoint: string | undefined;
 }
 
 /**
  * The whole environment of a service process: nothing is inherited from us. Secrets are resolved here, at the last moment. What is ours can't be
- * overridden, except HOST. Throws `secrets.missing`.
+ * overridden, except HOST and where its telemetry goes. Throws `secrets.missing`.
  */
 export async function environmentOf(workload: Workload, around: Surroundings, secrets: SecretStore): Promise<Record<string, string>> {
   const asked: Record<string, string> = {};
@@ -34,7 +37,10 @@ export async function environmentOf(workload: Workload, around: Surroundings, se
     HOST: "127.0.0.1",
     ...(heapMegabytes && { NODE_OPTIONS: `--max-old-space-size=${heapMegabytes}` }),
     PATH: `${around.nodeFolder}:${SYSTEM_PATH}`,
+    ...(around.otlpEndpoint && { OTEL_EXPORTER_OTLP_ENDPOINT: around.otlpEndpoint }),
     ...asked,
+    OTEL_SERVICE_NAME: around.target.service,
+    OTEL_RESOURCE_ATTRIBUTES: resourceAttributes(around, asked.OTEL_RESOURCE_ATTRIBUTES),
     HOME: around.homeFolder,
     TMPDIR: around.temporaryFolder,
     USER: around.user,
@@ -52,6 +58,17 @@ export async function hiddenValues(workload: Workload, target: TargetName, secre
   const hidden = refs.filter(({ name, key }) => name === SERVICE_SECRETS || key === "password" || key === "uri");
   const values = await Promise.all(hidden.map((ref) => reveal(secrets, target, { ...ref, optional: true })));
   return values.filter((value) => value !== undefined);
+}
+
+/** What the service asks for, then what we know: of two with one name the last one counts. Source: OpenTelemetry, "Resource SDK"; names by its semantic conventions. */
+function resourceAttributes(around: Surroundings, asked: string | undefined): string {
+  const ours = {
+    "service.version": around.artifactDigest,
+    "service.instance.id": around.instance,
+    "deployment.environment.name": around.target.environment,
+    "cairn.revision": around.revision,
+  };
+  return [...(asked ? [asked] : []), ...Object.entries(ours).map(([name, value]) => `${name}=${encodeURIComponent(value)}`)].join(",");
 }
 
 /** $(NAME) stands for a variable named before; $$ for a dollar sign. Source: Kubernetes, "Define Dependent Environment Variables". */

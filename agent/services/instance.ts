@@ -244,12 +244,14 @@ export class Instance implements Arm {
     const around = {
       target: this.#target,
       revision: this.id,
+      artifactDigest: this.digest,
       port: record.port,
       nodeFolder: isolation.nodeFolder,
       homeFolder: home,
       temporaryFolder: temporary,
       instance: this.#instance,
       user: user ? `cairn-${user.uid}` : (process.env.USER ?? "cairn"),
+      otlpEndpoint: process.env.CAIRN_OTLP_ENDPOINT || undefined,
     };
     this.#set("starting", null);
     this.#exit = "it ended";

@@ -44,21 +44,31 @@ test("environmentOf() resolves secrets and earlier names, inherits nothing, and 
   const around = {
     target: { service: "orders", environment: "dev" },
     revision: "aaaaaaaaaaaa",
+    artifactDigest: "sha256:a1",
     port: 4000,
     nodeFolder: "/node",
     homeFolder: "/h",
     temporaryFolder: "/t",
     user: "u",
     instance: "i",
+    otlpEndpoint: "http://127.0.0.1:4318",
   };
   const env = [
     { name: "PASSWORD", valueFrom: { secretKeyRef: { name: "db", key: "password" } } },
     { name: "URL", value: "x:$(PASSWORD)@$(UNKNOWN)$$(PASSWORD)" },
     { name: "PORT", value: "1" },
+    { name: "OTEL_SERVICE_NAME", value: "somebody-else" },
+    { name: "OTEL_RESOURCE_ATTRIBUTES", value: "cloud.region=here" },
     { name: "ABSENT", valueFrom: { secretKeyRef: { name: "gone", key: "k", optional: true } } },
   ];
   const given = await environmentOf(readWorkload([aDeployment({ env })]), around, secrets);
   expect(given).toMatchObject({ PASSWORD: "orders-dev-password", URL: "x:orders-dev-password@$(UNKNOWN)$(PASSWORD)", PORT: "4000" });
+  expect(given).toMatchObject({
+    OTEL_SERVICE_NAME: "orders",
+    OTEL_RESOURCE_ATTRIBUTES:
+      "cloud.region=here,service.version=sha256%3Aa1,service.instance.id=i,deployment.environment.name=dev,cairn.revision=aaaaaaaaaaaa",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
+  });
   expect(Object.keys(given).sort()).toEqual(
     [
       "CAIRN_ENVIRONMENT",
@@ -68,6 +78,9 @@ test("environmentOf() resolves secrets and earlier names, inherits nothing, and 
       "HOME",
       "HOST",
       "LANG",
+      "OTEL_EXPORTER_OTLP_ENDPOINT",
+      "OTEL_RESOURCE_ATTRIBUTES",
+      "OTEL_SERVICE_NAME",
       "PASSWORD",
       "PATH",
       "PORT",
