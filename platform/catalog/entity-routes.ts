@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Db } from "../kernel/sql.ts";
 import { checkDocuments, ORGANISATION_KINDS, REPOSITORY_KINDS } from "./descriptor.ts";
 import { countEntities, entitiesByRefs, entityByUid, facetsOf, queryEntities, type EntityQuery, type Order } from "./entities.ts";
-import { entityNotFound, queryInvalid } from "./faults.ts";
+import { descriptorInvalid, entityNotFound, queryInvalid } from "./faults.ts";
 import { picked } from "./fields.ts";
 import { Entity } from "./model.ts";
 import { predicateOfFilters, predicateOfQuery, type Predicate } from "./predicates.ts";
@@ -21,6 +21,8 @@ const Page = z.object({
   pageInfo: z.object({ nextCursor: z.string().optional(), prevCursor: z.string().optional() }),
 });
 const Facets = z.object({ facets: z.record(z.string(), z.array(z.object({ value: z.string(), count: z.number().int() }))) });
+/** A problem, with what Backstage's clients read of one. */
+const NotTaken = z.looseObject({ errors: z.array(z.looseObject({ message: z.string() })).optional() });
 const TotalItems = z.enum(["include", "exclude"]).default("include");
 
 const LIMIT = 200;
@@ -255,16 +257,21 @@ export const entityRoutes =
           tags,
           summary: "Whether an entity is one that the catalog takes; 400 names what is wrong",
           body: z.object({ entity: z.unknown(), location: z.string().optional() }),
-          response: { 200: z.object({}), 400: z.object({ errors: z.array(z.object({ name: z.string(), message: z.string() })) }) },
+          response: { 200: z.object({}), 400: NotTaken },
         },
       },
       async (request, reply) => {
         await request.can("read");
         const { findings } = await checkDocuments([request.body.entity], [...REPOSITORY_KINDS, ...ORGANISATION_KINDS]);
         if (findings.length === 0) return reply.code(200).send({});
+        const { message: detail, next, code } = descriptorInvalid("The entity", findings);
         return reply
           .code(400)
-          .send({ errors: findings.map(({ where, message }) => ({ name: "InputError", message: `${where}: ${message}` })) });
+          .type("application/problem+json")
+          .send({
+            ...{ type: `https://cairn.dev/problems/${code}`, title: code, status: 400, detail, code, next },
+            errors: findings.map(({ where, message }) => ({ name: "InputError", message: `${where}: ${message}` })),
+          });
       },
     );
 

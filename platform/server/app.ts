@@ -9,9 +9,10 @@ import {
   type FastifyPluginAsyncZod,
 } from "fastify-type-provider-zod";
 import type { Log } from "../kernel/log.ts";
+import { refuseSlowBodies } from "./bodies.ts";
 import { healthRoutes } from "./health.ts";
 import { portalFiles } from "./portal.ts";
-import { answerFaults, problemOf } from "./problems.ts";
+import { answerFaults, problemOf, refuseMalformed } from "./problems.ts";
 
 export const VERSION = "0.1.0";
 
@@ -39,6 +40,7 @@ export async function buildApp(surface: Surface): Promise<FastifyInstance> {
     bodyLimit: 5 * 1024 * 1024,
     requestTimeout: 0,
     forceCloseConnections: "idle",
+    clientErrorHandler: refuseMalformed,
     // What goes wrong before there is a route, such as an address that is no UTF-8.
     frameworkErrors: (error, _request, reply: FastifyReply) => {
       const problem = problemOf(error);
@@ -48,6 +50,7 @@ export async function buildApp(surface: Surface): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerFaults(app);
+  refuseSlowBodies(app, 30);
   await app.register(fastifyCookie);
   await app.register(fastifySwagger, {
     openapi: {

@@ -1,6 +1,8 @@
+import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { drain } from "./bodies.ts";
 import { httpStatus, isFault, messageOf } from "../kernel/faults.ts";
 
 /** Problem details (RFC 9457) with a stable code and what to do next. `detail` says what happened. */
@@ -17,8 +19,9 @@ export type Problem = z.infer<typeof Problem>;
 
 /** The one place that turns faults into responses. */
 export function answerFaults(app: FastifyInstance): void {
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
     const problem = problemOf(error);
+    if (problem.status === 413) await drain(request);
     const wait = problem.retryAfterSeconds;
     if (typeof wait === "number") reply.header("retry-after", Math.ceil(wait));
     if (problem.status >= 500) request.log.error({ err: error }, "request failed");
@@ -57,9 +60,22 @@ export function problemOf(error: unknown): Problem & Record<string, unknown> {
       messageOf(error),
       "Correct the request and send it again.",
     );
+  if (isFull(error))
+    return problem(
+      503,
+      "http.disk_full",
+      "The platform's disk is full: what was asked for could not be kept",
+      "Make room on the disk that holds CAIRN_HOME and the database, then try again. Nothing was half done.",
+    );
   if (holdsNul(error))
     return problem(422, "http.text_refused", "A text of the request holds a NUL, or half a character", "Take it out and send it again.");
   return problem(500, "http.failed", "Something went wrong inside", "Try again; if it stays, report it with the server's log.");
+}
+
+/** The file system, or PostgreSQL (53100: disk_full), has no room; a limit on the size of files counts too. */
+function isFull(error: unknown): boolean {
+  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  return ["ENOSPC", "EDQUOT", "EFBIG", "53100"].includes(String(code)) || (cause !== undefined && isFull(cause));
 }
 
 /** PostgreSQL keeps no NUL and no lone surrogate in a text (22021) or in JSON (22P05); programs and paths take no NUL either. */
@@ -76,3 +92,32 @@ const problem = (status: number, code: string, detail: string, next: string): Pr
   code,
   next,
 });
+
+const MALFORMED: Record<string, [number, string, string, string]> = {
+  HPE_HEADER_OVERFLOW: [
+    431,
+    "http.headers_too_large",
+    "Address and headers are larger than 16 KiB",
+    "Send less: what is long belongs into the body.",
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "http.too_slow", "The headers did not arrive in time", "Send the request at once."],
+};
+
+/** Answers what is no HTTP, and then ends the connection: what follows can't be told apart from what came before. */
+export function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const [status, code, detail, next] = MALFORMED[error.code ?? ""] ?? [
+    400,
+    "http.malformed",
+    "This is no HTTP request",
+    "Send one by RFC 9112.",
+  ];
+  const body = JSON.stringify(problem(status, code, detail, next));
+  const head = [
+    `HTTP/1.1 ${status} ${code}`,
+    "content-type: application/problem+json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
+}
