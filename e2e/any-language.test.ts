@@ -1,10 +1,18 @@
-import { randomInt } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { randomBytes, randomInt } from "node:crypto";
+import { readFileSync, readlinkSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { promisify } from "node:util";
+import { gunzipSync } from "node:zlib";
+import { connectAgent } from "@cairn/agent/client.ts";
+import { Client as Postgres } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { eventually } from "../scripts/demo/tools.ts";
-import { addressOf, delivered, git, apiOf, type Change, type Api, type Release, type Run } from "./outside.ts";
+import { eventually, root } from "../scripts/demo/tools.ts";
+import { addressOf, delivered, git, apiOf, processes, type Change, type Api, type Release, type Run } from "./outside.ts";
 import { startPlatform, type Platform } from "./platform.ts";
 
 // A service in a language that Cairn does not know, and what policy stops: all of it enters by git push.
@@ -175,7 +183,7 @@ test(
     await merge(await propose("given-back", "origin/main", { "catalog-info.yaml": component("team-shell", "tier-3") }));
     await merge(noSlo);
     const last = await merge(tierOne);
-    expect(await refusedBy(last)).toMatch(/production: slo-and-runbook: slo.yaml of .* is missing/);
+    expect(await refusedBy(last)).toMatch(/production: .*slo-and-runbook: slo.yaml of .* is missing/);
     const { releases } = await api<{ releases: Release[] }>(`/api/releases?service=${service}`);
     const of = (environment: string) => releases.find((release) => release.commit === last && release.environment === environment)?.state;
     expect([of("dev"), of("staging"), of("production")]).toEqual(["promoted", "promoted", "refused"]);
@@ -187,15 +195,136 @@ test(
   },
 );
 
-/** Writes files (undefined removes one) and commits them. */
-async function commit(files: Record<string, string | undefined>): Promise<void> {
-  for (const [path, content] of Object.entries(files)) {
-    await mkdir(dirname(join(work, path)), { recursive: true });
-    if (content === undefined) await rm(join(work, path));
-    else await writeFile(join(work, path), content);
+test("a secret is in the process that needs it, and nowhere else: not in its log, where it prints it, nor database, files, repositories or core files", async () => {
+  const name = `vault-${randomInt(36 ** 5).toString(36)}`;
+  const canary = `canary${randomBytes(24).toString("hex")}`;
+  const files = Object.entries({
+    ...FILES,
+    "cairn.yaml": `${FILES["cairn.yaml"]}environments: [dev]\n`,
+    "serve.sh": `echo "the key is $API_KEY"\n${FILES["serve.sh"]}`,
+    "score.yaml": JSON.stringify({
+      ...(JSON.parse(score({ ...PROBES, ...RESOURCES, variables: { API_KEY: "${resources.secrets.API_KEY}" } })) as object),
+      resources: { secrets: { type: "secret" } },
+    }),
+  }).map(([path, content]) => [path, content.replaceAll(service, name)]);
+  const answers = ["-a", `service_name=${name}`, "-a", "owner_team=team-shell", "-a", "database=false"];
+  await platform.cairn("create", "http-api", ...answers, "--apply");
+  const own = join(folder, "vault");
+  await git(platform, folder, "clone", "--quiet", "--branch", "cairn/first-change", `${platform.url}/git/${name}.git`, own);
+  await git(platform, own, "rm", "--quiet", "-r", ".");
+  await commit(Object.fromEntries(files) as Record<string, string>, own);
+  await git(platform, own, "push", "--quiet", "origin", "cairn/first-change");
+  const change = await platform.cairn<Change>("changes", "show", `${name}/1`, "--watch");
+  expect(change.checks.find((check) => check.name === "policy")).toMatchObject({
+    state: "warned",
+    summary: `The secret API_KEY is not set for dev: cairn secret set ${name} API_KEY --environment dev`,
+  });
+  await platform.cairn("merge", `${name}/1`);
+  const { mergeCommit } = await platform.cairn<Change>("changes", "show", `${name}/1`);
+  expect(await delivered(api, name, mergeCommit ?? "")).toMatchObject({ state: "failed", error: { code: "workflows.secrets_missing" } });
+
+  // As a person would: by a pipe.
+  const set = execFile(join(root, "cairn"), ["secret", "set", name, "API_KEY", "-e", "dev", "--deliver", "-o", "json"], {
+    env: platform.env,
+  });
+  set.stdin?.end(`${canary}\n`);
+  const { run } = JSON.parse((await text(set.stdout as Readable)) || "{}") as { run: string };
+  await eventually("its delivery", 120, async () => ((await api<Run>(`/api/runs/${run}`)).state === "success" ? true : undefined));
+  expect(await platform.cairn("secret", "list", name)).toMatchObject({
+    secrets: [{ name: "API_KEY", environment: "dev", use: "current" }],
+  });
+
+  // It is in the environment of the service's processes alone, and those and the platform's own leave no core files.
+  const holders = processes(({ env, command }) => command.includes(canary) || Object.values(env).some((value) => value.includes(canary)));
+  expect(holders.length).toBeGreaterThan(0);
+  expect(processes(({ env }) => env.CAIRN_SERVICE === name)).toEqual(expect.arrayContaining(holders));
+  const platformsOwn = processes(({ env, command }) => env.CAIRN_HOME === platform.home || command.includes(platform.home));
+  expect(platformsOwn.length).toBeGreaterThan(2);
+  for (const pid of [...holders, ...platformsOwn]) {
+    expect(readFileSync(`/proc/${pid}/limits`, "utf8"), `the core size of ${pid}`).toMatch(/Max core file size\s+0\s+0\s/);
+    expect(readFileSync(`/proc/${pid}/coredump_filter`, "utf8").trim(), `what ${pid} dumps to a collector`).toBe("00000000");
   }
-  await git(platform, work, "add", "--all");
-  await git(platform, work, "commit", "--quiet", "--message", "Change it");
+
+  // The service has printed it.
+  const lines = await eventually("its log", 30, async () => {
+    const said = await api<{ line: string }[]>(`/api/services/${name}/logs?environment=dev`);
+    return said.some(({ line }) => line.startsWith("the key is")) ? said : undefined;
+  });
+  expect(lines.find(({ line }) => line.startsWith("the key is"))?.line).toMatch(/^the key is \*+$/);
+  expect(await placesOf(canary, holders)).toEqual([]);
+});
+
+/** Where a text, its base64 or its hex is found: in rows of the platform's databases, in files of the home and of what the service runs in, in objects of repositories. */
+async function placesOf(canary: string, holders: readonly number[]): Promise<string[]> {
+  const forms = [canary, Buffer.from(canary).toString("base64").slice(0, -4), Buffer.from(canary).toString("hex")];
+  const holds = (bytes: Buffer): boolean => forms.some((form) => bytes.includes(form));
+  const found: string[] = [];
+
+  const agent = await connectAgent(platform.home);
+  const server = (await agent.postgres()).url;
+  const asked = async <T>(url: string, body: (client: Postgres) => Promise<T>): Promise<T> => {
+    const client = new Postgres({ connectionString: url });
+    await client.connect();
+    return body(client).finally(() => client.end());
+  };
+  const databases = await asked(server, async (client) => {
+    await client.query("checkpoint");
+    return (await client.query<{ name: string }>("select datname as name from pg_database where datallowconn")).rows;
+  });
+  let rows = 0;
+  for (const { name } of databases) {
+    const url = new URL(server);
+    url.pathname = `/${encodeURIComponent(name)}`;
+    await asked(url.href, async (client) => {
+      const tables =
+        "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')";
+      for (const table of (await client.query<{ name: string }>(tables)).rows)
+        for (const { line } of (await client.query<{ line: string }>(`select line::text from ${table.name} as line`)).rows) {
+          rows++;
+          if (holds(Buffer.from(line))) found.push(`${name} ${table.name}`);
+        }
+    });
+  }
+  expect(rows).toBeGreaterThan(100);
+
+  const elsewhere = holders.flatMap((pid) => [readlinkSync(`/proc/${pid}/cwd`)]).map((at) => dirname(dirname(at)));
+  let files = 0;
+  for (const top of new Set([platform.home, ...elsewhere]))
+    for (const entry of await readdir(top, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (path.includes("/npm-cache/") || !entry.isFile()) continue;
+      const bytes = await readFile(path).catch(() => undefined); // PostgreSQL's temporary ones come and go
+      if (!bytes) continue;
+      files++;
+      const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
+      if (holds(bytes) || (isPacked && holds(gunzipSync(bytes))) || entry.name.startsWith("core.")) found.push(path);
+    }
+  expect(files).toBeGreaterThan(500);
+
+  const forge = join(platform.home, "forge");
+  for (const entry of await readdir(forge, { recursive: true, withFileTypes: true })) {
+    if (!entry.isDirectory() || !entry.name.endsWith(".git")) continue;
+    const every = ["cat-file", "--batch-all-objects", "--batch"];
+    const { stdout } = await promisify(execFile)("git", every, {
+      cwd: join(entry.parentPath, entry.name),
+      encoding: "buffer",
+      maxBuffer: 256 * 1024 * 1024,
+    });
+    expect(stdout.length).toBeGreaterThan(1000);
+    if (holds(stdout)) found.push(entry.name);
+  }
+  return found;
+}
+
+/** Writes files (undefined removes one) and commits them. */
+async function commit(files: Record<string, string | undefined>, into = work): Promise<void> {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(into, path)), { recursive: true });
+    if (content === undefined) await rm(join(into, path));
+    else await writeFile(join(into, path), content);
+  }
+  await git(platform, into, "add", "--all");
+  await git(platform, into, "commit", "--quiet", "--message", "Change it");
 }
 
 /** Pushes a branch that starts at `base` and opens a change request for it. */
