@@ -141,7 +141,7 @@ export function evidenceNotice(
     key: `evidence ${evidence.digest} ${release.id}`,
     kind: "evidence.revoked",
     title: `${about.service} in ${release.environment} rests on revoked evidence`,
-    body: `The ${evidence.kind} that its decision cites was revoked: ${evidence.because}. Deliver a commit that is proven anew, or roll back.`,
+    body: `The ${evidence.kind} that its decision cites was revoked: ${evidence.because}. Merge a change, so that CI builds and proves anew.`,
     link: `/releases/${release.id}`,
     about: `component:default/${about.service}`,
     audience: keepers(about),

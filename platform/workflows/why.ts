@@ -293,10 +293,7 @@ function explainDecision({ decision, reopened, service }: Extract<WhyFacts, { ki
       .filter((part) => part !== "")
       .join("; "),
     because: [...because, ...warned.map(ruleSays)],
-    unblock:
-      reopened === null
-        ? []
-        : [{ who: service.owner, what: "deliver a commit that is proven anew", command: `cairn deliver ${service.name}` }],
+    unblock: reopened === null ? [] : [{ who: service.owner, what: "merge a change, so that CI builds and proves anew", command: null }],
     until: null,
   };
 }
@@ -373,9 +370,7 @@ function explainRelease({ release, decision, reopened, service, at }: Extract<Wh
         "done",
         `It was promoted: ${release.because}`,
         at.gate ? at.gate.openBy.map((says) => gateSays("passed", says)) : [],
-        reopened === null
-          ? []
-          : [{ who: service.owner, what: "deliver a commit that is proven anew", command: `cairn deliver ${service.name}` }],
+        reopened === null ? [] : [{ who: service.owner, what: "merge a change, so that CI builds and proves anew", command: null }],
       );
     case "rolled_back":
       return answer(
