@@ -2,6 +2,7 @@ import { examine } from "../catalog/store.ts";
 import type { ChangeRequest, Check } from "../forge/contract.ts";
 import { workflow } from "../orchestrator/contract.ts";
 import { judge } from "../policy/judge.ts";
+import { denies, type RuleResult } from "../policy/model.ts";
 import { keep } from "../policy/store.ts";
 import { isFault, messageOf } from "../kernel/faults.ts";
 import { transact } from "../kernel/sql.ts";
@@ -154,17 +155,28 @@ async function judged(parts: Parts, actor: string, facts: RepositoryFacts, chang
   const now = clock.now();
   const grounds = { subject, bundle: parts.policies, reliefs: await reliefsFor(db, subject.service.name, now) };
   const decision = await transact(db, (tx) => keep(tx, clock, actor, grounds, judge(subject, parts.policies, now, grounds.reliefs)));
-  const open = decision.results.filter((result) => result.outcome !== "passed");
+  // What denies comes first; what is only recorded stays in the decision.
+  const open = decision.results
+    .filter(({ outcome, mode }) => outcome !== "passed" && mode !== "audit")
+    .toSorted((a, b) => Number(denies(b)) - Number(denies(a)));
   return {
     name: "policy",
     state: decision.outcome === "deny" ? "failed" : decision.outcome === "warn" || notSet.length > 0 ? "warned" : "passed",
     summary: open[0] ? `${open[0].rule}: ${open[0].message}` : (notSet[0] ?? `${decision.results.length} rules hold`),
     details: [
-      ...open.map((result) => `${result.rule} (${result.outcome.replaceAll("_", " ")}): ${result.message} ${result.fix}`),
+      ...open.map(
+        (result) => `${result.rule} (${result.outcome.replaceAll("_", " ")}): ${result.message} ${result.fix}${leaveFor(result)}`,
+      ),
       ...notSet,
     ],
     link: `/api/decisions/${decision.id}`,
   };
+}
+
+/** By whose leave it goes on, or could. */
+function leaveFor(result: RuleResult): string {
+  if (result.relievedBy !== null) return ` It goes on by ${result.relievedBy}.`;
+  return denies(result) ? ` An exception may be granted by ${result.exceptionsBy.join(", ") || "nobody"}.` : "";
 }
 
 /** What a repository says of its service at a commit. */
