@@ -18,7 +18,15 @@ export const Check = z
   .meta({ id: "Check" });
 export type Check = z.infer<typeof Check>;
 
-const Approval = z.object({ by: z.string(), commit: z.string(), at: z.coerce.date() });
+const Approval = z.object({
+  by: z.string(),
+  /** The head that was approved, and the tree that merging it would have given then: of anything else nothing is approved. */
+  commit: z.string(),
+  result: z.string().nullable(),
+  at: z.coerce.date(),
+  /** Who made the token that it was given with, where that was somebody else. */
+  tokenBy: z.string().nullable(),
+});
 
 /** A change request: a branch that wants to become part of the default branch. */
 export const ChangeRequest = z
@@ -38,6 +46,8 @@ export const ChangeRequest = z
     /** False when it conflicts with the default branch; `conflicts` names the files. */
     mergeable: z.boolean(),
     conflicts: z.array(z.string()),
+    /** The tree that a merge would give now; null where there can be none. */
+    result: z.string().nullable(),
     approvals: z.array(Approval),
     checks: z.array(Check),
     /** Warnings that were recorded at the merge, e.g. merged by its author alone. */

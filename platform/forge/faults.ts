@@ -119,6 +119,14 @@ export const headMoved = (number: number, seen: string, head: string) =>
     { head },
   );
 
+export const resultMoved = (number: number) =>
+  new Fault(
+    "precondition",
+    "forge.result_moved",
+    `Merging change request ${number} gives something else than what you looked at`,
+    "main has moved since: look at the change again, then approve it.",
+  );
+
 export const ownApproval = (number: number) =>
   new Fault(
     "forbidden",

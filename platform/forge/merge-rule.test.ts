@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ChangeRequest, Check, CheckState } from "./contract.ts";
 import { isOwner, ownersOf } from "./code-owners.ts";
-import { mergeRule } from "./merge-rule.ts";
+import { mergeRule, speaksFor } from "./merge-rule.ts";
 
 const now = new Date("2026-03-01T12:00:00Z");
 const check = (name: string, state: CheckState): Check => ({ name, state, summary: "", details: [], link: null, updatedAt: now });
@@ -18,6 +18,7 @@ const aChange = (over: Partial<ChangeRequest> = {}): ChangeRequest => ({
   state: "open",
   mergeable: true,
   conflicts: [],
+  result: "d".repeat(40),
   approvals: [],
   checks: [check("ci", "passed")],
   warnings: [],
@@ -27,7 +28,7 @@ const aChange = (over: Partial<ChangeRequest> = {}): ChangeRequest => ({
   ...over,
 });
 const group = (approvedBy: string[] = [], owners = ["@team-a"]) => ({ owners, files: ["README.md"], fileCount: 1, approvedBy });
-const approval = (by: string, commit = "a".repeat(40)) => ({ by, commit, at: now });
+const approval = (by: string, commit = "a".repeat(40)) => ({ by, commit, result: "d".repeat(40), at: now, tokenBy: null });
 const ada = "user:default/ada";
 const grace = "user:default/grace";
 
@@ -140,4 +141,29 @@ test.each([
   ["", false],
 ])("isOwner() takes %s for ada of team-a: %s", (owner, expected) => {
   expect(isOwner(owner, { ref: "user:default/ada", groups: ["group:default/team-a"] })).toBe(expected);
+});
+
+test.each([
+  ["another head", { commit: "c".repeat(40) }, "of another head"],
+  ["another result of the merge", { result: "e".repeat(40) }, "main has moved since"],
+  ["an approval from before results were kept", { result: null }, "main has moved since"],
+  ["the author", { by: ada }, "they took part in it"],
+  ["whoever pushed to its branch", { by: "user:default/linus" }, "they took part in it"],
+  ["a token that the author made for somebody else", { tokenBy: ada }, "by a token"],
+  ["a token that one who pushed made for somebody else", { tokenBy: "user:default/linus" }, "by a token"],
+])("speaksFor() does not count the approval of %s, and mergeRule() says why", (_, over, because) => {
+  const given = { ...approval(grace), ...over };
+  const change = aChange({ pushedBy: ["user:default/linus"], approvals: [given] });
+  expect(speaksFor(given, change)).toBe(false);
+  expect(speaksFor(approval(grace), change)).toBe(true);
+  expect(mergeRule({ tier: "tier-1", change, codeOwners: [group()], merger: grace })).toMatchObject({
+    allowed: false,
+    code: "forge.approval_missing",
+    because: expect.stringContaining(because),
+  });
+});
+
+test("mergeRule() refuses a change of tier-1 for whose files nobody is named: no owner is not an approval", () => {
+  const change = aChange({ approvals: [approval(grace)] });
+  expect(mergeRule({ tier: "tier-1", change, codeOwners: [], merger: grace })).toMatchObject({ code: "forge.approval_missing" });
 });

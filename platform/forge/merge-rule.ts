@@ -12,6 +12,15 @@ export interface MergeFacts {
 }
 
 /**
+ * Whether an approval speaks for what a merge would bring now: for this head, for this result of merging it, and given by nobody who took part in it, nor with a
+ * token that one of them made.
+ */
+export function speaksFor({ by, commit, result, tokenBy }: ChangeRequest["approvals"][number], change: ChangeRequest): boolean {
+  const authors = [change.author, ...change.pushedBy];
+  return commit === change.head && result === change.result && !authors.includes(by) && (tokenBy === null || !authors.includes(tokenBy));
+}
+
+/**
  * Whether a change request may be merged now. Checks and conflicts hold for everyone; tier-1 and tier-2 need an approval of the head by a code owner other
  * than the author for every changed file; a tier-3 change may be merged by its author alone, which is warned of and recorded.
  */
@@ -40,13 +49,17 @@ export function mergeRule({ tier, change, codeOwners, merger }: MergeFacts): Mer
 
   const warnings = change.checks.filter(({ state }) => state === "warned").map(({ name, summary }) => `Check ${name} warned: ${summary}`);
   const unapproved = codeOwners.filter(({ approvedBy }) => approvedBy.length === 0);
-  if (unapproved.length > 0 && tier !== "tier-3")
+  if ((unapproved.length > 0 || codeOwners.length === 0) && tier !== "tier-3") {
+    const before = change.approvals
+      .filter((approval) => !speaksFor(approval, change))
+      .map((approval) => `${approval.by} (${voidBecause(approval, change)})`);
     return refusal(
       "forge.approval_missing",
-      `${tier} needs an approval of this head by a code owner other than its author: ${listed(unapproved.map(({ owners }) => owners.join(" or ")))}`,
+      `${tier} needs an approval of this head by a code owner other than its author: ${listed(unapproved.map(({ owners }) => owners.join(" or ")))}${before.length > 0 ? `. It does not count what was approved by ${listed(before)}` : ""}`,
       `Ask one of them: cairn changes approve ${id}`,
     );
-  const approvedByOther = change.approvals.some(({ by, commit }) => commit === change.head && by !== change.author);
+  }
+  const approvedByOther = change.approvals.some((approval) => speaksFor(approval, change));
   if (merger === change.author && !approvedByOther) warnings.push(`Merged by its author alone, without an approval (${tier} allows it)`);
   return {
     allowed: true,
@@ -55,6 +68,13 @@ export function mergeRule({ tier, change, codeOwners, merger }: MergeFacts): Mer
     next: `cairn merge ${id}`,
     warnings,
   };
+}
+
+/** Why an approval speaks for nothing any more. */
+function voidBecause({ by, commit, result }: ChangeRequest["approvals"][number], change: ChangeRequest): string {
+  if (commit !== change.head) return "of another head";
+  if (result !== change.result) return "main has moved since, so that merging gives something else";
+  return [change.author, ...change.pushedBy].includes(by) ? "they took part in it" : "by a token that somebody made who took part in it";
 }
 
 const said: Record<CheckState, string> = {

@@ -76,4 +76,12 @@ export const forgeMigrations: Migrations = {
         )`.execute(db);
     },
   },
+  "08_forge_03": {
+    async up(db) {
+      await sql`alter table forge_change add column result text`.execute(db);
+      await sql`alter table forge_approval add column result text, add column token_by text`.execute(db);
+      // What is compared with another commit than the default branch's is compared anew, and gets its result then.
+      await sql`update forge_change set compared_with = '' where state = 'open'`.execute(db);
+    },
+  },
 };

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import "../identity/request.ts";
+import { isOwner } from "./code-owners.ts";
 import { ChangeRequest } from "./contract.ts";
 import { fileMissing } from "./faults.ts";
 import type { LocalForge, MergeGround } from "./local/forge.ts";
@@ -11,6 +12,9 @@ const OneChange = z.object({ repository: z.string(), number: z.coerce.number().i
 const Revision = z.string().min(1).max(250).default("main").describe("a branch, or a commit by its 40 hex digits");
 /** The commit that the caller looked at: a change that moved since is refused, so that nobody approves or merges what they have not seen. */
 const SeenHead = z.strictObject({ head: z.string().regex(/^[0-9a-f]{40}$/, "the 40 hex digits of the head that you looked at") });
+const SeenResult = SeenHead.extend({
+  result: z.string().optional().describe("The tree that merging it gives, as you saw it; left out, whatever it is by now"),
+});
 const NewChange = z.strictObject({
   repository: z.string(),
   branch: z.string().min(1).max(250),
@@ -184,16 +188,19 @@ export const forgeRoutes =
         schema: {
           operationId: "approveChange",
           tags: ["forge"],
-          summary: "Approve the head that you looked at",
+          summary: "Approve the head that you looked at, and what merging it gives",
           params: OneChange,
-          body: SeenHead,
+          body: SeenResult,
           response: { 200: ChangeReview },
         },
       },
       async (request) => {
         const { repository, number } = request.params;
-        await request.can("change.approve", await about(repository));
-        await forge.approve({ repository, number, head: request.body.head, by: request.principal });
+        const { head, result } = request.body;
+        const seen = await forge.review(repository, number, request.principal.ref, ground);
+        const codeOwner = seen.codeOwners.some(({ owners }) => owners.some((owner) => isOwner(owner, request.principal)));
+        await request.can("change.approve", { ...(await about(repository)), authors: [seen.author, ...seen.pushedBy], codeOwner });
+        await forge.approve({ repository, number, head, result, by: request.principal });
         return forge.review(repository, number, request.principal.ref, ground);
       },
     );

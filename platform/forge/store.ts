@@ -11,7 +11,16 @@ declare module "../kernel/sql.ts" {
     forge_change: ChangeRow;
     /** Branches that were pushed to, and everyone who did. */
     forge_branch: { repository: string; name: string; pushed_by: string[] };
-    forge_approval: { repository: string; number: number; commit: string; by: string; at: Date };
+    forge_approval: {
+      repository: string;
+      number: number;
+      commit: string;
+      /** The tree that a merge would have given when it was approved; null of approvals before that was kept. */
+      result: string | null;
+      by: string;
+      token_by: string | null;
+      at: Date;
+    };
     forge_check: {
       repository: string;
       commit: string;
@@ -49,6 +58,8 @@ export interface ChangeRow {
   compared_with: string;
   mergeable: boolean;
   conflicts: string[];
+  /** The tree that a merge would give; null where there can be none. */
+  result: string | null;
   /** Everyone who pushed to its branch. */
   pushed_by: string[];
   state: ChangeRequest["state"];
@@ -78,6 +89,8 @@ export interface Comparison {
   comparedWith: string;
   mergeable: boolean;
   conflicts: string[];
+  /** The tree that a merge would give. */
+  tree: string | undefined;
 }
 
 /** Whoever changes a repository or its change requests holds this until the transaction ends, the work on the disk included. */
@@ -143,7 +156,7 @@ export async function addChange(
     .where("name", "=", change.repository)
     .returning("last_change")
     .executeTakeFirstOrThrow();
-  const { comparedWith, ...columns } = change;
+  const { comparedWith, tree, ...columns } = change;
   const branch = await tx
     .selectFrom("forge_branch")
     .select("pushed_by")
@@ -156,6 +169,7 @@ export async function addChange(
       ...columns,
       number,
       compared_with: comparedWith,
+      result: tree ?? null,
       pushed_by: branch?.pushed_by ?? [],
       state: "open",
       warnings: [],
@@ -205,7 +219,14 @@ export async function keepComparison(
 ): Promise<void> {
   await tx
     .updateTable("forge_change")
-    .set({ ...moved, base: found.base, compared_with: found.comparedWith, mergeable: found.mergeable, conflicts: found.conflicts })
+    .set({
+      ...moved,
+      base: found.base,
+      compared_with: found.comparedWith,
+      mergeable: found.mergeable,
+      conflicts: found.conflicts,
+      result: found.tree ?? null,
+    })
     .where("repository", "=", row.repository)
     .where("number", "=", row.number)
     .where("state", "=", "open")
@@ -213,14 +234,27 @@ export async function keepComparison(
     .execute();
 }
 
-export async function addApproval(tx: Tx, clock: Clock, row: ChangeRow, by: string): Promise<void> {
+/** Keeps an approval of a head and of what merging it gives; given anew where that has changed since. */
+export async function addApproval(
+  tx: Tx,
+  clock: Clock,
+  row: ChangeRow,
+  result: string | null,
+  by: { ref: string; tokenBy?: string | undefined },
+): Promise<void> {
+  const values = { result, token_by: by.tokenBy ?? null, at: clock.now() };
   const added = await tx
     .insertInto("forge_approval")
-    .values({ repository: row.repository, number: row.number, commit: row.head, by, at: clock.now() })
-    .onConflict((oc) => oc.doNothing())
+    .values({ repository: row.repository, number: row.number, commit: row.head, by: by.ref, ...values })
+    .onConflict((oc) =>
+      oc
+        .columns(["repository", "number", "commit", "by"])
+        .doUpdateSet(values)
+        .where(sql<boolean>`(forge_approval.result, forge_approval.token_by) is distinct from (excluded.result, excluded.token_by)`),
+    )
     .executeTakeFirst();
   if (added.numInsertedOrUpdatedRows)
-    await recordChange(tx, clock, "forge.change_approved", by, row.repository, row.number, { head: row.head });
+    await recordChange(tx, clock, "forge.change_approved", by.ref, row.repository, row.number, { head: row.head, result });
 }
 
 export async function closeChange(tx: Tx, clock: Clock, actor: string, row: ChangeRow): Promise<void> {
@@ -356,7 +390,14 @@ export async function changesOf(db: Sql, rows: readonly ChangeRow[]): Promise<Ch
     state: row.state,
     mergeable: row.mergeable,
     conflicts: row.conflicts,
-    approvals: (approvalsBy.get(`${row.repository} ${row.number}`) ?? []).map(({ by, commit, at }) => ({ by, commit, at })),
+    result: row.result,
+    approvals: (approvalsBy.get(`${row.repository} ${row.number}`) ?? []).map(({ by, commit, result, at, token_by }) => ({
+      by,
+      commit,
+      result,
+      at,
+      tokenBy: token_by,
+    })),
     checks: (checksBy.get(`${row.repository} ${row.head}`) ?? []).map(({ name, state, summary, details, link, updated_at }) => ({
       name,
       state,

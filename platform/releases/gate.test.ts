@@ -29,7 +29,7 @@ const gate = (over: Partial<GateFacts>) =>
   });
 
 test("gateOf() waits for an approval where one is wanted, says whose and by which command, and for none where none is", () => {
-  expect(gate({})).toEqual({
+  expect(gate({})).toMatchObject({
     openBy: [],
     heldBy: [
       {
@@ -40,8 +40,8 @@ test("gateOf() waits for an approval where one is wanted, says whose and by whic
       },
     ],
   });
-  expect(gate({ approvals: [grace] })).toEqual({ heldBy: [], openBy: ["approved by user:default/grace"] });
-  expect(gate({ approval: null })).toEqual({ heldBy: [], openBy: [] });
+  expect(gate({ approvals: [grace] })).toMatchObject({ heldBy: [], openBy: ["approved by user:default/grace"] });
+  expect(gate({ approval: null })).toEqual({ heldBy: [], openBy: [], passedBy: [] });
 });
 
 test.each([
@@ -71,13 +71,14 @@ test("gateOf() waits for both, an approval and a window, and says when the windo
 });
 
 test("gateOf() lets the way back through a freeze, and still asks for the approval of it", () => {
-  expect(gate({ opening: frozen, approval: null, wayBackTo: "rel-0" })).toEqual({ heldBy: [], openBy: [expect.stringContaining("rel-0")] });
+  expect(gate({ opening: frozen, approval: null, wayBackTo: "rel-0" })).toMatchObject({ heldBy: [], openBy: [expect.stringContaining("rel-0")] });
   expect(gate({ opening: frozen, wayBackTo: "rel-0" }).heldBy).toMatchObject([{ gate: "production-approval" }]);
 });
 
 test("gateOf() lets a break-glass pass what it names and nothing else, and says what would have held it", () => {
   const passed = gate({ opening: frozen, passes: { windows: "bg-1" } });
   expect(passed.heldBy).toMatchObject([{ gate: "production-approval" }]);
+  expect(passed.passedBy).toEqual(["bg-1"]);
   expect(passed.openBy).toEqual([expect.stringMatching(/windows: passed by break-glass bg-1; it would have waited: .*year-end/)]);
   expect(gate({ opening: frozen, passes: { windows: "bg-1", "production-approval": "bg-1" } }).heldBy).toEqual([]);
 });

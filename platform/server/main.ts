@@ -3,8 +3,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startAgent } from "@cairn/agent/client.ts";
-import type { Tier } from "../catalog/model.ts";
-import { directory, serviceView } from "../catalog/views.ts";
+import { directory } from "../catalog/views.ts";
 import { findBuildIsolation } from "../ci/local/isolation.ts";
 import { localCi } from "../ci/local/runner.ts";
 import { LOCAL_BUILDER } from "../ci/local/statements.ts";
@@ -19,7 +18,7 @@ import { systemClock } from "../kernel/clock.ts";
 import { places, readConfig } from "../kernel/config.ts";
 import { isFault } from "../kernel/faults.ts";
 import { createLog } from "../kernel/log.ts";
-import { migrate, openDatabase, type Db } from "../kernel/sql.ts";
+import { migrate, openDatabase } from "../kernel/sql.ts";
 import { startDelivering } from "../notifications/deliver.ts";
 import { startOrchestrator } from "../orchestrator/orchestrator.ts";
 import { loadPolicies } from "../policy/bundle.ts";
@@ -27,6 +26,7 @@ import { loadEnvironments } from "../releases/environments.ts";
 import { admissionSigner } from "../runtime/local/key.ts";
 import { localRuntime } from "../runtime/local/runtime.ts";
 import { countedRuntime, startWatching } from "../observability/watch.ts";
+import { loadScorecard } from "../scorecards/rules.ts";
 import { openSecretStore } from "../secrets/local/store.ts";
 import { serviceSecrets } from "../secrets/store.ts";
 import { agreeOnQuarantine, lookAtRuntime } from "../workflows/look-at-runtime.ts";
@@ -122,7 +122,7 @@ async function start(): Promise<void> {
   const looking = startLooking(() => lookAtRuntime(parts), log);
   const auditing = startLooking(() => startAudit(parts, orchestrator), log, AUDIT_EVERY_MS);
   const following = startFollowing({ db, clock, log, live, follow: (event) => startWhatFollows(parts, orchestrator, event) });
-  const mergeGround = { tierOf: (repository: string) => tierOf(db, repository), directory: directory(db) };
+  const mergeGround = { tierOf: (repository: string, head: string) => changeTier(db, forge, repository, head), directory: directory(db) };
   const review = (repository: string, number: number, viewer = ADMINISTRATOR) => forge.review(repository, number, viewer, mergeGround);
   const telling = startFollowing({
     db,
@@ -157,6 +157,7 @@ async function start(): Promise<void> {
     infra: parts.infra,
     environmentNames: parts.environments.environments.map(({ name }) => name),
     environments: parts.environments.environments,
+    scoreRules: await loadScorecard(library("scorecards/service.yaml")),
     policies,
     ciFolder: at.ci,
     live,
@@ -215,14 +216,4 @@ async function start(): Promise<void> {
 /** Where the CLI of whoever runs the server keeps tokens. */
 function ownCredentials(): string {
   return join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "cairn");
-}
-
-/** The tier of what a repository holds; where the catalog does not know it, the strictest. */
-async function tierOf(db: Db, repository: string): Promise<Tier> {
-  try {
-    return (await serviceView(db, repository)).tier;
-  } catch (error) {
-    if (isFault(error) && error.kind === "not_found") return "tier-1";
-    throw error;
-  }
 }

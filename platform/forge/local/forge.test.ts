@@ -174,12 +174,88 @@ test("who pushed a branch before somebody else opened its change can't approve i
   });
 });
 
+test("an approval is of one result of merging: where main has moved, what was approved is void, and another is wanted", async () => {
+  const { name } = await aRepository();
+  const other = await aChange(name, { "other.txt": "other" }, "other");
+  const change = await aChange(name, { "a.txt": "a" });
+  harness.ground.tier = "tier-1";
+  try {
+    const approve = (by: (typeof people)["grace"], number: number, result?: string) =>
+      harness.forge.approve({ repository: name, number, head: number === 1 ? other.head : change.head, by, result });
+    const seen = (await harness.forge.change(name, 2)).result!;
+    await approve(people.grace, 1);
+    await approve(people.grace, 2, seen);
+    expect(await harness.forge.review(name, 2, people.ada.ref, harness.ground)).toMatchObject({ merge: { allowed: true } });
+    await merge(name, 1, other.head);
+    expect(await harness.forge.review(name, 2, people.ada.ref, harness.ground)).toMatchObject({
+      merge: { allowed: false, code: "forge.approval_missing", because: expect.stringContaining("main has moved since") },
+      codeOwners: [{ approvedBy: [] }],
+    });
+    await expect(merge(name, 2, change.head)).rejects.toMatchObject({ code: "forge.approval_missing" });
+    await expect(approve(people.grace, 2, seen)).rejects.toMatchObject({ code: "forge.result_moved" });
+    await approve(people.grace, 2, (await harness.forge.change(name, 2)).result!);
+    expect(await merge(name, 2, change.head)).toMatchObject({ state: "merged" });
+    expect(await harness.forge.readFile(name, "main", "other.txt")).toBe("other");
+  } finally {
+    harness.ground.tier = "tier-3";
+  }
+});
+
+test("prepareMerge() prepares nothing where main moved after the answer, or a merge would give something else", async () => {
+  const { name, commit } = await aRepository();
+  const change = await aChange(name, { "a.txt": "a" });
+  const { merge: answer, ...facts } = await harness.forge.review(name, 1, author.ref, harness.ground);
+  const prepare = (over: { main?: string; result?: string }) =>
+    prepareMerge(db, harness.clock, harness.forge.git, {
+      change: { ...facts, ...(over.result && { result: over.result }) },
+      answer,
+      head: change.head,
+      merger: people.ada,
+      main: over.main ?? commit,
+    });
+  expect(await prepare({ main: "0".repeat(40) })).toBe("moved");
+  expect(await prepare({ result: "0".repeat(40) })).toBe("moved");
+  expect(await harness.forge.change(name, 1)).toMatchObject({ state: "open" });
+});
+
+test("who has left the group since approves nothing any more: membership is asked at the merge", async () => {
+  const { name } = await aRepository();
+  const change = await aChange(name, { "a.txt": "a" });
+  const groups = new Map([[people.grace.ref, ["group:default/team-a"]]]);
+  const ground = { tierOf: async () => "tier-2" as const, directory: { groupsOf: async (ref: string) => groups.get(ref) ?? [] } };
+  const mergeNow = () => harness.forge.merge({ repository: name, number: 1, head: change.head, merger: people.ada, ...ground });
+  await harness.forge.approve({ repository: name, number: 1, head: change.head, by: people.grace });
+  expect(await harness.forge.review(name, 1, people.ada.ref, ground)).toMatchObject({ merge: { allowed: true } });
+  groups.clear();
+  await expect(mergeNow()).rejects.toMatchObject({ code: "forge.approval_missing" });
+  groups.set(people.grace.ref, ["group:default/team-a"]);
+  expect(await mergeNow()).toMatchObject({ state: "merged" });
+});
+
+test("the author's token, under whatever name, approves nothing", async () => {
+  const { name } = await aRepository();
+  const change = await aChange(name, { "a.txt": "a" });
+  const approve = (by: Parameters<typeof harness.forge.approve>[0]["by"]) =>
+    harness.forge.approve({ repository: name, number: 1, head: change.head, by });
+  await expect(approve({ ...people.ada, ref: author.ref, kind: "token" })).rejects.toMatchObject({ code: "forge.own_approval" });
+  await expect(approve({ ...people.grace, kind: "token", tokenBy: author.ref })).rejects.toMatchObject({ code: "forge.own_approval" });
+  expect(await approve({ ...people.grace, kind: "token", tokenBy: people.eve.ref })).toMatchObject({
+    approvals: [{ by: people.grace.ref, tokenBy: people.eve.ref }],
+  });
+});
+
 test.each(["before main moved", "after main moved"])("a merge that a crash cut off %s is finished by reconcile(), once", async (when) => {
   const { name } = await aRepository();
   const change = await aChange(name, { "a.txt": "a" });
   const { forge, clock, ground } = harness;
   const { merge: answer, ...facts } = await forge.review(name, 1, author.ref, ground);
-  await prepareMerge(db, clock, forge.git, { change: facts, answer, head: change.head, merger: people.ada });
+  await prepareMerge(db, clock, forge.git, {
+    change: facts,
+    answer,
+    head: change.head,
+    merger: people.ada,
+    main: (await forge.head(name))!,
+  });
   const { merging } = await db.selectFrom("forge_change").select("merging").where("repository", "=", name).executeTakeFirstOrThrow();
   if (when.startsWith("after")) expect(await moveBranch(forge.git, name, "main", merging!.parent, merging!.commit)).toBe(true);
   await expect(forge.close({ repository: name, number: 1, by: author.ref })).rejects.toMatchObject({ code: "forge.change_not_open" });

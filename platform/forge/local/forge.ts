@@ -21,10 +21,11 @@ import {
   ownApproval,
   repositoryExists,
   repositoryMissing,
+  resultMoved,
   systemApproval,
   unrelatedHistory,
 } from "../faults.ts";
-import { mergeRule } from "../merge-rule.ts";
+import { mergeRule, speaksFor } from "../merge-rule.ts";
 import { DEFAULT_BRANCH, repositoryName, type ChangeReview, type Diff, type Repository } from "../model.ts";
 import {
   addApproval,
@@ -54,8 +55,8 @@ import { syncHeads } from "./sync.ts";
 
 /** What decides about a merge and lies outside the forge. */
 export interface MergeGround {
-  /** The tier of the service that a repository holds. */
-  tierOf(repository: string): Promise<Tier>;
+  /** The tier that a head of a repository is judged by. */
+  tierOf(repository: string, head: string): Promise<Tier>;
   directory: Directory;
 }
 
@@ -70,8 +71,8 @@ export interface LocalForge extends Forge {
   /** A change request with who answers for it and whether `viewer` may merge it. */
   review(repository: string, number: number, viewer: string, ground: MergeGround): Promise<ChangeReview>;
   diff(repository: string, number: number): Promise<Diff>;
-  /** Approves the head that the approver saw. Throws `forge.head_moved`, `forge.own_approval`. */
-  approve(input: { repository: string; number: number; head: string; by: Principal }): Promise<ChangeRequest>;
+  /** Approves the head that the approver saw, and what merging it gives. Throws `forge.head_moved`, `forge.result_moved`, `forge.own_approval`. */
+  approve(input: { repository: string; number: number; head: string; result?: string | undefined; by: Principal }): Promise<ChangeRequest>;
   /** Squashes the change onto the default branch. Repeating a merge that was done gives the merged change. Throws what mergeRule refuses, and `forge.head_moved`. */
   merge(input: { repository: string; number: number; head: string; merger: Principal } & MergeGround): Promise<ChangeRequest>;
   close(input: { repository: string; number: number; by: string }): Promise<ChangeRequest>;
@@ -86,6 +87,9 @@ export interface LocalForge extends Forge {
   readonly publicUrl: string;
   readonly maxPushBytes: number;
 }
+
+/** How often a merge is decided anew because the default branch moved meanwhile. */
+const MERGE_ATTEMPTS = 10;
 
 export interface LocalForgeParts {
   db: Db;
@@ -133,7 +137,14 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
       }
       const found = await tryMerge(git, row.repository, main, row.head);
       await keepComparison(db, row, found);
-      result.push({ ...row, base: found.base, compared_with: found.comparedWith, mergeable: found.mergeable, conflicts: found.conflicts });
+      result.push({
+        ...row,
+        base: found.base,
+        compared_with: found.comparedWith,
+        mergeable: found.mergeable,
+        conflicts: found.conflicts,
+        result: found.tree ?? null,
+      });
     }
     return result;
   };
@@ -156,12 +167,12 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
   };
 
   /** Who answers for the files of a change: by CODEOWNERS of the default branch, so that a change can't choose its own reviewers. */
-  const codeOwnersOf = async (change: ChangeRequest, owner: string, notCounted: readonly string[], directory: Directory) => {
+  const codeOwnersOf = async (change: ChangeRequest, owner: string, directory: Directory) => {
     let text: string | undefined;
     const before = change.state === "open" ? await mainHead(git, change.repository) : change.base;
     for (const path of CODEOWNERS_PATHS) text ??= await readFileAt(git, change.repository, before, path);
     const files = await changedPaths(git, change.repository, change.base, change.head);
-    const approvers = change.approvals.filter(({ by, commit }) => commit === change.head && !notCounted.includes(by));
+    const approvers = change.approvals.filter((approval) => speaksFor(approval, change));
     const people = await Promise.all(approvers.map(async ({ by }) => ({ ref: by, groups: await directory.groupsOf(by) })));
     return ownersOf(text, owner, files, people);
   };
@@ -169,9 +180,8 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
   const review = async (repository: string, number: number, viewer: string, ground: MergeGround): Promise<ChangeReview> => {
     const change = await one(repository, number);
     const { owner } = await repositoryRow(db, repository);
-    const { pushed_by } = await changeRow(db, repository, number);
-    const tier = await ground.tierOf(repository);
-    const codeOwners = await codeOwnersOf(change, owner, [change.author, ...pushed_by], ground.directory);
+    const tier = await ground.tierOf(repository, change.head);
+    const codeOwners = await codeOwnersOf(change, owner, ground.directory);
     return { ...change, tier, codeOwners, merge: mergeRule({ tier, change, codeOwners, merger: viewer }) };
   };
 
@@ -241,7 +251,7 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
         if (!found.related) throw unrelatedHistory(repository, branch);
         if ((await isAncestor(git, repository, head, main)) || found.tree === (await treeOf(git, repository, main)))
           throw nothingToMerge(repository, branch);
-        const { base, comparedWith, mergeable, conflicts } = found;
+        const { base, comparedWith, mergeable, conflicts, tree } = found;
         const added = await addChange(tx, clock, {
           repository,
           branch,
@@ -253,6 +263,7 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
           comparedWith,
           mergeable,
           conflicts,
+          tree,
         });
         await pinHead(git, repository, added, head);
         return added;
@@ -321,16 +332,19 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
       return diffOf(git, repository, change.base, change.head);
     },
 
-    async approve({ repository, number, head, by }) {
+    async approve({ repository, number, head, result, by }) {
       if (by.kind === "system") throw systemApproval();
       await transact(db, async (tx) => {
         await locked(tx, repository);
         await syncHeads(tx, clock, git, repository, "system:forge");
         const row = await changeRow(tx, repository, number);
         if (row.state !== "open") throw changeNotOpen(repository, number, row.state);
-        if (row.author === by.ref || row.pushed_by.includes(by.ref)) throw ownApproval(number);
+        const authors = [row.author, ...row.pushed_by];
+        if (authors.includes(by.ref) || (by.tokenBy !== undefined && authors.includes(by.tokenBy))) throw ownApproval(number);
         if (row.head !== head) throw headMoved(number, head, row.head);
-        await addApproval(tx, clock, row, by.ref);
+        const found = await tryMerge(git, repository, await mainHead(git, repository), row.head);
+        if (result !== undefined && result !== (found.tree ?? "")) throw resultMoved(number);
+        await addApproval(tx, clock, row, found.tree ?? null, by);
       });
       return one(repository, number);
     },
@@ -344,8 +358,13 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
         await locked(tx, repository);
         await syncHeads(tx, clock, git, repository, "system:forge");
       });
-      const { merge: answer, ...facts } = await review(repository, number, merger.ref, { tierOf, directory });
-      await prepareMerge(db, clock, git, { change: facts, answer, head, merger });
+      for (let attempt = 1; ; attempt++) {
+        // What is answered holds for one commit of the default branch: where that moves meanwhile, it is asked again.
+        const main = await mainHead(git, repository);
+        const { merge: answer, ...facts } = await review(repository, number, merger.ref, { tierOf, directory });
+        if ((await prepareMerge(db, clock, git, { change: facts, answer, head, merger, main })) === "prepared") break;
+        if (attempt === MERGE_ATTEMPTS) throw defaultBranchMoved(repository);
+      }
       await finishMerges(db, clock, git, repository);
       const after = await one(repository, number);
       if (after.state !== "merged") throw defaultBranchMoved(repository);

@@ -11,27 +11,30 @@ import { writeMerge } from "./objects.ts";
 
 /**
  * Decides a merge and keeps the decision with the commit that it will be; nothing has moved yet. What `answer` was given for must still hold:
- * the head, the default branch, and that the change is open.
+ * the head, the default branch, and that the change is open. Where the default branch is no longer at `main`, or a merge would give something else than what was
+ * answered for, nothing is prepared.
  */
 export async function prepareMerge(
   db: Db,
   clock: Clock,
   git: Git,
-  { change, answer, head, merger }: { change: ChangeRequest; answer: MergeAnswer; head: string; merger: Principal },
-): Promise<void> {
+  { change, answer, head, merger, main }: { change: ChangeRequest; answer: MergeAnswer; head: string; merger: Principal; main: string },
+): Promise<"prepared" | "moved"> {
   const { repository, number } = change;
-  await transact(db, async (tx) => {
+  return transact(db, async (tx) => {
     if (!(await lockRepository(tx, repository))) throw repositoryMissing(repository);
     for (const other of await merging(tx, repository)) await finish(tx, clock, git, other); // one at a time, each on top of the one before
     const row = await changeRow(tx, repository, number);
     if (row.state === "open" && row.head !== head) throw headMoved(number, head, row.head);
-    if (row.state === "merged" && row.head === head) return; // by somebody at the same time
-    if (!answer.allowed) throw mergeRefused(answer);
+    if (row.state === "merged" && row.head === head) return "prepared"; // by somebody at the same time
     if (row.state !== change.state || row.head !== change.head) throw headMoved(number, change.head, row.head);
     const parent = await mainHead(git, repository);
+    if (parent !== main) return "moved";
+    if (!answer.allowed) throw mergeRefused(answer);
     const merged = await tryMerge(git, repository, parent, head);
     if (merged.tree === undefined) throw defaultBranchMoved(repository);
     if (merged.tree === (await treeOf(git, repository, parent))) throw nothingToMerge(repository, row.branch);
+    if (merged.tree !== change.result) return "moved";
     const at = clock.now();
     const commit = await writeMerge(git, repository, {
       tree: merged.tree,
@@ -49,6 +52,7 @@ export async function prepareMerge(
       warnings: answer.warnings,
       at: at.toISOString(),
     });
+    return "prepared";
   });
 }
 
