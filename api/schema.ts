@@ -870,7 +870,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Approve the head that you looked at */
+        /** Approve the head that you looked at, and what merging it gives */
         post: operations["approveChange"];
         delete?: never;
         options?: never;
@@ -1477,6 +1477,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/services/{name}/scorecard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A service's scorecard: each point with the fact that it rests on, and what to do next */
+        get: operations["getScorecard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dora": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** DORA's five metrics of a service, a team or all, with the deployments that each number rests on */
+        get: operations["getDora"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/why": {
         parameters: {
             query?: never;
@@ -1643,10 +1677,13 @@ export interface components {
             state: "open" | "merged" | "closed";
             mergeable: boolean;
             conflicts: string[];
+            result: string | null;
             approvals: {
                 by: string;
                 commit: string;
+                result: string | null;
                 at: unknown;
+                tokenBy: string | null;
             }[];
             checks: components["schemas"]["CheckInput"][];
             warnings: string[];
@@ -1677,10 +1714,13 @@ export interface components {
             state: "open" | "merged" | "closed";
             mergeable: boolean;
             conflicts: string[];
+            result: string | null;
             approvals: {
                 by: string;
                 commit: string;
+                result: string | null;
                 at: unknown;
+                tokenBy: string | null;
             }[];
             checks: components["schemas"]["CheckInput"][];
             warnings: string[];
@@ -1892,6 +1932,7 @@ export interface components {
                 number: number;
                 author: string;
                 approvedBy: string[];
+                mergeCommit: string | null;
             } | null;
             commit: string | null;
             artifact: {
@@ -1943,10 +1984,30 @@ export interface components {
                 present: boolean;
                 edited: boolean;
             };
+            alertRoute: {
+                present: boolean;
+            };
+            onCall: {
+                rotation: string | null;
+            };
+            scanRules: {
+                maxAgeDays: number | null;
+                maxCritical: number | null;
+            } | null;
             infrastructure: {
                 creates: number;
                 updates: number;
                 deletes: number;
+                resources: {
+                    address: string;
+                    type: string;
+                    action: string;
+                    properties: {
+                        [key: string]: unknown;
+                    };
+                }[];
+                monthlyCost: number | null;
+                currency: string;
             } | null;
         };
         RuleResultInput: {
@@ -2346,6 +2407,72 @@ export interface components {
         SecretListInput: {
             secrets: components["schemas"]["SecretInfoInput"][];
         };
+        DeploymentInput: {
+            release: string;
+            service: string;
+            environment: string;
+            commit: string;
+            change: number | null;
+            /** @enum {string} */
+            outcome: "promoted" | "rolled_back" | "failed";
+            because: string;
+            startedAt: unknown;
+            endedAt: unknown;
+            leadSeconds: number | null;
+            failed: boolean;
+            recoverySeconds: number | null;
+            rework: boolean;
+        };
+        DoraInput: {
+            from: unknown;
+            to: unknown;
+            deploymentFrequency: {
+                perDay: number;
+                of: number;
+            };
+            leadTime: {
+                medianSeconds: number | null;
+                p90Seconds: number | null;
+                of: number;
+            };
+            changeFailRate: {
+                value: number | null;
+                of: number;
+            };
+            recoveryTime: {
+                medianSeconds: number | null;
+                p90Seconds: number | null;
+                of: number;
+            };
+            reworkRate: {
+                value: number | null;
+                of: number;
+            };
+            deployments: components["schemas"]["DeploymentInput"][];
+        };
+        ScorePointInput: {
+            id: string;
+            title: string;
+            /** @enum {string} */
+            state: "met" | "missed" | "unknown";
+            required: boolean;
+            because: string;
+            fact: string;
+            next: {
+                what: string;
+                link: string;
+                command: string;
+            } | null;
+        };
+        ScorecardInput: {
+            service: string;
+            tier: string;
+            at: unknown;
+            met: number;
+            required: number;
+            points: components["schemas"]["ScorePointInput"][];
+            rules: string;
+        };
         HeldInput: {
             /** @enum {string} */
             gate: "production-approval" | "windows";
@@ -2403,11 +2530,14 @@ export interface components {
             state: "open" | "merged" | "closed";
             mergeable: boolean;
             conflicts: string[];
+            result: string | null;
             approvals: {
                 by: string;
                 commit: string;
+                result: string | null;
                 /** Format: date-time */
                 at: string;
+                tokenBy: string | null;
             }[];
             checks: components["schemas"]["Check"][];
             warnings: string[];
@@ -2440,11 +2570,14 @@ export interface components {
             state: "open" | "merged" | "closed";
             mergeable: boolean;
             conflicts: string[];
+            result: string | null;
             approvals: {
                 by: string;
                 commit: string;
+                result: string | null;
                 /** Format: date-time */
                 at: string;
+                tokenBy: string | null;
             }[];
             checks: components["schemas"]["Check"][];
             warnings: string[];
@@ -2675,6 +2808,7 @@ export interface components {
                 number: number;
                 author: string;
                 approvedBy: string[];
+                mergeCommit: string | null;
             } | null;
             commit: string | null;
             artifact: {
@@ -2726,10 +2860,30 @@ export interface components {
                 present: boolean;
                 edited: boolean;
             };
+            alertRoute: {
+                present: boolean;
+            };
+            onCall: {
+                rotation: string | null;
+            };
+            scanRules: {
+                maxAgeDays: number | null;
+                maxCritical: number | null;
+            } | null;
             infrastructure: {
                 creates: number;
                 updates: number;
                 deletes: number;
+                resources: {
+                    address: string;
+                    type: string;
+                    action: string;
+                    properties: {
+                        [key: string]: unknown;
+                    };
+                }[];
+                monthlyCost: number | null;
+                currency: string;
             } | null;
         };
         RuleResult: {
@@ -3149,6 +3303,77 @@ export interface components {
         };
         SecretList: {
             secrets: components["schemas"]["SecretInfo"][];
+        };
+        Deployment: {
+            release: string;
+            service: string;
+            environment: string;
+            commit: string;
+            change: number | null;
+            /** @enum {string} */
+            outcome: "promoted" | "rolled_back" | "failed";
+            because: string;
+            /** Format: date-time */
+            startedAt: string;
+            /** Format: date-time */
+            endedAt: string;
+            leadSeconds: number | null;
+            failed: boolean;
+            recoverySeconds: number | null;
+            rework: boolean;
+        };
+        Dora: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            deploymentFrequency: {
+                perDay: number;
+                of: number;
+            };
+            leadTime: {
+                medianSeconds: number | null;
+                p90Seconds: number | null;
+                of: number;
+            };
+            changeFailRate: {
+                value: number | null;
+                of: number;
+            };
+            recoveryTime: {
+                medianSeconds: number | null;
+                p90Seconds: number | null;
+                of: number;
+            };
+            reworkRate: {
+                value: number | null;
+                of: number;
+            };
+            deployments: components["schemas"]["Deployment"][];
+        };
+        ScorePoint: {
+            id: string;
+            title: string;
+            /** @enum {string} */
+            state: "met" | "missed" | "unknown";
+            required: boolean;
+            because: string;
+            fact: string;
+            next: {
+                what: string;
+                link: string;
+                command: string;
+            } | null;
+        };
+        Scorecard: {
+            service: string;
+            tier: string;
+            /** Format: date-time */
+            at: string;
+            met: number;
+            required: number;
+            points: components["schemas"]["ScorePoint"][];
+            rules: string;
         };
         Held: {
             /** @enum {string} */
@@ -4802,10 +5027,13 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        errors: {
-                            name: string;
+                        errors?: ({
                             message: string;
-                        }[];
+                        } & {
+                            [key: string]: unknown;
+                        })[];
+                    } & {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -5439,6 +5667,8 @@ export interface operations {
             content: {
                 "application/json": {
                     head: string;
+                    /** @description The tree that merging it gives, as you saw it; left out, whatever it is by now */
+                    result?: string;
                 };
             };
         };
@@ -6641,6 +6871,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QuarantineList"];
+                };
+            };
+        };
+    };
+    getScorecard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scorecard"];
+                };
+            };
+        };
+    };
+    getDora: {
+        parameters: {
+            query?: {
+                service?: string;
+                team?: string;
+                from?: unknown;
+                to?: unknown;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dora"];
                 };
             };
         };

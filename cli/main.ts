@@ -14,6 +14,7 @@ import { quarantineCommands } from "./commands/quarantine.ts";
 import { releaseCommands } from "./commands/releases.ts";
 import { secretCommands } from "./commands/secrets.ts";
 import { serviceCommands } from "./commands/services.ts";
+import { scoreCommands } from "./commands/scores.ts";
 import { sessionCommands } from "./commands/session.ts";
 import { whyCommands } from "./commands/why.ts";
 import { exitCodeOf, explain, problemOf } from "./failures.ts";
@@ -48,6 +49,7 @@ for (const add of [
   organisationCommands,
   ciCommands,
   policyCommands,
+  scoreCommands,
   machineCommands,
   completionCommands,
 ])

@@ -1,3 +1,4 @@
+import { groupRef } from "../identity/access.ts";
 import { sql } from "kysely";
 import type { Forge } from "../forge/contract.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -20,17 +21,17 @@ const sloSource = (db: Db, forge: Pick<Forge, "readFile">): SloSource => ({
   read: (repository, commit) => forge.readFile(repository, commit, "slo.yaml"),
 });
 
-/** Names of all services. */
-export async function serviceNames(db: Db): Promise<string[]> {
-  const rows = await db
+/** Names of all services, or of a team's. */
+export async function serviceNames(db: Db, { team }: { team?: string } = {}): Promise<string[]> {
+  let query = db
     .selectFrom("catalog_entity")
     .select("name")
     .where("kind", "=", "component")
     .where("namespace", "=", "default")
     .where("orphaned_at", "is", null)
-    .orderBy("name")
-    .execute();
-  return rows.map(({ name }) => name);
+    .orderBy("name");
+  if (team !== undefined) query = query.where("owner_ref", "=", groupRef(team));
+  return (await query.execute()).map(({ name }) => name);
 }
 
 /** Where a release is under way. */

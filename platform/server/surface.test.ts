@@ -36,6 +36,7 @@ async function platform() {
     infra: unused,
     environmentNames: [],
     environments: [],
+    scoreRules: unused,
     policies: unused,
     ciFolder: folder,
     live: unused,

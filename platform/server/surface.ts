@@ -31,11 +31,15 @@ import { quarantineRoutes } from "../releases/quarantine-routes.ts";
 import { releasesRoutes } from "../releases/routes.ts";
 import { carriedBy } from "../releases/store.ts";
 import type { Runtime } from "../runtime/contract.ts";
+import { sloReport } from "../observability/evaluate.ts";
 import { observabilityRoutes, scrapeRoutes } from "../observability/routes.ts";
 import { runtimeRoutes } from "../runtime/routes.ts";
 import type { SecretStore } from "../secrets/contract.ts";
 import { secretRoutes } from "../secrets/routes.ts";
+import { scorecardRoutes } from "../scorecards/routes.ts";
+import type { ScoreRules } from "../scorecards/rules.ts";
 import { authorsAtWork } from "../workflows/reliefs.ts";
+import { scoreFacts } from "../workflows/score-facts.ts";
 import { whyRoutes } from "../workflows/why-routes.ts";
 import type { WhyParts } from "../workflows/why-facts.ts";
 import { buildApp } from "./app.ts";
@@ -67,6 +71,8 @@ export interface SurfaceParts {
   environmentNames: readonly string[];
   environments: RuleBundle["environments"];
   policies: Bundle;
+  /** Of library/scorecards. */
+  scoreRules: ScoreRules;
   /** Where CI keeps its logs. */
   ciFolder: string;
   live: Live;
@@ -81,6 +87,8 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
   const { db, clock, forge, mergeGround, portalFolder } = parts;
   const ownerOf = (service: string) => requireOwner(db, service).catch(() => undefined);
   const requireService = async (service: string) => void (await serviceView(db, service));
+  const production = parts.environments.filter((environment) => environment.production).map(({ name }) => name);
+  const slos = (service: string, environment: string) => sloReport(evaluation(db, clock, forge), { service, environment });
   const catalog: CatalogParts = {
     db,
     clock,
@@ -134,6 +142,14 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       observabilityRoutes({ ...evaluation(db, clock, forge), requireService }),
       releasesRoutes({ db, clock, ownerOf }),
       quarantineRoutes({ db, clock, ownerOf, tellRuntime: parts.tellQuarantine }),
+      scorecardRoutes({
+        db,
+        clock,
+        rules: parts.scoreRules,
+        production,
+        factsOf: (service) => scoreFacts({ db, clock, forge, production, sloReport: slos }, service),
+        servicesOf: (team) => serviceNames(db, { team }),
+      }),
       whyRoutes(parts.why),
       liveRoutes({ live: parts.live }),
     ],
@@ -169,6 +185,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     environmentNames: [],
     environments: [],
     policies: none,
+    scoreRules: none,
     ciFolder: "",
     live: none,
     goldenPaths: "",

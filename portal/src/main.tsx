@@ -33,6 +33,7 @@ const router = createBrowserRouter([
       { path: "/releases", lazy: page(() => import("./pages/releases.tsx")) },
       { path: "/releases/:id", lazy: page(() => import("./pages/release.tsx")) },
       { path: "/decisions/:id", lazy: page(() => import("./pages/decision.tsx")) },
+      { path: "/dora", lazy: page(() => import("./pages/dora.tsx")) },
       { path: "/policies", lazy: page(() => import("./pages/policies.tsx")) },
       { path: "/audit", lazy: page(() => import("./pages/audit.tsx")) },
       { path: "/teams", lazy: page(() => import("./pages/teams.tsx")) },

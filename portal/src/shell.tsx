@@ -17,6 +17,7 @@ import {
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import {
   IconGitPullRequest,
+  IconChartBar,
   IconHome,
   IconListCheck,
   IconPlus,
@@ -39,6 +40,7 @@ const PLACES = [
   { name: "Services", to: "/services", icon: IconServer, keys: "g s" },
   { name: "Changes", to: "/changes", icon: IconGitPullRequest, keys: "g r" },
   { name: "Releases", to: "/releases", icon: IconRocket, keys: "g d" },
+  { name: "Delivery", to: "/dora", icon: IconChartBar, keys: "g m" },
   { name: "Policies", to: "/policies", icon: IconShieldCheck, keys: "g p" },
   { name: "Teams", to: "/teams", icon: IconUsers, keys: "g t" },
   { name: "Audit", to: "/audit", icon: IconListCheck, keys: "g a" },

@@ -12,11 +12,12 @@ import { nameOf, runPath, sentence, serviceOf } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { ReleaseRows } from "../parts/release-rows.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
+import { Scorecard } from "../parts/scorecard.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
 
 type View = Answer<"getServiceView">;
-const TABS = ["overview", "changes", "releases", "dependencies", "docs", "logs"] as const;
+const TABS = ["overview", "changes", "releases", "score", "dependencies", "docs", "logs"] as const;
 
 /** Is it well, what runs where, who has it? */
 export default function ServicePage() {
@@ -79,6 +80,9 @@ export default function ServicePage() {
             </Tabs.Panel>
             <Tabs.Panel value="releases">
               <ReleaseRows service={name} limit={50} />
+            </Tabs.Panel>
+            <Tabs.Panel value="score">
+              <Scorecard service={name} />
             </Tabs.Panel>
             <Tabs.Panel value="dependencies">
               <Dependencies view={data} />

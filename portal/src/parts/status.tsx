@@ -56,6 +56,8 @@ const LOOKS: Record<string, Look> = {
   closed: off,
   superseded: off,
   stopped: off,
+  met: { ...good, word: "met" },
+  missed: { ...bad, word: "missed" },
   failed: bad,
   denied: bad,
   deny: { ...bad, word: "denied" },

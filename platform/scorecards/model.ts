@@ -1,0 +1,103 @@
+import { z } from "zod";
+
+/** One attempt to bring something to production. */
+export const Deployment = z
+  .object({
+    release: z.string(),
+    service: z.string(),
+    environment: z.string(),
+    commit: z.string(),
+    /** The change request that brought it; null where it was not merged here. */
+    change: z.int().nullable(),
+    outcome: z.enum(["promoted", "rolled_back", "failed"]),
+    because: z.string(),
+    startedAt: z.coerce.date(),
+    endedAt: z.coerce.date(),
+    /** From the opening of its change request to production; null where it did not come there, or that is not known. */
+    leadSeconds: z.number().nullable(),
+    /** It made things worse for users: it was rolled back or failed. */
+    failed: z.boolean(),
+    /** Of a failed one: from its first traffic until what served before had it all again. */
+    recoverySeconds: z.number().nullable(),
+    /** It came as the next one after a failed one of the same service: what it brought was not planned. */
+    rework: z.boolean(),
+  })
+  .meta({ id: "Deployment" });
+export type Deployment = z.infer<typeof Deployment>;
+
+const Share = z.object({ value: z.number().nullable(), of: z.int() });
+const Span = z.object({ medianSeconds: z.number().nullable(), p90Seconds: z.number().nullable(), of: z.int() });
+
+/** The five metrics of DORA over a span of time. A null is not known: nothing happened of which it could be told. */
+export const Dora = z
+  .object({
+    from: z.coerce.date(),
+    to: z.coerce.date(),
+    deploymentFrequency: z.object({ perDay: z.number(), of: z.int() }),
+    leadTime: Span,
+    changeFailRate: Share,
+    recoveryTime: Span,
+    reworkRate: Share,
+    /** What the numbers rest on, newest first. */
+    deployments: z.array(Deployment),
+  })
+  .meta({ id: "Dora" });
+export type Dora = z.infer<typeof Dora>;
+
+/** What a scorecard is told of a service: `service` and the rest in CEL. Null is unknown. */
+export const ScoreFacts = z.object({
+  service: z.object({ name: z.string(), tier: z.string(), owner: z.string(), ownerExists: z.boolean(), repository: z.string().nullable() }),
+  owner: z.object({ members: z.int() }).nullable(),
+  /** Objectives in production; null where slo.yaml is not there or can't be read. */
+  slo: z.object({ objectives: z.int(), placeholders: z.int(), met: z.int(), missed: z.int(), unknown: z.int() }).nullable(),
+  /** Whether an alert would reach somebody: a route that names the owner, and somebody on call. */
+  alerts: z.object({ route: z.boolean(), onCall: z.int().nullable() }).nullable(),
+  /** Of what serves in production; null where nothing does. */
+  serving: z
+    .object({
+      release: z.string(),
+      commit: z.string(),
+      ageDays: z.number(),
+      provenance: z.boolean(),
+      testsPassed: z.boolean(),
+      /** Of the last vulnerability scan; null where there is none. */
+      scan: z.object({ ageDays: z.number(), critical: z.int() }).nullable(),
+      isolatedBuild: z.boolean(),
+    })
+    .nullable(),
+  /** Of the last 30 days. */
+  deployments: z.object({ promoted: z.int(), failed: z.int() }),
+  /** Null where nobody counts incidents. */
+  incidents: z.object({ open: z.int(), withoutReview: z.int() }).nullable(),
+});
+export type ScoreFacts = z.infer<typeof ScoreFacts>;
+
+export const ScorePoint = z
+  .object({
+    id: z.string(),
+    title: z.string(),
+    state: z.enum(["met", "missed", "unknown"]),
+    /** Whether the tier asks for it; what it does not ask for is shown, and counts for nothing. */
+    required: z.boolean(),
+    because: z.string(),
+    /** A page of the portal with the fact that it rests on. */
+    fact: z.string(),
+    /** What to do; null where it is met. */
+    next: z.object({ what: z.string(), link: z.string(), command: z.string() }).nullable(),
+  })
+  .meta({ id: "ScorePoint" });
+export type ScorePoint = z.infer<typeof ScorePoint>;
+
+export const Scorecard = z
+  .object({
+    service: z.string(),
+    tier: z.string(),
+    at: z.coerce.date(),
+    met: z.int(),
+    required: z.int(),
+    points: z.array(ScorePoint),
+    /** Digest of the rules that it was made by. */
+    rules: z.string(),
+  })
+  .meta({ id: "Scorecard" });
+export type Scorecard = z.infer<typeof Scorecard>;

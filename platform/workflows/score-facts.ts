@@ -1,0 +1,80 @@
+import { groups, serviceView } from "../catalog/views.ts";
+import { evidenceFacts } from "../evidence/facts.ts";
+import { evidenceFor } from "../evidence/store.ts";
+import type { SloReport } from "../observability/model.ts";
+import { currentRelease } from "../releases/store.ts";
+import type { ScoreFacts } from "../scorecards/model.ts";
+import { deployments } from "../scorecards/store.ts";
+import { factsAt } from "./check-change.ts";
+import { groupRef } from "../identity/access.ts";
+import type { Parts } from "./parts.ts";
+
+const DAY_SECONDS = 86_400;
+
+/** All that a scorecard asks of a service, as it is known now. Throws `catalog.service_not_found`. */
+export async function scoreFacts(
+  parts: Pick<Parts, "db" | "clock" | "forge"> & {
+    /** The environments that count as production, in the order of promotion. */
+    production: readonly string[];
+    sloReport: (service: string, environment: string) => Promise<SloReport>;
+  },
+  name: string,
+): Promise<ScoreFacts> {
+  const { db, clock, forge, production } = parts;
+  const now = clock.now();
+  const service = await serviceView(db, name);
+  const last = production.at(-1);
+  const head = service.repository ? await forge.head(service.repository) : undefined;
+  const repository = service.repository && head ? await factsAt({ forge }, service.repository, head) : undefined;
+  const members = service.ownerExists ? (await groups(db)).find(({ ref }) => ref === groupRef(service.owner))?.members : undefined;
+  const serving = last ? await currentRelease(db, name, last) : undefined;
+  const evidence = serving
+    ? evidenceFacts(await evidenceFor(db, serving.artifactDigest), now, { repository: service.repository ?? name, commit: serving.commit })
+    : undefined;
+  const since = new Date(now.getTime() - 30 * DAY_SECONDS * 1000);
+  const tried = await deployments(db, { environments: production, services: [name], from: since, to: now });
+  return {
+    service: {
+      name,
+      tier: service.tier,
+      owner: service.owner,
+      ownerExists: service.ownerExists,
+      repository: service.repository ?? null,
+    },
+    owner: members ? { members: members.length } : null,
+    slo: last ? objectives(await parts.sloReport(name, last)) : null,
+    alerts: repository ? { route: repository.alertRoute.present, onCall: repository.onCall.rotation === null ? 0 : null } : null,
+    serving:
+      serving && evidence
+        ? {
+            release: serving.id,
+            commit: serving.commit,
+            ageDays: (now.getTime() - (serving.endedAt ?? now).getTime()) / 1000 / DAY_SECONDS,
+            provenance: evidence.provenance !== null && !evidence.provenance.revoked,
+            testsPassed: evidence.tests?.result === "passed" && !evidence.tests.revoked,
+            scan:
+              evidence.scan && !evidence.scan.revoked
+                ? { ageDays: evidence.scan.ageSeconds / DAY_SECONDS, critical: evidence.scan.critical }
+                : null,
+            isolatedBuild: evidence.provenance?.isolated === true,
+          }
+        : null,
+    deployments: {
+      promoted: tried.filter(({ outcome }) => outcome === "promoted").length,
+      failed: tried.filter(({ outcome }) => outcome !== "promoted").length,
+    },
+    incidents: null,
+  };
+}
+
+function objectives({ slos, source }: SloReport): ScoreFacts["slo"] {
+  if (!source?.present) return null;
+  const count = (holds: (slo: SloReport["slos"][number]) => boolean) => slos.filter(holds).length;
+  return {
+    objectives: slos.length,
+    placeholders: count(({ isPlaceholder }) => isPlaceholder),
+    met: count(({ state }) => state === "met"),
+    missed: count(({ state }) => state === "missed"),
+    unknown: count(({ state }) => state === "unknown"),
+  };
+}

@@ -1,0 +1,174 @@
+import type { Answered as Answer } from "@cairn/api";
+import { Anchor, Group, SegmentedControl, Select, SimpleGrid, Stack, Text, UnstyledButton } from "@mantine/core";
+import { useState } from "react";
+import { Link, useSearchParams } from "react-router";
+import { api, useAnswer } from "../api.ts";
+import { Equivalents } from "../parts/equivalents.tsx";
+import { Answered, Empty, Page, Section } from "../parts/page.tsx";
+import { Row, Rows } from "../parts/rows.tsx";
+import { Status } from "../parts/status.tsx";
+import { Time } from "../parts/time.tsx";
+
+type Dora = Answer<"getDora">;
+type Deployment = Dora["deployments"][number];
+
+const DAYS = ["7", "30", "90"] as const;
+
+/** The five metrics: the number, what it says, and which deployments it rests on. */
+const METRICS: { name: string; says: string; value: (of: Dora) => string; rests: (row: Deployment) => boolean }[] = [
+  {
+    name: "Deployment frequency",
+    says: "deployments to production a day",
+    value: ({ deploymentFrequency: { perDay } }) => perDay.toFixed(perDay < 1 ? 2 : 1),
+    rests: (row) => !row.failed,
+  },
+  {
+    name: "Lead time for changes",
+    says: "median, from opening the change request to production",
+    value: ({ leadTime }) => span(leadTime.medianSeconds),
+    rests: (row) => row.leadSeconds !== null,
+  },
+  {
+    name: "Change fail rate",
+    says: "of deployments were rolled back or failed",
+    value: ({ changeFailRate }) => percent(changeFailRate.value),
+    rests: (row) => row.failed,
+  },
+  {
+    name: "Failed deployment recovery time",
+    says: "median, until what served before had all traffic again",
+    value: ({ recoveryTime }) => span(recoveryTime.medianSeconds),
+    rests: (row) => row.recoverySeconds !== null,
+  },
+  {
+    name: "Deployment rework rate",
+    says: "of deployments came right after a failed one",
+    value: ({ reworkRate }) => percent(reworkRate.value),
+    rests: (row) => row.rework,
+  },
+];
+
+/** How well do we deliver? */
+export default function DoraPage() {
+  const [search, setSearch] = useSearchParams();
+  const [service, team, days] = [search.get("service"), search.get("team"), search.get("days") ?? "30"];
+  const [shown, show] = useState(0);
+  const teams = useAnswer(["teams"], () => api.GET("/api/catalog/groups"));
+  const query = {
+    ...(service && { service }),
+    ...(team && !service && { team }),
+    ...(days !== "30" && { from: new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - Number(days) * 86_400_000).toISOString() }),
+  };
+  const dora = useAnswer(["dora", service, team, days], () => api.GET("/api/dora", { params: { query } }), { keep: true });
+  const set = (name: string, value: string | null) =>
+    setSearch((now) => {
+      if (value) now.set(name, value);
+      else now.delete(name);
+      return now;
+    });
+  const of = service ? `of ${service}` : team ? `of ${team}` : "of all services";
+  return (
+    <Page
+      title="Delivery"
+      aside={<Text c="dimmed">{of}</Text>}
+      actions={
+        <Equivalents
+          cli={["cairn dora", service && `--service ${service}`, team && !service && `--team ${team}`, `--days ${days}`]
+            .filter(Boolean)
+            .join(" ")}
+          api={`GET /api/dora?${new URLSearchParams(query as Record<string, string>).toString()}`}
+        />
+      }
+    >
+      <Group gap="sm">
+        <Select
+          aria-label="Team"
+          placeholder="All teams"
+          clearable
+          value={team}
+          data={(teams.data ?? []).map(({ name }) => name)}
+          onChange={(value) => set("team", value)}
+          disabled={service !== null}
+        />
+        <SegmentedControl
+          aria-label="Span of time"
+          value={days}
+          onChange={(value) => set("days", value)}
+          data={DAYS.map((value) => ({ value, label: `${value} days` }))}
+        />
+        {service && (
+          <Anchor component="button" type="button" onClick={() => set("service", null)} size="sm">
+            Show all services
+          </Anchor>
+        )}
+      </Group>
+      <Answered query={dora}>
+        {(data) => (
+          <Stack gap="xl">
+            <SimpleGrid cols={{ base: 1, xs: 2, md: 3, lg: 5 }} role="group" aria-label="Metrics">
+              {METRICS.map((metric, n) => (
+                <UnstyledButton key={metric.name} className="metric" aria-pressed={n === shown} onClick={() => show(n)}>
+                  <Text size="sm">{metric.name}</Text>
+                  <Text fz={26} fw={600} className="tabular">
+                    {metric.value(data)}
+                  </Text>
+                  <Text size="xs" c="dimmed">
+                    {metric.says}
+                  </Text>
+                </UnstyledButton>
+              ))}
+            </SimpleGrid>
+            <Deployments metric={METRICS[shown] ?? METRICS[0]!} rows={data.deployments} />
+          </Stack>
+        )}
+      </Answered>
+    </Page>
+  );
+}
+
+function Deployments({ metric, rows }: { metric: (typeof METRICS)[number]; rows: Deployment[] }) {
+  const resting = rows.filter(metric.rests);
+  return (
+    <Section title={`${metric.name}: what it rests on`}>
+      {resting.length === 0 ? (
+        <Empty title={rows.length === 0 ? "Nothing was deployed to production in this time" : "No deployment counts for it"}>
+          {rows.length === 0 ? "Merge a change request: its delivery shows up here." : "So there is no number, or it is zero."}
+        </Empty>
+      ) : (
+        <Rows label={metric.name}>
+          {resting.map((row) => (
+            <Row
+              key={row.release}
+              sign={<Status of={row.outcome} bare />}
+              title={
+                <Anchor component={Link} to={`/releases/${row.release}`}>
+                  {row.service} to {row.environment}
+                </Anchor>
+              }
+              below={row.because}
+            >
+              {row.change !== null && (
+                <Anchor component={Link} to={`/changes/${row.service}/${row.change}`} size="sm">
+                  Change {row.change}
+                </Anchor>
+              )}
+              {row.leadSeconds !== null && <span>lead time {span(row.leadSeconds)}</span>}
+              {row.recoverySeconds !== null && <span>recovered in {span(row.recoverySeconds)}</span>}
+              {row.rework && <span>rework</span>}
+              <Time at={row.endedAt} />
+            </Row>
+          ))}
+        </Rows>
+      )}
+    </Section>
+  );
+}
+
+const percent = (value: number | null): string => (value === null ? "unknown" : `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`);
+
+function span(seconds: number | null): string {
+  if (seconds === null) return "unknown";
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} days`;
+}
