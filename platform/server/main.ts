@@ -37,6 +37,7 @@ import { deliverer } from "../workflows/deliver-again.ts";
 import { planner } from "../workflows/planner.ts";
 import { AUDIT_EVERY_MS, startAudit } from "../workflows/audit-runtime.ts";
 import { allWorkflows, startWhatFollows } from "../workflows/start.ts";
+import { changeTier } from "../workflows/tiers.ts";
 import { tellOf, TOLD_EVENTS } from "../workflows/tell.ts";
 import { embeddedDatabase } from "./database.ts";
 import { startFollowing } from "./follow.ts";
