@@ -3,6 +3,7 @@ import { answer, type Answered } from "@cairn/api";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { tell, until, wantsJson } from "../answer.ts";
 import { bold, dim, facts, short, status, table } from "../print.ts";
+import { ruleText } from "../rules.ts";
 import { session, type Session } from "../session.ts";
 
 type PlanAnswer = Answered<"getPlan">;
@@ -189,9 +190,7 @@ export function planText({ plan, digest, state }: PlanAnswer): string {
     "",
     ...plan.decisions.flatMap((decision) => [
       `Policy ${decision.environment ?? decision.point}: ${status(decision.outcome)}`,
-      ...decision.results
-        .filter((result) => result.outcome !== "passed")
-        .map((result) => `  ${status(result.outcome)}  ${result.rule}: ${result.message} ${result.fix}`),
+      ...decision.results.filter((result) => result.outcome !== "passed" && result.mode !== "audit").map(ruleText),
     ]),
     "",
     "Not known yet:",

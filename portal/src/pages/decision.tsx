@@ -41,6 +41,7 @@ export default function DecisionPage() {
                 ["Facts", <Digest key="facts" of={data.subject} />],
                 ["Rules", <Digest key="rules" of={data.bundle} />],
                 ["Evaluator", data.evaluator],
+                ["Made again by", <Code key="replay">cairn replay {data.id}</Code>],
               ]}
             />
             <Section title="Rules">

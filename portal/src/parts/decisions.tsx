@@ -1,12 +1,17 @@
 import { Group, Stack, Text } from "@mantine/core";
+import { nameOf } from "./names.ts";
 import { Row, Rows } from "./rows.tsx";
 import { Status } from "./status.tsx";
 
 interface Result {
   rule: string;
   outcome: string;
+  subject: string;
   message: string;
   fix: string;
+  mode: string;
+  exceptionsBy: readonly string[];
+  relievedBy: string | null;
 }
 
 interface Decision {
@@ -19,7 +24,9 @@ interface Decision {
 /** Decisions with the rules behind them. The same one for several environments stands once. */
 export function Decisions({ decisions }: { decisions: readonly Decision[] }) {
   if (decisions.length === 0) return <Text c="dimmed">None.</Text>;
-  const alike = Map.groupBy(decisions, ({ outcome, results }) => JSON.stringify([outcome, results]));
+  const alike = Map.groupBy(decisions, ({ outcome, results }) =>
+    JSON.stringify([outcome, results.map(({ subject: _, ...result }) => result)]),
+  );
   return (
     <Stack gap="md">
       {[...alike].map(([key, [first, ...more]]) => {
@@ -53,14 +60,29 @@ export function Rules({ results }: { results: readonly Result[] }) {
             below={
               result.outcome !== "passed" && (
                 <>
-                  {result.message}. {result.fix}
+                  <div>
+                    {result.message}. {result.fix}
+                  </div>
+                  <div>
+                    {result.subject && `Of ${nameOf(result.subject)}. `}
+                    {leaveFor(result)}
+                  </div>
                 </>
               )
             }
           >
+            {result.outcome !== "passed" && <span>{result.mode}</span>}
             <span>{result.outcome.replaceAll("_", " ")}</span>
           </Row>
         ))}
     </Rows>
   );
+}
+
+/** By whose leave it goes on all the same, or who could give it. */
+function leaveFor({ mode, exceptionsBy, relievedBy }: Result): string {
+  if (relievedBy !== null) return `It goes on by ${relievedBy}.`;
+  if (mode !== "enforce") return mode === "warn" ? "It warns, and stops nothing." : "It is recorded, and stops nothing.";
+  if (exceptionsBy.length === 0) return "Nobody may grant an exception.";
+  return `An exception may be granted by ${exceptionsBy.map(nameOf).join(" or ")}.`;
 }
