@@ -9,7 +9,7 @@ import { codeDigest } from "./code.ts";
 import { agentDidNotStart, agentNotRunning, agentSilent } from "./faults.ts";
 import { http } from "./light.ts";
 import type { Envelope } from "@cairn/platform/runtime/admission.ts";
-import type { AgentLogLine, AgentStatus, Attempt, Quarantined, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
+import type { AgentLogLine, AgentStatus, LogTail, Attempt, Quarantined, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
 import { agentPlaces, privateFolder } from "./places.ts";
 
 /** The agent's control socket, as operations. All of them may be repeated; a call that meets the agent's restart waits and is sent again. */
@@ -25,7 +25,9 @@ export interface AgentClient {
   targets(): Promise<TargetName[]>;
   retire(target: TargetName, revision: string): Promise<void>;
   remove(target: TargetName): Promise<void>;
-  logs(target: TargetName, options?: { revision?: string; limit?: number; after?: Date }): Promise<AgentLogLine[]>;
+  logs(target: TargetName, options?: LogOptions): Promise<AgentLogLine[]>;
+  /** The lines that came after a place in the logs, and the place after them; without a place, the place where they end now. */
+  tail(target: TargetName, options?: LogOptions & { cursor?: string }): Promise<LogTail>;
   /** What was tried without the platform's leave, the oldest first. */
   attempts(): Promise<Attempt[]>;
   quarantine(): Promise<Quarantined[]>;
@@ -189,13 +191,8 @@ function clientOf(home: string) {
     targets: () => call("GET", "/targets"),
     retire: async (target, revision) => void (await call("DELETE", revisionAt(target, revision))),
     remove: async (target) => void (await call("DELETE", at(target))),
-    logs: (target, options = {}) => {
-      const query = new URLSearchParams();
-      if (options.revision !== undefined) query.set("revision", options.revision);
-      if (options.limit !== undefined) query.set("limit", String(options.limit));
-      if (options.after !== undefined) query.set("after", options.after.toISOString());
-      return call("GET", at(target, `/logs?${query}`));
-    },
+    logs: (target, options = {}) => call("GET", at(target, `/logs?${logQuery({ ...options })}`)),
+    tail: (target, options = {}) => call("GET", at(target, `/logs/tail?${logQuery({ ...options })}`)),
     attempts: () => call("GET", "/attempts"),
     quarantine: () => call("GET", "/quarantine"),
     bar: async (artifact, because) => void (await call("PUT", `/quarantine/${artifact}`, { because })),
@@ -214,6 +211,21 @@ interface Pong {
   /** One of before there were any has none. */
   code?: string;
 }
+
+export interface LogOptions {
+  revision?: string;
+  limit?: number;
+  after?: Date;
+  until?: Date;
+  text?: string;
+}
+
+const logQuery = (options: Record<string, string | number | Date | undefined>): URLSearchParams =>
+  new URLSearchParams(
+    Object.entries(options).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value instanceof Date ? value.toISOString() : String(value)]],
+    ),
+  );
 
 interface CallOptions {
   signal?: AbortSignal | undefined;

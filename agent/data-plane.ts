@@ -10,7 +10,7 @@ import type { Gate } from "./admission/gate.ts";
 import { notAdmitted, quarantined, revisionHasTraffic, revisionLeaving, targetUnknown, treeChanged, unhealthy } from "./faults.ts";
 import { journalWriter, readJournal, type Journal, type RevisionRecord, type TargetRecord } from "./journal.ts";
 import type { Keeper } from "./keeper/keeper.ts";
-import type { AgentLogLine, Finding, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
+import type { AgentLogLine, LogTail, Finding, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
 import { shortHash } from "./places.ts";
 import type { Arm, Route } from "./proxy/forward.ts";
 import { closeFront, openFront } from "./proxy/front.ts";
@@ -19,7 +19,8 @@ import { Upgrades } from "./proxy/upgrade.ts";
 import { readWeights } from "./requests.ts";
 import { Instance } from "./services/instance.ts";
 import { freeUser, type Isolation } from "./services/isolation.ts";
-import { readLogs, RevisionLogs } from "./services/logs.ts";
+import { RevisionLogs } from "./services/logs.ts";
+import { readLogs, tailLogs, type LogQuery } from "./services/read-logs.ts";
 import { readWorkload } from "./services/manifest.ts";
 import { freePort } from "./services/ports.ts";
 import { readTree, TreeWatch, writeTree } from "./services/tree.ts";
@@ -185,13 +186,13 @@ export class DataPlane {
   }
 
   /** The last lines of a target, with the values of its secrets taken out. */
-  async logs(
-    target: TargetName,
-    options: { revision: string | undefined; limit: number; after: Date | undefined },
-  ): Promise<AgentLogLine[]> {
-    const live = this.#find(target);
-    for (const instance of live.instances.values()) instance.logs.poll(this.#parts.clock.now());
-    return readLogs(this.#logsOf(live.record), { ...options, mask: await this.#mask(target) });
+  async logs(target: TargetName, query: LogQuery): Promise<AgentLogLine[]> {
+    return readLogs(this.#polledLogsOf(target), { ...query, mask: await this.#mask(target) });
+  }
+
+  /** The lines that came after a place in a target's logs; without a place, the place where they end now. */
+  async tail(target: TargetName, query: LogQuery & { cursor: string | undefined }): Promise<LogTail> {
+    return tailLogs(this.#polledLogsOf(target), { ...query, mask: await this.#mask(target) });
   }
 
   /** Ends all services in order; the journal keeps what ran, for the next start. */
@@ -513,6 +514,12 @@ export class DataPlane {
 
   #folderOf(target: TargetName): string {
     return join(this.#parts.isolation.folder, `${target.service}.${target.environment}`);
+  }
+
+  #polledLogsOf(target: TargetName): string {
+    const live = this.#find(target);
+    for (const instance of live.instances.values()) instance.logs.poll(this.#parts.clock.now());
+    return this.#logsOf(live.record);
   }
 
   #logsOf(target: TargetName): string {

@@ -83,6 +83,7 @@ const operations: Operations = {
   "DELETE /targets/:service/:environment": async ({ path }) => plane.remove(readTarget(path)),
   "PUT /targets/:service/:environment/weights": async ({ path, body }) => plane.setWeights(readTarget(path), body),
   "GET /targets/:service/:environment/logs": async ({ path, query }) => plane.logs(readTarget(path), readLogQuery(query)),
+  "GET /targets/:service/:environment/logs/tail": async ({ path, query }) => plane.tail(readTarget(path), readLogQuery(query)),
   "PUT /targets/:service/:environment/revisions/:id": async ({ path, body }) =>
     plane.deploy(readTarget(path), readSpec(body, path.id ?? "")),
   "DELETE /targets/:service/:environment/revisions/:id": async ({ path }) => plane.retire(readTarget(path), path.id ?? ""),
@@ -137,11 +138,9 @@ async function restart(): Promise<void> {
   log.info("restarting");
   control.close();
   const next = await nextCommand(home);
-  if (next) {
-    keeper.startNext(next);
-    await keeper.renew();
-  }
+  await keeper.handOver(next);
+  const outlivesUs = postgres.outlivesUs; // one that comes up now is in nobody's hands
   await plane.pauseFronts();
-  if (!postgres.outlivesUs) await postgres.stop();
+  if (!outlivesUs) await postgres.stop();
   process.exit(1);
 }

@@ -131,3 +131,12 @@ export interface AgentLogLine {
   stream: "out" | "err" | "agent";
   line: string;
 }
+
+/** Lines that came after a place in a target's logs. */
+export interface LogTail {
+  lines: AgentLogLine[];
+  /** The place after them. */
+  cursor: string;
+  /** What was rotated away before it could be read. */
+  lostBytes: number;
+}

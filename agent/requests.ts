@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path";
 import { requestInvalid, weightsInvalid } from "./faults.ts";
+import type { LogQuery } from "./services/read-logs.ts";
 import type { RevisionSpec, TargetName } from "./model.ts";
 
 /** Names become folders and header values: DNS labels only. Throws `agent.request_invalid`. */
@@ -61,12 +62,26 @@ export function readWeights(body: unknown, known: (revision: string) => boolean)
 }
 
 /** Throws `agent.request_invalid`. */
-export function readLogQuery(query: URLSearchParams): { revision: string | undefined; limit: number; after: Date | undefined } {
+export function readLogQuery(query: URLSearchParams): LogQuery & { cursor: string | undefined } {
   const limit = Number(query.get("limit") ?? 200);
   if (!Number.isInteger(limit) || limit < 1 || limit > 10_000) throw requestInvalid("limit is not a number from 1 to 10000");
-  const after = query.has("after") ? new Date(query.get("after") as string) : undefined;
-  if (after && Number.isNaN(after.getTime())) throw requestInvalid("after is not a time");
-  return { revision: query.get("revision") ?? undefined, limit, after };
+  const text = query.get("text") || undefined;
+  return {
+    revision: query.get("revision") ?? undefined,
+    limit,
+    after: time(query, "after"),
+    until: time(query, "until"),
+    text,
+    cursor: query.get("cursor") ?? undefined,
+  };
+}
+
+function time(query: URLSearchParams, name: string): Date | undefined {
+  const given = query.get(name);
+  if (given === null) return undefined;
+  const at = new Date(given);
+  if (Number.isNaN(at.getTime())) throw requestInvalid(`${name} is not a time`);
+  return at;
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {

@@ -68,9 +68,11 @@ export class Keeper {
     void this.renew();
   }
 
-  /** Has the next agent be started by this command: another version may lie elsewhere. */
-  startNext(command: string[]): void {
-    this.#command = command;
+  /** Leaves the shell as it is from now on: we are about to end, and what it holds is what our successor gets. `command` starts that, where it lies elsewhere. */
+  async handOver(command: string[] | undefined): Promise<void> {
+    if (command) this.#command = command;
+    await this.renew();
+    this.#stopped = true;
   }
 
   /** Replaces the shell by one that holds the sockets of now. Calls in one turn are one renewal. */

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readLogs, RevisionLogs } from "./logs.ts";
+import { RevisionLogs } from "./logs.ts";
+import { readLogs, tailLogs } from "./read-logs.ts";
 
 let root: string;
 let made = 0;
@@ -87,4 +88,61 @@ test("hide() writes over what a service prints of its secrets: before and after,
   appendFileSync(file, "s3cret-value again\n");
   logs.poll(at(6), 1000);
   expect(readFileSync(file, "utf8")).toBe("************ again\n");
+});
+
+test("readLogs() finds text and times in all that is kept, however long, and gives the last of what it found", async () => {
+  const folder = aFolder();
+  const logs = new RevisionLogs(join(folder, "a"));
+  const line = (n: number) => `${n} ${n % 1000 === 0 ? "needle" : "straw"} ${"x".repeat(120)}\n`;
+  for (let second = 0; second < 30; second++) {
+    appendFileSync(logs.file("out"), Array.from({ length: 1000 }, (_none, n) => line(second * 1000 + n)).join(""));
+    logs.poll(at(second), 2 * 1024 * 1024);
+  }
+  const numbers = async (query: object) =>
+    (await readLogs(folder, { limit: 1000, ...query })).map(({ line: text }) => Number(text.split(" ")[0]));
+  const kept = await numbers({ text: "needle" });
+  expect(kept.at(-1)).toBe(29_000);
+  expect(kept.length).toBeGreaterThan(13); // what was rotated away once is searched too
+  expect(kept).toEqual(kept.map((_n, place) => 29_000 - 1000 * (kept.length - 1 - place)));
+  expect(await numbers({ text: "needle", limit: 2 })).toEqual([28_000, 29_000]);
+  expect(await numbers({ text: "needle", after: at(20), until: at(22) })).toEqual([21_000, 22_000]);
+  expect(await numbers({ after: at(27), until: at(28), limit: 10_000 })).toEqual(Array.from({ length: 1000 }, (_none, n) => 28_000 + n));
+  expect(await numbers({ text: "nowhere" })).toEqual([]);
+});
+
+test("tailLogs() gives each line once and whole, over rotations too, from the place that it was given", async () => {
+  const folder = aFolder();
+  const logs = new RevisionLogs(join(folder, "a"));
+  appendFileSync(logs.file("out"), "before\nhalf");
+  logs.poll(at(0));
+  const begun = await tailLogs(folder, { limit: 10 });
+  expect(begun.lines).toEqual([]);
+  let { cursor } = begun;
+  const seen: string[] = [];
+  const follow = async (query: object = {}) => {
+    const tail = await tailLogs(folder, { limit: 10, cursor, ...query });
+    cursor = tail.cursor;
+    seen.push(...tail.lines.map(({ line }) => line));
+    return tail;
+  };
+  await follow();
+  expect(seen).toEqual([]);
+  appendFileSync(logs.file("out"), " whole\n");
+  for (let n = 0; n < 60; n++) {
+    appendFileSync(logs.file("out"), `line ${n}\n`);
+    logs.poll(at(n % 60), 200);
+    if (n % 7 === 0) for (let places = ""; places !== cursor;) ((places = cursor), await follow());
+  }
+  appendFileSync(join(folder, "a", "err.log"), "on the other stream\n");
+  logs.note(at(59), "stopped");
+  for (let places = ""; places !== cursor;) ((places = cursor), await follow());
+  expect(seen).toEqual(
+    ["half whole", ...Array.from({ length: 60 }, (_none, n) => `line ${n}`), "on the other stream", "stopped"].toSorted(
+      (a, b) => seen.indexOf(a) - seen.indexOf(b),
+    ),
+  );
+  expect(new Set(seen).size).toBe(63);
+  const late = await tailLogs(folder, { limit: 10, cursor: begun.cursor });
+  expect(late.lostBytes).toBeGreaterThan(0);
+  await expect(tailLogs(folder, { limit: 10, cursor: "nonsense" })).rejects.toMatchObject({ code: "agent.request_invalid" });
 });

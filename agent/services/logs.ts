@@ -9,17 +9,15 @@ import {
   readFileSync,
   readSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "@cairn/platform/kernel/faults.ts";
-import type { AgentLogLine } from "../model.ts";
 
-const STREAMS = ["out", "err"] as const;
+export const STREAMS = ["out", "err"] as const;
 type Stream = (typeof STREAMS)[number];
 const ROTATE_AT_BYTES = 16 * 1024 * 1024;
-const READ_AT_MOST_BYTES = 4 * 1024 * 1024;
 
 /** Shorter ones are no secrets, and would take away half of what a service says. */
 const LEAST_SECRET = 6;
@@ -93,6 +91,8 @@ export class RevisionLogs {
       appendFileSync(before, rest);
       this.#blot(before, stream);
       const lost = fstatSync(fd).size - copied - rest.length;
+      // How much was put aside in all: so a reader's place in the log stays what it is.
+      writeFileSync(baseFile(this.folder, stream), String(readBase(this.folder, stream) + sizeOf(before)), { mode: 0o600 });
       ftruncateSync(fd, 0);
       if (lost > 0) this.note(now, `${lost} bytes of ${stream} were lost as its log was rotated`);
     } finally {
@@ -126,86 +126,14 @@ export class RevisionLogs {
   }
 }
 
-/** The last lines of a target's revisions, oldest first. A line's time is when the agent saw it. */
-export async function readLogs(
-  folder: string,
-  options: { revision?: string | undefined; limit: number; after?: Date | undefined; mask?: (line: string) => string },
-): Promise<AgentLogLine[]> {
-  const revisions = (await readdir(folder).catch(() => [])).filter((name) => options.revision === undefined || name === options.revision);
-  const lines: AgentLogLine[] = [];
-  for (const revision of revisions) {
-    const own = join(folder, revision);
-    for (const stream of STREAMS)
-      for (const { at, line } of streamLines(own, stream, options.limit))
-        lines.push({ at: new Date(at).toISOString(), revision, stream, line });
-    for (const { at, line } of noteLines(own)) lines.push({ at, revision, stream: "agent", line });
-  }
-  const after = options.after?.toISOString();
-  const wanted = after === undefined ? lines : lines.filter(({ at }) => at > after);
-  wanted.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
-  return wanted.slice(-options.limit).map((line) => (options.mask ? { ...line, line: options.mask(line.line) } : line));
-}
+export const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 
-function streamLines(folder: string, stream: Stream, limit: number): { at: number; line: string }[] {
-  const file = join(folder, `${stream}.log`);
-  const now = timed(file, join(folder, `${stream}.times`), limit);
-  if (now.length >= limit) return now;
-  return [...timed(`${file}.1`, join(folder, `${stream}.times.1`), limit - now.length), ...now];
-}
+const baseFile = (folder: string, stream: Stream): string => join(folder, `${stream}.base`);
 
-function timed(file: string, timesFile: string, limit: number): { at: number; line: string }[] {
-  const size = sizeOf(file);
-  if (size === 0) return [];
-  const from = Math.max(0, size - READ_AT_MOST_BYTES);
-  const fd = openSync(file, "r");
-  let bytes: Buffer;
-  try {
-    bytes = readFrom(fd, from, size - from);
-  } finally {
-    closeSync(fd);
-  }
-  const times = textOf(timesFile)
-    .trimEnd()
-    .split("\n")
-    .map((row) => row.split(" ").map(Number));
-  const unknown = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const found: { at: number; line: string }[] = [];
-  let end = bytes.length;
-  if (bytes[end - 1] === 10) end -= 1;
-  let row = times.length - 1;
-  while (end >= 0 && found.length < limit) {
-    const start = bytes.lastIndexOf(10, end - 1) + 1;
-    if (start === 0 && from > 0) break; // begins before what was read
-    while (row > 0 && (times[row - 1]?.[0] ?? 0) > from + start) row -= 1;
-    const [upTo = 0, at = unknown] = times[row] ?? [];
-    found.push({ at: upTo > from + start ? at : unknown, line: bytes.toString("utf8", start, Math.min(end, start + 16_384)) });
-    end = start - 1;
-    if (start === 0) break;
-  }
-  return found.reverse();
-}
+/** How many bytes of a stream came before those of its present file. */
+export const readBase = (folder: string, stream: Stream): number => Number(textOf(baseFile(folder, stream)) || 0);
 
-function noteLines(folder: string): { at: string; line: string }[] {
-  return textOf(join(folder, "agent.log"))
-    .split("\n")
-    .flatMap((line) => {
-      try {
-        return line === "" ? [] : [JSON.parse(line) as { at: string; line: string }];
-      } catch {
-        return []; // cut off by a crash
-      }
-    });
-}
-
-const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-
-const ftruncateFile = (file: string): void => {
-  const fd = openSync(file, "r+");
-  ftruncateSync(fd, 0);
-  closeSync(fd);
-};
-
-function textOf(file: string): string {
+export function textOf(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch {
@@ -213,7 +141,13 @@ function textOf(file: string): string {
   }
 }
 
-function readFrom(fd: number, from: number, length: number): Buffer {
+const ftruncateFile = (file: string): void => {
+  const fd = openSync(file, "r+");
+  ftruncateSync(fd, 0);
+  closeSync(fd);
+};
+
+export function readFrom(fd: number, from: number, length: number): Buffer {
   const bytes = Buffer.alloc(Math.max(0, length));
   let done = 0;
   while (done < bytes.length) {
