@@ -12,7 +12,9 @@ export const NoticeKind = z.enum([
   "break_glass.follow_up",
   "break_glass.reviewed",
   "evidence.revoked",
-  "runtime.finding",
+  "runtime.found",
+  "runtime.attempt_refused",
+  "policy.breached",
   "webhook.test",
 ]);
 export type NoticeKind = z.infer<typeof NoticeKind>;

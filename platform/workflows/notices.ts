@@ -60,6 +60,25 @@ export function changeApprovalNotice(
   };
 }
 
+/** An approval that a release waits for: of its plan, to the byte. */
+export function releaseApprovalNotice(
+  release: { id: string; environment: string; plan: string },
+  approval: { owner: string; authors: readonly string[] },
+  about: AboutService,
+): Notice {
+  return {
+    key: `approval ${release.plan}`,
+    kind: "approval.wanted",
+    title: `Your approval is wanted: ${about.service} to ${release.environment}`,
+    body: `Release ${release.id} waits for somebody who took no part in it. Look at its plan: cairn plan ${release.plan}. Then: cairn approve ${release.id}`,
+    link: `/releases/${release.id}`,
+    about: `component:default/${about.service}`,
+    audience: [...new Set([approval.owner, ADMINISTRATORS])],
+    except: [...approval.authors],
+    urgent: false,
+  };
+}
+
 /** A check that stands in the way of somebody's change request. */
 export function checkNotice(
   change: { repository: string; number: number; head: string; author: string },
@@ -147,5 +166,56 @@ export function evidenceNotice(
     audience: keepers(about),
     except: [],
     urgent: true,
+  };
+}
+
+/** Something runs, or lies, otherwise than it was released. */
+export function findingNotice(
+  finding: { id: string; environment: string; kind: string; subject: string; detail: string },
+  about: AboutService,
+): Notice {
+  return {
+    key: `finding ${finding.id}`,
+    kind: "runtime.found",
+    title: `Changed by hand: ${about.service} in ${finding.environment}`,
+    body: `${finding.kind.replaceAll("_", " ")}: ${finding.subject}${finding.detail === "" ? "" : ` (${finding.detail})`}. To put back what was released: cairn deliver ${about.service}`,
+    link: `/services/${about.service}`,
+    about: `component:default/${about.service}`,
+    audience: [...new Set([...keepers(about), ADMINISTRATORS])],
+    except: [],
+    urgent: true,
+  };
+}
+
+/** Somebody asked the runtime for what the platform did not sign for. */
+export function attemptNotice(attempt: { id: string; because: string }, where: string, service: string | null): Notice {
+  return {
+    key: `attempt ${attempt.id}`,
+    kind: "runtime.attempt_refused",
+    title: `An attempt on the runtime was refused${service === null ? "" : `: ${service}`}`,
+    body: attempt.because,
+    link: "/audit",
+    about: where,
+    audience: [ADMINISTRATORS],
+    except: [],
+    urgent: true,
+  };
+}
+
+/** What runs is denied by a rule that it held when it was released. */
+export function breachNotice(
+  audit: { environment: string; release: string; decision: string; because: string; seq: number },
+  about: AboutService,
+): Notice {
+  return {
+    key: `audit ${audit.decision} ${audit.seq}`,
+    kind: "policy.breached",
+    title: `${about.service} in ${audit.environment} would be denied today`,
+    body: `${audit.because}. It runs on. What each rule wants: cairn why ${audit.decision}`,
+    link: `/decisions/${audit.decision}`,
+    about: `component:default/${about.service}`,
+    audience: keepers(about),
+    except: [],
+    urgent: false,
   };
 }

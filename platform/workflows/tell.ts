@@ -1,19 +1,25 @@
 import { requireOwner } from "../catalog/store.ts";
 import type { ChangeReview } from "../forge/model.ts";
 import { groupRef } from "../identity/access.ts";
+import type { Digest } from "../kernel/digest.ts";
 import { isFault } from "../kernel/faults.ts";
 import { transact } from "../kernel/sql.ts";
 import type { RecordedEvent } from "../ledger/model.ts";
 import type { Notice } from "../notifications/model.ts";
 import { tell } from "../notifications/store.ts";
+import { approvalWanted, find as findPlan } from "../plans/store.ts";
 import { findBreakGlass } from "../policy/break-glass-store.ts";
 import { carriedBy, find as findRelease } from "../releases/store.ts";
 import {
+  attemptNotice,
+  breachNotice,
   breakGlassNotice,
   buildNotice,
   changeApprovalNotice,
   checkNotice,
   evidenceNotice,
+  findingNotice,
+  releaseApprovalNotice,
   releaseNotice,
   type AboutService,
 } from "./notices.ts";
@@ -28,8 +34,8 @@ type Teller = (parts: TellParts, event: RecordedEvent) => Promise<Notice[]>;
 
 /** What people are told of, by the event that tells it. Each looks up what the notice needs; the words are those of notices.ts. */
 const TELLERS: Record<string, Teller> = {
-  "forge.change_opened": approvalWanted,
-  "forge.change_updated": approvalWanted,
+  "forge.change_opened": changeWaits,
+  "forge.change_updated": changeWaits,
   "forge.check_reported": checkFailed,
   "ci.run_ended": mergeUnbuilt,
   "releases.refused": released("refused"),
@@ -41,6 +47,10 @@ const TELLERS: Record<string, Teller> = {
   "policy.break_glass_closed": glassTurned("follow_up"),
   "policy.break_glass_reviewed": glassTurned("reviewed"),
   "evidence.revoked": evidenceRevoked,
+  "releases.waiting": releaseWaits,
+  "runtime.found": runtimeFound,
+  "runtime.attempt_refused": attemptRefused,
+  "policy.audit_changed": auditChanged,
 };
 
 /** The ledger events that somebody is told of. */
@@ -56,7 +66,7 @@ export async function tellOf(parts: TellParts, event: RecordedEvent): Promise<vo
   for (const notice of notices) await transact(parts.db, (tx) => tell(tx, parts.clock, notice, parts.publicUrl));
 }
 
-async function approvalWanted({ review }: TellParts, { data }: RecordedEvent): Promise<Notice[]> {
+async function changeWaits({ review }: TellParts, { data }: RecordedEvent): Promise<Notice[]> {
   const { repository, number, head } = data as { repository: string; number: number; head: string };
   const change = await review(repository, number);
   if (change.state !== "open" || change.head !== head || change.tier === "tier-3") return [];
@@ -110,6 +120,35 @@ async function evidenceRevoked(parts: TellParts, { data }: RecordedEvent): Promi
     ),
   );
 }
+
+async function releaseWaits(parts: TellParts, { data }: RecordedEvent): Promise<Notice[]> {
+  const { release: id, plan, heldBy } = data as { release: string; plan: string; heldBy: { gate: string }[] };
+  if (!heldBy.some(({ gate }) => gate === "production-approval")) return [];
+  const approval = approvalWanted((await findPlan(parts.db, plan as Digest)).plan);
+  if (!approval) return [];
+  const release = await findRelease(parts.db, id);
+  const wanted = { owner: groupRef(approval.owner), authors: approval.authors };
+  return [releaseApprovalNotice({ id, environment: release.environment, plan }, wanted, await aboutService(parts, release.service))];
+}
+
+async function runtimeFound(parts: TellParts, { about, data }: RecordedEvent): Promise<Notice[]> {
+  const { finding, environment, kind, subject, detail } = data as Record<"finding" | "environment" | "kind" | "subject" | "detail", string>;
+  const found = { id: finding, environment, kind, subject, detail: detail ?? "" };
+  return [findingNotice(found, await aboutService(parts, serviceNamed(about)))];
+}
+
+async function attemptRefused(_parts: TellParts, { about, data }: RecordedEvent): Promise<Notice[]> {
+  const because = typeof data.because === "string" ? data.because : "It was not signed for by the platform";
+  return [attemptNotice({ id: String(data.attempt), because }, about, about.startsWith("component:") ? serviceNamed(about) : null)];
+}
+
+async function auditChanged(parts: TellParts, { about, data, seq }: RecordedEvent): Promise<Notice[]> {
+  const audit = data as { environment: string; release: string; outcome: string; because: string; decision: string };
+  if (audit.outcome !== "deny") return [];
+  return [breachNotice({ ...audit, seq }, await aboutService(parts, serviceNamed(about)))];
+}
+
+const serviceNamed = (about: string): string => about.replace(/^component:default\//, "");
 
 async function aboutService({ db }: TellParts, service: string): Promise<AboutService> {
   const owner = await requireOwner(db, service).catch(() => undefined);
