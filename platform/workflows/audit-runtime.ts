@@ -1,6 +1,7 @@
 import { evidenceFor } from "../evidence/store.ts";
 import { isFault, messageOf } from "../kernel/faults.ts";
 import { transact } from "../kernel/sql.ts";
+import type { RecordedEvent } from "../ledger/model.ts";
 import { read } from "../ledger/store.ts";
 import { workflow, type Orchestrator } from "../orchestrator/contract.ts";
 import { judge } from "../policy/judge.ts";
@@ -20,17 +21,23 @@ export interface Audited {
   changed: string[];
 }
 
+/** What is looked at: one service where it is named, else all that runs. */
+export interface AuditInput {
+  service?: string;
+}
+
 /** Judges all that runs by today's rules and evidence. It records what it finds and takes nothing down: that is people's to decide. */
 export const auditRuntime = workflow(
   "audit runtime",
   () => ["look at what runs", "judge what runs", "forget what runs no more"],
-  async (run, _input: Record<string, never>, parts: Parts): Promise<Audited> => {
-    const targets = await run.step("look at what runs", () => parts.runtime.targets());
+  async (run, { service }: AuditInput, parts: Parts): Promise<Audited> => {
+    const running = await run.step("look at what runs", () => parts.runtime.targets());
+    const targets = running.filter((target) => service === undefined || target.service === service);
     const changed: string[] = [];
     for (const target of targets)
       if (await run.step("judge what runs", () => audit(parts, run.startedBy, target)))
         changed.push(`${target.service}/${target.environment}`);
-    await run.transaction("forget what runs no more", async (tx) => forgetAudits(tx, parts.clock, run.startedBy, targets).then(() => null));
+    await run.transaction("forget what runs no more", async (tx) => forgetAudits(tx, parts.clock, run.startedBy, running).then(() => null));
     return { targets: targets.length, changed };
   },
 );
@@ -46,17 +53,19 @@ export const AUDITED_EVENTS = [
   "policy.exception_ended",
   "releases.quarantined",
   "releases.quarantine_lifted",
+  "releases.promoted",
 ] as const;
 
 /** Begins an audit: one for each stretch of time and each set of rules, however many servers ask; after an event, one for that. */
 export async function startAudit(
   { clock, policies }: Pick<Parts, "clock" | "policies">,
   orchestrator: Orchestrator,
-  after?: { seq: number },
+  after?: Pick<RecordedEvent, "seq" | "about">,
 ): Promise<void> {
   const stretch = Math.floor(clock.now().getTime() / AUDIT_EVERY_MS);
   const id = after ? `audit-after-${after.seq}` : `audit-${stretch}-${policies.digest.slice("sha256:".length, "sha256:".length + 8)}`;
-  await orchestrator.start(auditRuntime, {}, { id, about: "platform:audit", startedBy: ACTOR });
+  const service = /^component:default\/(.+)$/.exec(after?.about ?? "")?.[1];
+  await orchestrator.start(auditRuntime, service === undefined ? {} : { service }, { id, about: "platform:audit", startedBy: ACTOR });
 }
 
 /** Judges what serves at one place. Gives whether the answer is another than the last. */
