@@ -41,11 +41,16 @@ export const predicateUnknown = (predicateType: string) =>
     "invalid",
     "evidence.predicate_unknown",
     `Evidence of type ${predicateType} is not understood`,
-    "Send SLSA provenance v1, test-result v0.1 or CycloneDX.",
+    "Send SLSA provenance v1, test-result v0.1, CycloneDX or SARIF 2.1.0.",
   );
 
 export const notNow = (because: string) =>
-  new Fault("invalid", "evidence.not_now", `The evidence's times can't be right: ${because}`, "Set the builder's clock, and build again.");
+  new Fault(
+    "invalid",
+    "evidence.not_now",
+    `The evidence's times can't be right: ${because}`,
+    "Build or scan again, with the right time on the machine that does it, and file what it says at once.",
+  );
 
 export const noProvenance = (artifact: string) =>
   new Fault(

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
+import { SARIF } from "../ci/sarif.ts";
 import { sha256 } from "../kernel/digest.ts";
 import { signerOf } from "./signer.ts";
 import { CYCLONEDX, PROVENANCE, TEST_RESULT } from "./statement.ts";
@@ -72,4 +73,17 @@ export const anSbom = (aggregate = "complete") =>
       { type: "file", name: "serve.sh" },
     ],
     compositions: [{ aggregate }],
+  });
+
+/** A scan with one finding for each score. */
+export const aScan = (scores: readonly number[] = [], endTimeUtc: string | undefined = "2026-03-01T11:58:00.000Z") =>
+  aStatement(SARIF, {
+    version: "2.1.0",
+    runs: [
+      {
+        tool: { driver: { name: "Scanner", version: "1.0.0" } },
+        invocations: [{ executionSuccessful: true, ...(endTimeUtc !== undefined && { endTimeUtc }) }],
+        results: scores.map((score) => ({ ruleId: `CVE-${score}`, properties: { "security-severity": score } })),
+      },
+    ],
   });

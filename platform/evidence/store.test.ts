@@ -4,7 +4,7 @@ import { events } from "../ledger/store.ts";
 import { testClock } from "../testing/clock.ts";
 import { database } from "../testing/database.ts";
 import { evidenceFacts } from "./facts.ts";
-import { aBuilder, ARTIFACT, aProvenance, aStatement, aTestResult, anSbom, BUILDER, COMMIT } from "./fixture.ts";
+import { aBuilder, ARTIFACT, aProvenance, aScan, aStatement, aTestResult, anSbom, BUILDER, COMMIT } from "./fixture.ts";
 import { admit, artifactOf, evidenceFor, file, find, revoke } from "./store.ts";
 import { verifyEvidence } from "./verify.ts";
 
@@ -54,6 +54,14 @@ describe("verifyEvidence() refuses", () => {
     ["another builder than the key's", signer.sign(aProvenance({ builder: "https://builders.example/two" })), "evidence.other_builder"],
     ["a build in the future", signer.sign(aProvenance({ finishedOn: "2026-03-01T12:06:00.000Z" })), "evidence.not_now"],
     ["a build that ended before it began", signer.sign(aProvenance({ finishedOn: "2026-03-01T11:00:00.000Z" })), "evidence.not_now"],
+    [
+      "a build of last month",
+      signer.sign(aProvenance({ startedOn: "2026-01-30T11:00:00.000Z", finishedOn: "2026-02-01T11:00:00.000Z" })),
+      "evidence.not_now",
+    ],
+    ["a scan of last month", signer.sign(aScan([], "2026-02-01T11:00:00.000Z")), "evidence.not_now"],
+    ["a scan in the future", signer.sign(aScan([], "2026-03-02T11:00:00.000Z")), "evidence.not_now"],
+    ["a scan without a time", signer.sign(aScan([], "")), "evidence.envelope_invalid"],
     ["tests of another commit", signer.sign(aTestResult("PASSED", OTHER)), "evidence.other_source"],
     ["an unknown predicate", signer.sign(aStatement("https://example.com/said-so/v1", { fine: true })), "evidence.predicate_unknown"],
     [
@@ -92,6 +100,20 @@ test("file() takes all in together, with the ledger, and find() gives the envelo
 
   await file(db, clock, [key], { artifact, envelopes, actor: "system:ci" });
   expect(await evidenceFor(db, ARTIFACT)).toHaveLength(3);
+});
+
+test("a scan becomes a fact with its age: failed where something is critical, and null where none was filed", async () => {
+  const db = await database();
+  const { signer, key } = aBuilder();
+  await file(db, clock, [key], { artifact, envelopes: [signer.sign(aProvenance())], actor: "system:ci" });
+  expect(evidenceFacts(await evidenceFor(db, ARTIFACT), clock.now()).scan).toBeNull();
+  await file(db, clock, [key], { artifact, envelopes: [signer.sign(aScan([9.8, 5]))], actor: "system:ci" });
+  expect(evidenceFacts(await evidenceFor(db, ARTIFACT), clock.now()).scan).toEqual({
+    result: "failed",
+    critical: 1,
+    ageSeconds: 120,
+    revoked: false,
+  });
 });
 
 test("file() takes nothing when one envelope does not fit, and records the attempt", async () => {

@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { z } from "zod";
+import { readSarif, Sarif, SARIF } from "../ci/sarif.ts";
 import { canonicalJson, sha256, type Digest } from "../kernel/digest.ts";
 import { IN_TOTO, openEnvelope } from "./dsse.ts";
 import { envelopeInvalid, notNow, otherArtifact, otherBuilder, otherSource, predicateUnknown, signatureInvalid } from "./faults.ts";
@@ -26,6 +27,8 @@ export type Verified = Omit<Evidence, "isolated" | "revokedBecause"> & { isolate
 
 /** Clocks of builders may differ by this much. */
 const SKEW_SECONDS = 300;
+/** Evidence is filed when it was made. What comes later than this may be an old truth that somebody kept; how old it may grow once it is here is the rules' to say. */
+const FRESH_SECONDS = 7 * 86_400;
 
 /**
  * Verifies an envelope: signature by a trusted builder's key, subject digest, predicate type, repository and commit, times. Pure. Throws the fault that says what does not fit.
@@ -89,6 +92,12 @@ function read(statement: Statement, key: BuilderKey, trust: Trust, now: Date): S
         isolated: null,
       };
     }
+    case SARIF: {
+      const { result, summary, endedAt } = readSarif(parse(Sarif, statement.predicate, "the scan"));
+      if (endedAt === null) throw notNow("the scan does not say when it ended");
+      requireFresh("scan", endedAt, now);
+      return { kind: "scan", result, summary, observedAt: endedAt, isolated: null };
+    }
     default:
       throw predicateUnknown(statement.predicateType);
   }
@@ -107,8 +116,7 @@ function readProvenance(predicate: unknown, key: BuilderKey, trust: Trust, now: 
   if (finishedOn === undefined) throw notNow("it does not say when the build ended");
   if (startedOn !== undefined && Date.parse(startedOn) > Date.parse(finishedOn))
     throw notNow(`the build ended at ${finishedOn}, before it began at ${startedOn}`);
-  if (Date.parse(finishedOn) > now.getTime() + SKEW_SECONDS * 1000)
-    throw notNow(`the build ended at ${finishedOn}, and it is ${now.toISOString()}`);
+  requireFresh("build", new Date(finishedOn), now);
   return {
     kind: "provenance",
     result: "passed",
@@ -120,6 +128,13 @@ function readProvenance(predicate: unknown, key: BuilderKey, trust: Trust, now: 
     observedAt: new Date(finishedOn),
     isolated: buildDefinition.internalParameters?.isolated === true,
   };
+}
+
+function requireFresh(what: string, endedAt: Date, now: Date): void {
+  const ageSeconds = (now.getTime() - endedAt.getTime()) / 1000;
+  if (ageSeconds < -SKEW_SECONDS) throw notNow(`the ${what} ended at ${endedAt.toISOString()}, and it is ${now.toISOString()}`);
+  if (ageSeconds > FRESH_SECONDS)
+    throw notNow(`the ${what} ended at ${endedAt.toISOString()}, more than ${FRESH_SECONDS / 86_400} days ago`);
 }
 
 function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {

@@ -266,6 +266,29 @@ test("run() keeps a build apart: no key, no platform's environment; the provenan
   expect(await readdir(apart.folder)).toEqual([]);
 });
 
+test("run() files what a scanner of the machine finds in the components, and nothing where they are not known", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "cairn-scanner-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const finding = { ruleId: "CVE-1", message: { text: "bad" }, properties: { "security-severity": "9.8" } };
+  const sarif = { version: "2.1.0", runs: [{ tool: { driver: { name: "Stand-in", version: "1" } }, results: [finding] }] };
+  await writeFile(
+    join(folder, "trivy"),
+    `#!/bin/sh\nfor last; do :; done\ngrep -q left "$last" && echo '${JSON.stringify(sarif)}' >scan.sarif\n`,
+    { mode: 0o755 },
+  );
+  const env = { PATH: `${folder}:${process.env.PATH}`, HOME: folder };
+  const sbom = { bomFormat: "CycloneDX", specVersion: "1.6", components: [{ type: "library", name: "left" }] };
+  const { ci, order, db, clock } = await harness(aProject({ sbom: `echo '${JSON.stringify(sbom)}'` }), { env });
+  const run = await ci.run(order("run-1"));
+  const scan = (await evidenceFor(db, run.artifact!.digest)).find(({ kind }) => kind === "scan");
+  expect(scan).toMatchObject({ result: "failed", summary: { scanner: "Stand-in", critical: 1, findings: 1 }, observedAt: clock.now() });
+
+  const other = await harness(aProject(), { env });
+  const unscanned = await other.ci.run(other.order("run-1"));
+  expect((await evidenceFor(other.db, unscanned.artifact!.digest)).map(({ kind }) => kind)).not.toContain("scan");
+  expect(await logOf(other.parts.folder, "run-1")).toContain("not scanned: the components are not known");
+});
+
 const SPY = `home=$PWD/../../../..; find "$home" -name "*.pem" -exec cat {} +; for place in "$home" /proc/[0-9]*/root"$home"; do cat "$place/keys/builder.pem"; done; true\n`;
 
 test.runIf(process.getuid?.() === 0)(

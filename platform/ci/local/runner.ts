@@ -16,7 +16,9 @@ import { interrupted, orderInvalid } from "../faults.ts";
 import { killLeftovers } from "../leftovers.ts";
 import { createLogFile } from "../log-file.ts";
 import { BuildEvent, FILES, type BuildResult, type CiStage } from "../run-contract.ts";
-import { readSbom } from "../sbom.ts";
+import { componentsOf, readSbom, type CycloneDx } from "../sbom.ts";
+import { readSarif } from "../sarif.ts";
+import { scan, type Scanned } from "../scanner.ts";
 import { end, enqueue, find, pendingStages, show, start, wait, type Order } from "../store.ts";
 import type { BuildIsolation } from "./isolation.ts";
 import { adoptContent, lendCache } from "./npm-cache.ts";
@@ -147,6 +149,12 @@ async function build(
     // The build's process said how large the artifact is and what its digest; what counts is what lies there.
     const artifact = await measured(built);
     if (!result.tests) throw new Error("the build made an artifact without a test result");
+    const sbom = readSbom(await readFile(join(work.out, FILES.sbom), "utf8"));
+    const scanned = await scanOf(parts, sbom, join(work.out, "scan"), order);
+    progress.line(
+      "attest",
+      "because" in scanned ? `not scanned: ${scanned.because}` : `scanned: ${JSON.stringify(readSarif(scanned.sarif).summary)}`,
+    );
     const statements = statementsOf({
       run: order.id,
       repository: order.repository,
@@ -155,7 +163,8 @@ async function build(
       artifact,
       tests: result.tests,
       testCommand: result.stages.find((stage) => stage.name === "test")?.command ?? "",
-      sbom: readSbom(await readFile(join(work.out, FILES.sbom), "utf8")),
+      sbom,
+      scan: "sarif" in scanned ? scanned.sarif : null,
       startedAt,
       finishedAt: clock.now(),
       isolation: parts.isolation.kind,
@@ -252,6 +261,13 @@ async function runBuild(
   for (const line of complaints) progress.line("build", line);
   if (ended.timedOut) return `the build did not end within ${OUTER_LIMIT_SECONDS} s`;
   return `the build's process ended before the build (${ended.code === null ? (ended.signal ?? "a signal") : `status ${ended.code}`})${complaints.length > 0 ? `: ${complaints.at(-1)}` : ""}`;
+}
+
+/** What a change's build is made of is not looked through: it is not released. */
+async function scanOf({ env, clock }: LocalCiParts, sbom: CycloneDx, folder: string, { purpose }: Order): Promise<Scanned> {
+  if (purpose === "change") return { because: "a change's artifact is not released" };
+  if (componentsOf(sbom) === null) return { because: "the components are not known: cairn.yaml declares no ci.sbom" };
+  return scan(sbom, folder, env, () => clock.now());
 }
 
 function eventIn(line: string): BuildEvent | undefined {

@@ -1,5 +1,6 @@
 import type { Cell } from "../cell.ts";
 import type { BuildResult } from "../run-contract.ts";
+import { SARIF } from "../sarif.ts";
 
 const BUILD_TYPE = "https://cairn.dev/build-types/contract/v1";
 /** The builder that the embedded runner is. Whoever trusts its key trusts it for this name. */
@@ -15,6 +16,8 @@ export interface Built {
   tests: NonNullable<BuildResult["tests"]>;
   testCommand: string;
   sbom: Record<string, unknown>;
+  /** What a scanner found in it; null where none looked. */
+  scan: Record<string, unknown> | null;
   startedAt: Date;
   finishedAt: Date;
   /** What kept the build away from the platform's files and the key that signs this. */
@@ -22,7 +25,7 @@ export interface Built {
 }
 
 /**
- * What the runner states about an artifact that it built: SLSA provenance v1, test-result v0.1 and the CycloneDX SBOM, each an in-toto Statement v1.
+ * What the runner states about an artifact that it built: SLSA provenance v1, test-result v0.1, the CycloneDX SBOM and what a scanner found, each an in-toto Statement v1.
  * Where the build was not isolated from the runner the provenance says so.
  */
 export function statementsOf(built: Built): Record<string, unknown>[] {
@@ -54,5 +57,6 @@ export function statementsOf(built: Built): Record<string, unknown>[] {
       totals: { total, failed, skipped },
     }),
     statement("https://cyclonedx.org/bom", built.sbom),
+    ...(built.scan ? [statement(SARIF, built.scan)] : []),
   ];
 }
