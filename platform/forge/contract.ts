@@ -110,6 +110,8 @@ export interface ForgeEvents {
   "forge.change_opened": { repository: string; number: number; head: string };
   /** New commits on the branch of an open change request. */
   "forge.change_updated": { repository: string; number: number; head: string };
+  /** Somebody tried to push what may not be: a protected branch, what is too large or broken. */
+  "forge.push_refused": { repository: string; refs: { ref: string; because: string }[]; said: string };
   "forge.change_approved": { repository: string; number: number; head: string };
   "forge.change_closed": { repository: string; number: number; head: string };
   /** A check of a commit got another state or text. */

@@ -6,7 +6,8 @@ import type { Directory, Principal } from "../../identity/model.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { gitTreeId } from "../../kernel/file-tree.ts";
 import { transact, type Db, type Tx } from "../../kernel/sql.ts";
-import type { ChangeRequest, Forge } from "../contract.ts";
+import type { ChangeRequest, Forge, ForgeEvents } from "../contract.ts";
+import { record } from "../../ledger/store.ts";
 import { CODEOWNERS_PATHS, ownersOf } from "../code-owners.ts";
 import {
   branchExists,
@@ -51,6 +52,7 @@ import { openGit, type Git } from "./git.ts";
 import { branchHead, branchHeads, isAncestor, mainHead, moveBranch, NONE, pinHead, resolveCommit, treeOf, tryMerge } from "./history.ts";
 import { finishMerges, prepareMerge } from "./merge.ts";
 import { writeCommit } from "./objects.ts";
+import type { RefusedPush } from "./refused-push.ts";
 import { syncHeads } from "./sync.ts";
 
 /** What decides about a merge and lies outside the forge. */
@@ -80,6 +82,8 @@ export interface LocalForge extends Forge {
   branches(repository: string): Promise<Map<string, string>>;
   /** Records what a push changed; `before` is what branches() gave before it. */
   afterPush(repository: string, by: string, before: ReadonlyMap<string, string>): Promise<void>;
+  /** Records a push that git or a hook refused: somebody tried it. */
+  notePushRefused(repository: string, by: string, refused: RefusedPush): Promise<void>;
   /** Finishes and records what a crash cut off: decided merges, and pushes that the database does not know. Gives how many repositories it looked at. */
   reconcile(): Promise<number>;
   readonly git: Git;
@@ -391,6 +395,12 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
         await syncHeads(tx, clock, git, repository, by);
       });
     },
+
+    notePushRefused: (repository, by, refused) =>
+      transact(db, async (tx) => {
+        const data: ForgeEvents["forge.push_refused"] = { repository, ...refused };
+        await record(tx, clock, { type: "forge.push_refused", about: `repository:${repository}`, actor: by, data });
+      }),
 
     async reconcile() {
       const rows = await db.selectFrom("forge_change").select("repository").distinct().where("state", "=", "open").execute();

@@ -43,6 +43,8 @@ export async function openGit(folder: string, maxPushBytes: number): Promise<Git
     GIT_ATTR_NOSYSTEM: "1",
     GIT_TERMINAL_PROMPT: "0",
     GIT_NO_REPLACE_OBJECTS: "1",
+    // No object and no delta, however well it is packed, takes more memory than this at once.
+    GIT_ALLOC_LIMIT: "128m",
     GIT_LITERAL_PATHSPECS: "1",
   };
   const git: Git = {

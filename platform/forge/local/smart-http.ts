@@ -8,6 +8,7 @@ import { httpStatus, isFault, messageOf } from "../../kernel/faults.ts";
 import { killGroup } from "../../kernel/processes.ts";
 import { dumbClient, gitPathMissing, signInForGit } from "../faults.ts";
 import type { LocalForge } from "./forge.ts";
+import { pushListener } from "./refused-push.ts";
 
 export interface SmartHttpParts {
   forge: LocalForge;
@@ -79,11 +80,13 @@ export const smartHttp =
       });
       // git itself refuses a pack over the limit, in words; this one is for what is not a pack.
       feed(request, child, forge.maxPushBytes + 16 * 1024 * 1024);
-      return answer(
-        reply,
-        "application/x-git-receive-pack-result",
-        output(child, "", () => forge.afterPush(repository, principal.ref, before)),
-      );
+      const listener = pushListener();
+      const end = async () => {
+        await forge.afterPush(repository, principal.ref, before);
+        const refused = listener.refused();
+        if (refused) await forge.notePushRefused(repository, principal.ref, refused);
+      };
+      return answer(reply, "application/x-git-receive-pack-result", output(child, "", end, listener.hear));
     });
 
     /** Which repository, and who asks; refuses who may not. */
@@ -134,14 +137,22 @@ const answer = (reply: FastifyReply, type: string, body: Readable) =>
   reply.type(type).header("cache-control", "no-cache, max-age=0, must-revalidate").send(body);
 
 /** What git says, then `end`, then the end. When the client goes away, git is ended, and `end` happens all the same: it may have done its work. */
-const output = (child: GitProcess, greeting = "", end: () => Promise<void> = async () => {}): Readable =>
+const output = (
+  child: GitProcess,
+  greeting = "",
+  end: () => Promise<void> = async () => {},
+  hear: (chunk: Buffer) => void = () => {},
+): Readable =>
   Readable.from(
     (async function* () {
       const closed = new Promise<void>((resolve) => child.once("close", () => resolve()).once("error", () => resolve()));
       let whole = false;
       try {
         if (greeting !== "") yield Buffer.from(greeting);
-        yield* child.stdout;
+        for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+          hear(chunk);
+          yield chunk;
+        }
         whole = true;
       } finally {
         if (!whole) killGroup(child.pid, "SIGTERM");
