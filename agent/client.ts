@@ -26,7 +26,7 @@ export interface AgentClient {
   retire(target: TargetName, revision: string): Promise<void>;
   remove(target: TargetName): Promise<void>;
   logs(target: TargetName, options?: LogOptions): Promise<AgentLogLine[]>;
-  /** The lines that came after a place in the logs, and the place after them; without a place, the place where they end now. */
+  /** The lines that came after a place in the logs, and the place after them; without a place, the last ones and where they end. */
   tail(target: TargetName, options?: LogOptions & { cursor?: string }): Promise<LogTail>;
   /** What was tried without the platform's leave, the oldest first. */
   attempts(): Promise<Attempt[]>;
@@ -220,12 +220,12 @@ export interface LogOptions {
   text?: string;
 }
 
-const logQuery = (options: Record<string, string | number | Date | undefined>): URLSearchParams =>
-  new URLSearchParams(
-    Object.entries(options).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, value instanceof Date ? value.toISOString() : String(value)]],
-    ),
-  );
+const logQuery = (options: Record<string, string | number | Date | undefined>): URLSearchParams => {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(options))
+    if (value !== undefined) query.set(name, value instanceof Date ? value.toISOString() : String(value));
+  return query;
+};
 
 interface CallOptions {
   signal?: AbortSignal | undefined;

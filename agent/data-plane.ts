@@ -19,7 +19,7 @@ import { Upgrades } from "./proxy/upgrade.ts";
 import { readWeights } from "./requests.ts";
 import { Instance } from "./services/instance.ts";
 import { freeUser, type Isolation } from "./services/isolation.ts";
-import { RevisionLogs } from "./services/logs.ts";
+import { RevisionLogs, tellingLines } from "./services/logs.ts";
 import { readLogs, tailLogs, type LogQuery } from "./services/read-logs.ts";
 import { readWorkload } from "./services/manifest.ts";
 import { freePort } from "./services/ports.ts";
@@ -190,7 +190,7 @@ export class DataPlane {
     return readLogs(this.#polledLogsOf(target), { ...query, mask: await this.#mask(target) });
   }
 
-  /** The lines that came after a place in a target's logs; without a place, the place where they end now. */
+  /** The lines that came after a place in a target's logs; without a place, the last ones and where they end. */
   async tail(target: TargetName, query: LogQuery & { cursor: string | undefined }): Promise<LogTail> {
     return tailLogs(this.#polledLogsOf(target), { ...query, mask: await this.#mask(target) });
   }
@@ -529,10 +529,7 @@ export class DataPlane {
   async #lastLines(live: Live, revision: string): Promise<string[]> {
     live.instances.get(revision)?.logs.poll(this.#parts.clock.now());
     const lines = await readLogs(this.#logsOf(live.record), { revision, limit: 50, mask: await this.#mask(live.record) });
-    return lines
-      .filter(({ stream, line }) => stream !== "agent" && line.trim() !== "")
-      .slice(-5)
-      .map(({ line }) => line.slice(0, 500));
+    return tellingLines(lines.filter(({ stream }) => stream !== "agent").map(({ line }) => line));
   }
 
   /** A service may print its own secrets: what we show of its logs does not hold them. */

@@ -116,7 +116,7 @@ test("tailLogs() gives each line once and whole, over rotations too, from the pl
   appendFileSync(logs.file("out"), "before\nhalf");
   logs.poll(at(0));
   const begun = await tailLogs(folder, { limit: 10 });
-  expect(begun.lines).toEqual([]);
+  expect(begun.lines.map(({ line }) => line)).toEqual(["before"]);
   let { cursor } = begun;
   const seen: string[] = [];
   const follow = async (query: object = {}) => {
@@ -136,12 +136,9 @@ test("tailLogs() gives each line once and whole, over rotations too, from the pl
   appendFileSync(join(folder, "a", "err.log"), "on the other stream\n");
   logs.note(at(59), "stopped");
   for (let places = ""; places !== cursor;) ((places = cursor), await follow());
-  expect(seen).toEqual(
-    ["half whole", ...Array.from({ length: 60 }, (_none, n) => `line ${n}`), "on the other stream", "stopped"].toSorted(
-      (a, b) => seen.indexOf(a) - seen.indexOf(b),
-    ),
-  );
-  expect(new Set(seen).size).toBe(63);
+  const ofOut = seen.filter((line) => line.startsWith("line") || line.startsWith("half"));
+  expect(ofOut).toEqual(["half whole", ...Array.from({ length: 60 }, (_none, n) => `line ${n}`)]);
+  expect(seen.filter((line) => !ofOut.includes(line)).toSorted()).toEqual(["on the other stream", "stopped"]);
   const late = await tailLogs(folder, { limit: 10, cursor: begun.cursor });
   expect(late.lostBytes).toBeGreaterThan(0);
   await expect(tailLogs(folder, { limit: 10, cursor: "nonsense" })).rejects.toMatchObject({ code: "agent.request_invalid" });

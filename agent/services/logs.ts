@@ -157,3 +157,11 @@ export function readFrom(fd: number, from: number, length: number): Buffer {
   }
   return bytes.subarray(0, done);
 }
+
+/** Of what a process said last, at most five lines that may tell why it ended: what sounds like an error first, and no frames of a stack. */
+export function tellingLines(lines: readonly string[]): string[] {
+  const said = [...new Set(lines.filter((line) => line.trim() !== "" && !/^\s+at |^Node\.js v\d|^[\s{}^]*$/.test(line)))];
+  const errors = said.filter((line) => /error|exception|traceback|panic|fatal|refused|denied|\bE[A-Z]{4,}\b/i.test(line)).slice(-3);
+  const rest = said.filter((line) => !errors.includes(line)).slice(errors.length - 5);
+  return said.filter((line) => errors.includes(line) || rest.includes(line)).map((line) => line.slice(0, 500));
+}

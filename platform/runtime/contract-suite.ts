@@ -225,6 +225,13 @@ export const runtimeContract = (name: string, start: () => Promise<RuntimeUnderT
       const [last] = await runtime.logs(target, { limit: 1 });
       expect(last).toEqual(lines.at(-1));
       expect(await runtime.logs(target, { after: new Date(Date.now() + 60_000) })).toEqual([]);
+      expect((await runtime.logs(target, { text: "line 2" })).map(({ line }) => line)).toEqual(["line 2"]);
+      const place = await runtime.tail(target, { limit: 1 });
+      expect(place.lines).toEqual([last]);
+      await runtime.retire(target, revision.id);
+      const more = await runtime.tail(target, { cursor: place.cursor });
+      expect(more.lines.filter(({ stream }) => stream === "agent").map(({ line }) => line)).toContain("stopped");
+      expect((await runtime.tail(target, { cursor: more.cursor })).lines).toEqual([]);
     });
 
     test("after kill -9 of the data plane services answer on under the same address, with weights and process kept, and nothing runs twice", async () => {

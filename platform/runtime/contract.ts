@@ -94,6 +94,16 @@ export type Observation = z.infer<typeof Observation>;
 export const LogLine = z.object({ at: z.coerce.date(), revision: z.string(), stream: z.enum(["out", "err", "agent"]), line: z.string() });
 export type LogLine = z.infer<typeof LogLine>;
 
+export interface LogOptions {
+  revision?: string;
+  limit?: number;
+  /** Lines later than this, and up to that. */
+  after?: Date;
+  until?: Date;
+  /** Lines that hold this text, letter by letter. */
+  text?: string;
+}
+
 export interface Runtime {
   /** Reserves the target's stable address. Twice gives the same one. Without a revision it answers 503. */
   ensureTarget(target: Target): Promise<{ url: string }>;
@@ -115,5 +125,7 @@ export interface Runtime {
   /** What was tried without leave, the oldest first. */
   attempts(): Promise<Attempt[]>;
   /** The last lines, oldest first. */
-  logs(target: Target, options?: { revision?: string; limit?: number; after?: Date }): Promise<LogLine[]>;
+  logs(target: Target, options?: LogOptions): Promise<LogLine[]>;
+  /** The lines that came after a place in the logs, each once, and the place after them; without a place the last ones, and where they end. */
+  tail(target: Target, options?: LogOptions & { cursor?: string }): Promise<{ lines: LogLine[]; cursor: string; lostBytes: number }>;
 }

@@ -1,7 +1,7 @@
 import type { AgentClient } from "@cairn/agent/client.ts";
-import type { TargetStatus } from "@cairn/agent/model.ts";
+import type { AgentLogLine, TargetStatus } from "@cairn/agent/model.ts";
 import type { Clock } from "../../kernel/clock.ts";
-import type { Observation, Runtime } from "../contract.ts";
+import type { LogLine, Observation, Runtime } from "../contract.ts";
 
 /** The runtime of one machine: the agent runs the services as processes behind its proxy. */
 export function localRuntime(agent: AgentClient, clock: Clock): Runtime {
@@ -17,9 +17,15 @@ export function localRuntime(agent: AgentClient, clock: Clock): Runtime {
     liftQuarantine: (artifact, signed) => agent.lift(artifact, signed),
     quarantined: () => agent.quarantine(),
     attempts: async () => (await agent.attempts()).map((attempt) => ({ ...attempt, at: new Date(attempt.at) })),
-    logs: async (target, options) => (await agent.logs(target, options)).map((line) => ({ ...line, at: new Date(line.at) })),
+    logs: async (target, options) => (await agent.logs(target, options)).map(lineOf),
+    tail: async (target, options) => {
+      const { lines, ...place } = await agent.tail(target, options);
+      return { ...place, lines: lines.map(lineOf) };
+    },
   };
 }
+
+const lineOf = (line: AgentLogLine): LogLine => ({ ...line, at: new Date(line.at) });
 
 const observationOf = ({ target, url, revisions, findings }: TargetStatus, at: Date): Observation => ({
   target,
