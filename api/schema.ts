@@ -1306,6 +1306,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/services/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring back what served before in an environment, or a release that is named; waits for no window and no approval */
+        post: operations["goBack"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/services/{name}/environments": {
         parameters: {
             query?: never;
@@ -1330,8 +1347,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The last lines of a service in an environment, oldest first */
+        /** The last lines of a service in an environment that a filter lets through, oldest first */
         get: operations["listServiceLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{name}/logs/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Server-sent events: `lines` (a list of lines, each once; the event's id is the place after them), `trouble` while the runtime can't be read */
+        get: operations["followServiceLogs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1436,6 +1470,58 @@ export interface paths {
         put?: never;
         /** Roll back a release that is under way, or let one go on that is held */
         post: operations["answerRelease"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Windows and freezes that hold, and who loaded or declared them */
+        get: operations["listWindows"];
+        /** Make these the organisation's windows and freezes, in place of those that were */
+        put: operations["loadWindows"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/freezes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Freeze releases from now until an end: of services that you own, or as an administrator of all */
+        post: operations["declareFreeze"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/freezes/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a declared freeze, by its id or name */
+        post: operations["endFreeze"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1766,7 +1852,7 @@ export interface components {
         InboxItemInput: {
             id: string;
             /** @enum {string} */
-            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test";
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test";
             title: string;
             body: string;
             link: string;
@@ -1780,7 +1866,7 @@ export interface components {
             id: string;
             url: string;
             description: string;
-            kinds: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test")[];
+            kinds: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test")[];
             thisMachine: boolean;
             createdBy: string;
             createdAt: unknown;
@@ -1793,7 +1879,7 @@ export interface components {
             id: string;
             webhook: string;
             /** @enum {string} */
-            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test";
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test";
             /** @enum {string} */
             state: "pending" | "delivered" | "given_up";
             createdAt: unknown;
@@ -1913,7 +1999,7 @@ export interface components {
         };
         PolicySubjectInput: {
             /** @enum {string} */
-            point: "change" | "plan" | "release" | "audit";
+            point: "change" | "plan" | "release" | "rollback" | "audit";
             environment: {
                 name: string;
                 production: boolean;
@@ -1994,6 +2080,11 @@ export interface components {
                 maxAgeDays: number | null;
                 maxCritical: number | null;
             } | null;
+            findings: {
+                kind: string;
+                subject: string;
+                detail: string;
+            }[] | null;
             infrastructure: {
                 creates: number;
                 updates: number;
@@ -2031,7 +2122,7 @@ export interface components {
         DecisionInput: {
             id: string;
             /** @enum {string} */
-            point: "change" | "plan" | "release" | "audit";
+            point: "change" | "plan" | "release" | "rollback" | "audit";
             about: string;
             /** @enum {string} */
             outcome: "allow" | "warn" | "deny";
@@ -2109,7 +2200,7 @@ export interface components {
         PolicyRuleInput: {
             name: string;
             description: string;
-            points: ("change" | "plan" | "release" | "audit")[];
+            points: ("change" | "plan" | "release" | "rollback" | "audit")[];
             modes: {
                 [key: string]: "audit" | "warn" | "enforce";
             };
@@ -2127,7 +2218,7 @@ export interface components {
         DecisionDetailInput: {
             id: string;
             /** @enum {string} */
-            point: "change" | "plan" | "release" | "audit";
+            point: "change" | "plan" | "release" | "rollback" | "audit";
             about: string;
             /** @enum {string} */
             outcome: "allow" | "warn" | "deny";
@@ -2213,6 +2304,13 @@ export interface components {
         QuarantineListInput: {
             quarantine: components["schemas"]["QuarantineEntryInput"][];
         };
+        HeldInput: {
+            /** @enum {string} */
+            gate: "production-approval" | "windows";
+            because: string;
+            unblockedBy: string;
+            until: unknown | null;
+        };
         RolloutRulesInput: {
             /** @enum {string} */
             judgedBy: "canary" | "first" | "smoke";
@@ -2262,6 +2360,53 @@ export interface components {
             tests: components["schemas"]["TestProgressInput"][];
             rules: components["schemas"]["RolloutRulesInput"] | null;
             endsWhen: string[];
+            gate: {
+                heldBy: components["schemas"]["HeldInput"][];
+                openBy: string[];
+                since: unknown;
+                passedAt: unknown | null;
+            } | null;
+        };
+        WindowRuleInput: {
+            /** @enum {string} */
+            kind: "window" | "freeze";
+            name: string;
+            because: string;
+            timeZone: string;
+            /** @default [] */
+            weekly: {
+                days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+                from: string;
+                until: string;
+            }[];
+            /** @default [] */
+            dates: {
+                from: string;
+                until: string;
+            }[];
+            environments?: string[];
+            services?: string[];
+            teams?: string[];
+        };
+        OpeningInput: {
+            open: boolean;
+            heldBy: {
+                /** @enum {string} */
+                kind: "window" | "freeze";
+                name: string;
+                because: string;
+                until: unknown | null;
+            }[];
+            opensAt: unknown | null;
+        };
+        ReleaseWindowInput: {
+            id: string;
+            declared: boolean;
+            by: string;
+            at: unknown;
+            rule: components["schemas"]["WindowRuleInput"];
+            on: boolean;
+            until: unknown | null;
         };
         AlertInput: {
             service: string;
@@ -2473,13 +2618,6 @@ export interface components {
             points: components["schemas"]["ScorePointInput"][];
             rules: string;
         };
-        HeldInput: {
-            /** @enum {string} */
-            gate: "production-approval" | "windows";
-            because: string;
-            unblockedBy: string;
-            until: unknown | null;
-        };
         WhyInput: {
             subject: {
                 /** @enum {string} */
@@ -2624,7 +2762,7 @@ export interface components {
         InboxItem: {
             id: string;
             /** @enum {string} */
-            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test";
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test";
             title: string;
             body: string;
             link: string;
@@ -2639,7 +2777,7 @@ export interface components {
             id: string;
             url: string;
             description: string;
-            kinds: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test")[];
+            kinds: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test")[];
             thisMachine: boolean;
             createdBy: string;
             /** Format: date-time */
@@ -2654,7 +2792,7 @@ export interface components {
             id: string;
             webhook: string;
             /** @enum {string} */
-            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test";
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test";
             /** @enum {string} */
             state: "pending" | "delivered" | "given_up";
             /** Format: date-time */
@@ -2789,7 +2927,7 @@ export interface components {
         };
         PolicySubject: {
             /** @enum {string} */
-            point: "change" | "plan" | "release" | "audit";
+            point: "change" | "plan" | "release" | "rollback" | "audit";
             environment: {
                 name: string;
                 production: boolean;
@@ -2870,6 +3008,11 @@ export interface components {
                 maxAgeDays: number | null;
                 maxCritical: number | null;
             } | null;
+            findings: {
+                kind: string;
+                subject: string;
+                detail: string;
+            }[] | null;
             infrastructure: {
                 creates: number;
                 updates: number;
@@ -2907,7 +3050,7 @@ export interface components {
         Decision: {
             id: string;
             /** @enum {string} */
-            point: "change" | "plan" | "release" | "audit";
+            point: "change" | "plan" | "release" | "rollback" | "audit";
             about: string;
             /** @enum {string} */
             outcome: "allow" | "warn" | "deny";
@@ -2992,7 +3135,7 @@ export interface components {
         PolicyRule: {
             name: string;
             description: string;
-            points: ("change" | "plan" | "release" | "audit")[];
+            points: ("change" | "plan" | "release" | "rollback" | "audit")[];
             modes: {
                 [key: string]: "audit" | "warn" | "enforce";
             };
@@ -3010,7 +3153,7 @@ export interface components {
         DecisionDetail: {
             id: string;
             /** @enum {string} */
-            point: "change" | "plan" | "release" | "audit";
+            point: "change" | "plan" | "release" | "rollback" | "audit";
             about: string;
             /** @enum {string} */
             outcome: "allow" | "warn" | "deny";
@@ -3101,6 +3244,13 @@ export interface components {
         QuarantineList: {
             quarantine: components["schemas"]["QuarantineEntry"][];
         };
+        Held: {
+            /** @enum {string} */
+            gate: "production-approval" | "windows";
+            because: string;
+            unblockedBy: string;
+            until: string | null;
+        };
         RolloutRules: {
             /** @enum {string} */
             judgedBy: "canary" | "first" | "smoke";
@@ -3151,6 +3301,55 @@ export interface components {
             tests: components["schemas"]["TestProgress"][];
             rules: components["schemas"]["RolloutRules"] | null;
             endsWhen: string[];
+            gate: {
+                heldBy: components["schemas"]["Held"][];
+                openBy: string[];
+                /** Format: date-time */
+                since: string;
+                passedAt: string | null;
+            } | null;
+        };
+        WindowRule: {
+            /** @enum {string} */
+            kind: "window" | "freeze";
+            name: string;
+            because: string;
+            timeZone: string;
+            /** @default [] */
+            weekly: {
+                days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+                from: string;
+                until: string;
+            }[];
+            /** @default [] */
+            dates: {
+                from: string;
+                until: string;
+            }[];
+            environments?: string[];
+            services?: string[];
+            teams?: string[];
+        };
+        Opening: {
+            open: boolean;
+            heldBy: {
+                /** @enum {string} */
+                kind: "window" | "freeze";
+                name: string;
+                because: string;
+                until: string | null;
+            }[];
+            opensAt: string | null;
+        };
+        ReleaseWindow: {
+            id: string;
+            declared: boolean;
+            by: string;
+            /** Format: date-time */
+            at: string;
+            rule: components["schemas"]["WindowRule"];
+            on: boolean;
+            until: string | null;
         };
         Alert: {
             service: string;
@@ -3374,13 +3573,6 @@ export interface components {
             required: number;
             points: components["schemas"]["ScorePoint"][];
             rules: string;
-        };
-        Held: {
-            /** @enum {string} */
-            gate: "production-approval" | "windows";
-            because: string;
-            unblockedBy: string;
-            until: string | null;
         };
         Why: {
             subject: {
@@ -4374,7 +4566,7 @@ export interface operations {
                      * @description empty for all
                      * @default []
                      */
-                    kinds?: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.finding" | "webhook.test")[];
+                    kinds?: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test")[];
                     /**
                      * @description it may lie on this very machine
                      * @default false
@@ -6367,7 +6559,7 @@ export interface operations {
         parameters: {
             query?: {
                 service?: string;
-                point?: "change" | "plan" | "release" | "audit";
+                point?: "change" | "plan" | "release" | "rollback" | "audit";
                 outcome?: "allow" | "warn" | "deny";
                 limit?: number;
             };
@@ -6567,6 +6759,39 @@ export interface operations {
             };
         };
     };
+    goBack: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    environment: string;
+                    to?: string;
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        run: string;
+                        to: string;
+                    };
+                };
+            };
+        };
+    };
     listServiceEnvironments: {
         parameters: {
             query?: never;
@@ -6620,8 +6845,10 @@ export interface operations {
             query: {
                 environment: string;
                 revision?: string;
+                text?: string;
                 limit?: number;
                 after?: unknown;
+                until?: unknown;
             };
             header?: never;
             path: {
@@ -6646,6 +6873,32 @@ export interface operations {
                         line: string;
                     }[];
                 };
+            };
+        };
+    };
+    followServiceLogs: {
+        parameters: {
+            query: {
+                environment: string;
+                revision?: string;
+                text?: string;
+                tail?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -6795,6 +7048,118 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Release"];
+                };
+            };
+        };
+    };
+    listWindows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        windows: components["schemas"]["ReleaseWindow"][];
+                    };
+                };
+            };
+        };
+    };
+    loadWindows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    windows: components["schemas"]["WindowRuleInput"][];
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        added: string[];
+                        changed: string[];
+                        removed: string[];
+                        unchanged: string[];
+                    };
+                };
+            };
+        };
+    };
+    declareFreeze: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** Format: date-time */
+                    until: string;
+                    because: string;
+                    name?: string;
+                    environments?: string[];
+                    services?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleaseWindow"];
+                };
+            };
+        };
+    };
+    endFreeze: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleaseWindow"];
                 };
             };
         };

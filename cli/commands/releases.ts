@@ -19,21 +19,34 @@ export function releaseCommands(program: Command): void {
       if (options.watch && service) await watch(here, service);
       tell(command, await answer(here.api.GET("/api/releases", { params: { query } })), releasesText);
     });
-  for (const [name, action, what] of [
-    ["rollback", "roll_back", "roll back a release that is under way"],
-    ["go-on", "go_on", "let a held release go on to its next step"],
-  ] as const)
-    program
-      .command(`${name} <release>`)
-      .description(what)
-      .requiredOption("-b, --because <reason>", "kept in the ledger")
-      .action(async (id: string, options: { because: string }, command: Command) => {
-        const { api } = await session(process.env);
-        const release = await answer(
-          api.POST("/api/releases/{id}/answer", { params: { path: { id } }, body: { action, because: options.because } }),
-        );
-        tell(command, release, () => `Said. Watch it: cairn release ${id}`);
-      });
+  program
+    .command("rollback <release-or-service>")
+    .description("roll back a release that is under way; or bring back what served before, of a service or of a release that has ended")
+    .requiredOption("-b, --because <reason>", "kept in the ledger")
+    .option("-e, --environment <environment>", "of a service", "production")
+    .option("--to <release>", "bring back this release, not the one before")
+    .addHelpText(
+      "after",
+      '\nExamples:\n  cairn rollback orders -b "orders are lost"\n  cairn rollback orders --to rel-orders-production-1f0c2e9a4b7d -b "as it was on Monday"',
+    )
+    .action(async (name: string, options: { because: string; environment: string; to?: string }, command: Command) => {
+      const { api } = await session(process.env);
+      const { because, to } = options;
+      const release = name.startsWith("rel-") ? await answer(api.GET("/api/releases/{id}", { params: { path: { id: name } } })) : undefined;
+      if (release && !release.endedAt) return say(api, command, name, "roll_back", because);
+      const { service = name, environment = options.environment } = release ?? {};
+      const body = { environment, because, ...(to && { to }) };
+      const back = await answer(api.POST("/api/services/{name}/rollback", { params: { path: { name: service } }, body }));
+      tell(command, back, () => `${back.to} comes back. Watch it: cairn runs show ${back.run} --watch`);
+    });
+  program
+    .command("go-on <release>")
+    .description("let a held release go on to its next step")
+    .requiredOption("-b, --because <reason>", "kept in the ledger")
+    .action(async (id: string, options: { because: string }, command: Command) => {
+      const { api } = await session(process.env);
+      await say(api, command, id, "go_on", options.because);
+    });
   program
     .command("release <id>")
     .description("one release: its canary, the evidence so far, the decision")
@@ -64,6 +77,11 @@ export function releaseCommands(program: Command): void {
         ].join("\n");
       });
     });
+}
+
+async function say(api: Session["api"], command: Command, id: string, action: "roll_back" | "go_on", because: string): Promise<void> {
+  const release = await answer(api.POST("/api/releases/{id}/answer", { params: { path: { id } }, body: { action, because } }));
+  tell(command, release, () => `Said. Watch it: cairn release ${id}`);
 }
 
 /** Waits until the last merge is delivered and no workflow of the service is under way, telling each change of a release. Throws what a failed delivery failed by. */

@@ -1,7 +1,8 @@
 import { z } from "zod";
 
 /** Where policy is asked: a change request (and a checkout), a plan, a release, and what runs. */
-export const Point = z.enum(["change", "plan", "release", "audit"]);
+/** `rollback`: what served before is to serve again. */
+export const Point = z.enum(["change", "plan", "release", "rollback", "audit"]);
 export type Point = z.infer<typeof Point>;
 
 /** How strictly a rule is meant, from the mildest: it is only recorded, it is shown as a warning, it keeps things from going on. */
@@ -86,6 +87,8 @@ export const PolicySubject = z
     onCall: z.object({ rotation: z.string().nullable() }),
     /** What the tier demands of a scan, from library/environments; null is no demand. */
     scanRules: z.object({ maxAgeDays: z.number().nullable(), maxCritical: z.int().nullable() }).nullable(),
+    /** What the runtime found wrong with what runs; null where it was not asked. */
+    findings: z.array(z.object({ kind: z.string(), subject: z.string(), detail: z.string() })).nullable(),
     /** What is made, changed and removed of what the service runs on; null where nothing was planned. */
     infrastructure: z
       .object({

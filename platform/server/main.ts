@@ -34,6 +34,7 @@ import type { Parts } from "../workflows/parts.ts";
 import { breakGlassDesk } from "../workflows/break-glass.ts";
 import { checker } from "../workflows/check-again.ts";
 import { deliverer } from "../workflows/deliver-again.ts";
+import { goBack } from "../workflows/go-back.ts";
 import { planner } from "../workflows/planner.ts";
 import { AUDIT_EVERY_MS, startAudit } from "../workflows/audit-runtime.ts";
 import { allWorkflows, startWhatFollows } from "../workflows/start.ts";
@@ -154,6 +155,7 @@ async function start(): Promise<void> {
       agreeOnQuarantine(parts).catch((error: unknown) => log.warn({ err: error }, "the runtime hears of the quarantine later")),
     deliverer: deliverer(parts, orchestrator),
     checker: checker(parts, orchestrator),
+    goBack: goBack(parts, orchestrator),
     secrets,
     infra: parts.infra,
     environmentNames: parts.environments.environments.map(({ name }) => name),

@@ -32,6 +32,7 @@ async function platform() {
     tellQuarantine: unused,
     deliverer: unused,
     checker: unused,
+    goBack: unused,
     secrets: unused,
     infra: unused,
     environmentNames: [],

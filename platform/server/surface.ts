@@ -28,8 +28,10 @@ import type { RuleBundle } from "../policy/portable.ts";
 import { policyRoutes } from "../policy/routes.ts";
 import { deliverRoutes, type Deliverer } from "../releases/deliver-routes.ts";
 import { quarantineRoutes } from "../releases/quarantine-routes.ts";
+import { goBackRoutes, type GoBack } from "../releases/go-back-routes.ts";
 import { releasesRoutes } from "../releases/routes.ts";
 import { carriedBy } from "../releases/store.ts";
+import { windowsRoutes } from "../releases/windows-routes.ts";
 import type { Runtime } from "../runtime/contract.ts";
 import { sloReport } from "../observability/evaluate.ts";
 import { observabilityRoutes, scrapeRoutes } from "../observability/routes.ts";
@@ -65,6 +67,7 @@ export interface SurfaceParts {
   tellQuarantine: () => Promise<void>;
   deliverer: Deliverer;
   checker: Checker;
+  goBack: GoBack;
   secrets: SecretStore;
   infra: Infra;
   /** In the order of promotion. */
@@ -138,9 +141,11 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       }),
       checkRoutes({ checker: parts.checker, ownerOf: (name) => requireOwner(db, name).catch(() => undefined) }),
       deliverRoutes({ deliverer: parts.deliverer, ownerOf: async (service) => (await serviceView(db, service)).owner }),
+      goBackRoutes({ goBack: parts.goBack, ownerOf: async (service) => (await serviceView(db, service)).owner }),
       runtimeRoutes({ runtime: parts.runtime }),
       observabilityRoutes({ ...evaluation(db, clock, forge), requireService }),
       releasesRoutes({ db, clock, ownerOf }),
+      windowsRoutes({ db, clock, ownerOf, environmentNames: parts.environmentNames }),
       quarantineRoutes({ db, clock, ownerOf, tellRuntime: parts.tellQuarantine }),
       scorecardRoutes({
         db,
@@ -180,6 +185,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     tellQuarantine: none,
     deliverer: none,
     checker: none,
+    goBack: none,
     secrets: none,
     infra: none,
     environmentNames: [],

@@ -135,3 +135,21 @@ export const nothingToExplain = (subject: string) =>
     `Nothing is known by the name ${JSON.stringify(subject.slice(0, 100))}`,
     "Name a release, plan, decision, run, CI run or break-glass by its id, a change request as orders/2, or a service.",
   );
+
+export const nothingToGoBackTo = (service: string, environment: string) =>
+  new Fault(
+    "conflict",
+    "workflows.nothing_to_go_back_to",
+    `Nothing else of ${service} has served in ${environment} that may run again`,
+    `cairn releases ${service} -e ${environment} lists what was released; mend it by a new commit.`,
+    { service, environment },
+  );
+
+export const wrongWayBack = (release: string, service: string, environment: string) =>
+  new Fault(
+    "conflict",
+    "workflows.wrong_way_back",
+    `${release} is no release of ${service} to ${environment} that was promoted before the one that serves`,
+    `cairn releases ${service} -e ${environment} lists those that were.`,
+    { release },
+  );

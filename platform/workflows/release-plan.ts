@@ -51,6 +51,8 @@ export interface Delivery {
   commit: string;
   /** The change request that was merged. */
   number: number;
+  /** Of a way back: the release that comes back with its artifact, and the one that it takes the place of. */
+  back?: { to: string; from: string; artifact: string };
 }
 
 export interface PlannedRelease {
@@ -128,7 +130,7 @@ async function draftRelease(parts: Parts, id: string, delivery: Delivery, artifa
   const facts = { ...said, tier };
   const demands = environment.production ? environments.tiers[tier] : null;
   const approval: ApprovalWanted | null =
-    demands?.productionApproval.by === "other-than-author"
+    demands?.productionApproval.by === "other-than-author" && !delivery.back
       ? { owner: groupRef(owner), authors: await authorsOf(forge, repository, commit, previous?.commit) }
       : null;
   const target: Target = { service, environment: environmentName };
@@ -145,23 +147,33 @@ async function draftRelease(parts: Parts, id: string, delivery: Delivery, artifa
   const serves = await servingNow(parts, target);
   const alreadyServes = serves?.revision === revision.id;
   const serving = alreadyServes ? null : serves;
-  const rules = rulesFor(environments, {
+  const usual = rulesFor(environments, {
     environment: environmentName,
     tier,
     hasBaseline: serving !== null,
     slowSeconds: facts.slo.present ? facts.slo.slowSeconds : null,
   });
+  // What served before was judged then, and what it replaces is what somebody wants to be rid of: it has all traffic as soon as it is healthy.
+  const rules = delivery.back ? { ...usual, judgedBy: "smoke" as const, stepsPercent: [100] } : usual;
   const change: ChangeRequest = await forge.change(repository, delivery.number);
   const evidence = await evidenceFor(db, artifactDigest);
   const now = clock.now();
   const released = { service, environment, repository, commit, change, artifactDigest, evidence, manifests: infraPlan.manifests };
-  const subject = await releaseSubject(parts, "release", facts, { ...released, infrastructure: infraPlan }, now);
+  const subject = await releaseSubject(
+    parts,
+    delivery.back ? "rollback" : "release",
+    facts,
+    { ...released, infrastructure: infraPlan },
+    now,
+  );
   const reliefs = await reliefsFor(db, service, now);
   const judgement = judge(subject, policies, now, reliefs);
   const plan: ReleasePlan = {
     kind: "deliver",
     about: `component:default/${service}`,
-    title: `Release ${service} to ${environmentName}`,
+    title: delivery.back
+      ? `Bring ${delivery.back.to} of ${service} back to ${environmentName}`
+      : `Release ${service} to ${environmentName}`,
     basis: {
       commit,
       artifact: artifactDigest,
@@ -195,7 +207,7 @@ async function draftRelease(parts: Parts, id: string, delivery: Delivery, artifa
         stepsPercent: rules.stepsPercent,
         gates: [
           ...(approval ? ["approval by someone other than the author"] : []),
-          ...(demands?.windows ?? []),
+          ...(delivery.back ? [] : (demands?.windows ?? [])),
           rules.judgedBy === "canary" ? "canary" : rules.judgedBy === "first" ? "health (no baseline)" : "smoke test",
         ],
       },

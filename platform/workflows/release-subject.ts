@@ -5,6 +5,7 @@ import type { InfraPlan } from "../infra/contract.ts";
 import type { PolicySubject } from "../policy/model.ts";
 import type { EnvironmentDefinition } from "../releases/environments.ts";
 import { quarantined } from "../releases/quarantine.ts";
+import type { Finding } from "../runtime/contract.ts";
 import { ownerExists } from "./owners.ts";
 import type { Parts } from "./parts.ts";
 import type { RepositoryFacts } from "./read-repository.ts";
@@ -23,14 +24,16 @@ export interface Released {
   evidence: readonly Evidence[];
   manifests: Record<string, unknown>[];
   infrastructure?: InfraPlan;
+  /** What the runtime found of what serves, where it was asked. */
+  findings?: readonly Finding[];
 }
 
 /** The facts of a release, as they are at this moment: the same for what is about to be released and for what runs. */
 export async function releaseSubject(
   { db, environments }: Pick<Parts, "db" | "environments">,
-  point: "release" | "audit",
+  point: "release" | "rollback" | "audit",
   facts: RepositoryFacts,
-  { service, environment, repository, commit, change, artifactDigest, evidence, manifests, infrastructure }: Released,
+  { service, environment, repository, commit, change, artifactDigest, evidence, manifests, infrastructure, findings }: Released,
   now: Date,
 ): Promise<PolicySubject> {
   const barred = await quarantined(db, service, artifactDigest);
@@ -46,6 +49,7 @@ export async function releaseSubject(
     evidence: evidenceFacts(evidence, now, { repository, commit }),
     manifests,
     scanRules: environments.tiers[facts.tier].evidence.scan,
+    findings: findings ? findings.map(({ kind, subject, detail }) => ({ kind, subject, detail })) : null,
     infrastructure: infrastructure ? infrastructureFacts(infrastructure) : null,
   });
 }
