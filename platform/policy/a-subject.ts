@@ -55,6 +55,7 @@ export function aSubject(overrides: Overrides = {}): PolicySubject {
     alertRoute: { present: true },
     onCall: { rotation: "shop-primary" },
     scanRules: { maxAgeDays: 14, maxCritical: 0 },
+    findings: [],
     infrastructure: {
       creates: 0,
       updates: 0,

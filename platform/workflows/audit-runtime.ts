@@ -54,6 +54,8 @@ export const AUDITED_EVENTS = [
   "releases.quarantined",
   "releases.quarantine_lifted",
   "releases.promoted",
+  "runtime.found",
+  "runtime.finding_ended",
 ] as const;
 
 /** Begins an audit: one for each stretch of time and each set of rules, however many servers ask; after an event, one for that. */
@@ -82,6 +84,8 @@ async function audit(parts: Parts, actor: string, { service, environment: name }
     const facts = await factsAt(parts, repository, commit);
     const change = (await forge.changes({ repository })).find(({ mergeCommit }) => mergeCommit === commit) ?? null;
     const evidence = await evidenceFor(db, artifactDigest);
+    const { findings, readings } = await parts.runtime.observe({ service, environment: name });
+    const serving = new Set(readings.filter(({ weightPercent }) => weightPercent > 0).map(({ revision }) => revision));
     const now = clock.now();
     const subject = await releaseSubject(
       parts,
@@ -96,6 +100,7 @@ async function audit(parts: Parts, actor: string, { service, environment: name }
         artifactDigest,
         evidence,
         manifests: payload.revision.manifests,
+        findings: findings.filter(({ revision }) => serving.has(revision)),
       },
       now,
     );

@@ -18,6 +18,7 @@ export function policySubject(
     evidence?: PolicySubject["evidence"];
     manifests: Record<string, unknown>[];
     scanRules?: PolicySubject["scanRules"];
+    findings?: PolicySubject["findings"];
     infrastructure?: PolicySubject["infrastructure"];
   },
 ): PolicySubject {
@@ -44,6 +45,7 @@ export function policySubject(
     alertRoute: facts.alertRoute,
     onCall: facts.onCall,
     scanRules: known.scanRules ?? null,
+    findings: known.findings ?? null,
     infrastructure: known.infrastructure ?? null,
   };
 }
