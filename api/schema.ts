@@ -6883,6 +6883,7 @@ export interface operations {
                 revision?: string;
                 text?: string;
                 tail?: number;
+                after?: unknown;
                 cursor?: string;
             };
             header?: never;
