@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import { constants } from "node:os";
 import { bootId, identify, isAlive, marked, sessionMembers, signalEach, signalSession, type ProcessIdentity } from "./proc.ts";
 
 export interface StartOrder {
@@ -38,7 +39,7 @@ export async function startProcess(order: StartOrder): Promise<ProcessIdentity> 
     });
     const failed = new Promise<never>((_, reject) => child.once("error", reject));
     failed.catch(() => {});
-    child.once("exit", (code, signal) => order.onExit(signal === null ? `it ended with status ${code}` : `it was ended by ${signal}`));
+    child.once("exit", (code, signal) => order.onExit(howItEnded(code, signal)));
     const go = child.stdio[3] as unknown as { end(text: string): void; on(name: "error", handle: () => void): void };
     go.on("error", () => {});
     child.unref();
@@ -57,6 +58,13 @@ export async function startProcess(order: StartOrder): Promise<ProcessIdentity> 
     closeSync(out);
     closeSync(err);
   }
+}
+
+/** A shell tells of a command that a signal ended by a status of 128 and the signal's number. */
+function howItEnded(code: number | null, signal: string | null): string {
+  if (signal !== null) return `it was ended by ${signal}`;
+  const name = Object.entries(constants.signals).find(([, number]) => number + 128 === code)?.[0];
+  return `it ended with status ${code}${name ? `, as by ${name}` : ""}`;
 }
 
 /** Ends a process with all that it started: SIGTERM to its session, then SIGKILL after the grace. Settles when nothing of it is left. */
