@@ -48,6 +48,22 @@ export function releaseCommands(program: Command): void {
       await say(api, command, id, "go_on", options.because);
     });
   program
+    .command("approve <release>")
+    .description("approve the plan of a release that waits for it; of a plan that differs by a byte nothing is approved")
+    .option("-p, --plan <digest>", "the plan that you looked at; refused where the release has another one by now")
+    .action(async (id: string, options: { plan?: string }, command: Command) => {
+      const { api } = await session(process.env);
+      const release = await answer(api.GET("/api/releases/{id}", { params: { path: { id } } }));
+      if (options.plan !== undefined && options.plan !== release.plan) throw planDiffers(id, options.plan, release.plan);
+      const approved = await answer(api.POST("/api/plans/{digest}/approve", { params: { path: { digest: release.plan } } }));
+      tell(command, approved, ({ plan, digest }) =>
+        [
+          `Approved: ${plan.title}, plan ${short(digest)}, artifact ${short(release.artifactDigest)}.`,
+          `Watch it: cairn release ${id}`,
+        ].join("\n"),
+      );
+    });
+  program
     .command("release <id>")
     .description("one release: its canary, the evidence so far, the decision")
     .action(async (id: string, _options, command: Command) => {
@@ -64,6 +80,11 @@ export function releaseCommands(program: Command): void {
             ["Plan", release.plan],
             ["Decision", release.decision],
             ["Traffic", `${release.percent} % of steps ${release.stepsPercent.join(", ")} %`],
+            ...(release.gate?.heldBy ?? []).flatMap(({ because, unblockedBy }): [string, string][] => [
+              ["Waits for", because],
+              ["Unblocked by", unblockedBy],
+            ]),
+            ["Let through", release.gate?.openBy.length ? release.gate.openBy.join("; ") : undefined],
             ["Begun", `${ago(release.createdAt, new Date())} by ${release.startedBy}`],
             ["Canary", last ? `${last.canary.requests} requests, ${last.canary.errors} errors, ${last.canary.slow} slow` : undefined],
             [
@@ -83,6 +104,14 @@ async function say(api: Session["api"], command: Command, id: string, action: "r
   const release = await answer(api.POST("/api/releases/{id}/answer", { params: { path: { id } }, body: { action, because } }));
   tell(command, release, () => `Said. Watch it: cairn release ${id}`);
 }
+
+const planDiffers = (id: string, seen: string, now: string) =>
+  new Fault(
+    "conflict",
+    "cli.plan_differs",
+    `Release ${id} has the plan ${now}, not ${seen}`,
+    `What you looked at has changed: look at cairn release ${id}, then approve that.`,
+  );
 
 /** Waits until the last merge is delivered and no workflow of the service is under way, telling each change of a release. Throws what a failed delivery failed by. */
 async function watch(here: Session, service: string): Promise<void> {
@@ -104,7 +133,7 @@ async function watch(here: Session, service: string): Promise<void> {
     (seen) => (!newest || seen.runs.some(isNewest)) && seen.runs.every((run) => ["success", "failed", "rolled_back"].includes(run.state)),
     ({ releases }) => {
       for (const release of [...releases].reverse()) {
-        const line = `${release.id} ${release.state} ${release.percent}`;
+        const line = `${release.id} ${release.state} ${release.percent} ${release.state === "planned" ? release.because : ""}`;
         if (told.has(line)) continue;
         told.add(line);
         console.error(

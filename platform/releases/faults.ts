@@ -75,6 +75,14 @@ export const windowNameTaken = (name: string) =>
     "Give it another name, or end that one: cairn windows lists them.",
   );
 
+export const windowsUnreadable = (because: string) =>
+  new Fault(
+    "invalid",
+    "releases.windows_unreadable",
+    `The windows are no YAML: ${because}`,
+    "Correct the file; library/environments/README.md shows one.",
+  );
+
 export const windowsTwice = (name: string) =>
   new Fault("invalid", "releases.windows_twice", `${name} stands there twice`, "Give each window and freeze a name of its own.", { name });
 

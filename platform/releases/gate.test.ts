@@ -71,7 +71,10 @@ test("gateOf() waits for both, an approval and a window, and says when the windo
 });
 
 test("gateOf() lets the way back through a freeze, and still asks for the approval of it", () => {
-  expect(gate({ opening: frozen, approval: null, wayBackTo: "rel-0" })).toMatchObject({ heldBy: [], openBy: [expect.stringContaining("rel-0")] });
+  expect(gate({ opening: frozen, approval: null, wayBackTo: "rel-0" })).toMatchObject({
+    heldBy: [],
+    openBy: [expect.stringContaining("rel-0")],
+  });
   expect(gate({ opening: frozen, wayBackTo: "rel-0" }).heldBy).toMatchObject([{ gate: "production-approval" }]);
 });
 

@@ -3,6 +3,8 @@ import { z } from "zod";
 import "../identity/request.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { transact, type Db } from "../kernel/sql.ts";
+import { Held } from "./gate.ts";
+import { gateOfRelease } from "./gate-store.ts";
 import { Release, Round, TestProgress } from "./model.ts";
 import { RolloutRules } from "./rollout.ts";
 import { answerRelease, find, releases, rounds, rulesOf } from "./store.ts";
@@ -22,6 +24,10 @@ export const ReleaseDetail = z
     rules: RolloutRules.nullable(),
     /** What would end its present step, one sentence each. */
     endsWhen: z.array(z.string()),
+    /** What it waits for before it begins, or what it was let through by; null where it has not come so far. */
+    gate: z
+      .object({ heldBy: z.array(Held), openBy: z.array(z.string()), since: z.coerce.date(), passedAt: z.coerce.date().nullable() })
+      .nullable(),
   })
   .meta({ id: "ReleaseDetail" });
 
@@ -63,9 +69,16 @@ export const releasesRoutes =
       async (request) => {
         const release = await find(db, request.params.id);
         await request.can("read", { name: release.service });
-        const [kept, rules] = await Promise.all([rounds(db, release.id), rulesOf(db, release.id)]);
+        const [kept, rules, gate] = await Promise.all([rounds(db, release.id), rulesOf(db, release.id), gateOfRelease(db, release.id)]);
         const last = kept.at(-1);
-        return { ...release, rounds: kept, tests: last?.tests ?? [], rules, endsWhen: whatEndsIt(release, rules, last) };
+        return {
+          ...release,
+          rounds: kept,
+          tests: last?.tests ?? [],
+          rules,
+          endsWhen: whatEndsIt(release, rules, last),
+          gate: gate && (gate.passedAt || release.state === "planned") ? gate : null,
+        };
       },
     );
 
