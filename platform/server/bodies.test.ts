@@ -38,6 +38,17 @@ test("a body that does not come is refused in time, with what to do; one that co
   expect((await said(port, post(7), '{"a"', ":1}")).problem).toEqual({ got: { a: 1 } });
 });
 
+test("a request that needs no body, and one whose body nobody reads, are answered, and nothing comes of them later", async () => {
+  const port = await listening(0.1);
+  const bare = await said(port, "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+  expect(bare.head).toMatch(/^HTTP\/1\.1 200 /);
+  const unread = await said(port, 'POST /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{"a":');
+  expect(unread.head).toMatch(/^HTTP\/1\.1 4/);
+  // Its time is over later than theirs: so whatever they left behind has happened by then.
+  expect((await said(port, post(100), '{"a":')).head).toMatch(/^HTTP\/1\.1 408 /);
+  expect((await said(port, post(7), '{"a":1}')).problem).toEqual({ got: { a: 1 } });
+});
+
 test("a body over the limit is read and dropped, so that its sender gets the answer", async () => {
   const port = await listening(30);
   const { head, problem } = await said(port, post(20 * 1024 * 1024), Buffer.alloc(20 * 1024 * 1024, 32));

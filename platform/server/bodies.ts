@@ -8,7 +8,9 @@ const MOST_DROPPED_BYTES = 64 * 1024 * 1024;
 /** Refuses a body that does not arrive in time, so that nobody keeps a connection by saying a byte now and then. git's own requests may be long: they have their own limit. */
 export function refuseSlowBodies(app: FastifyInstance, seconds: number): void {
   app.addHook("preParsing", async (request, reply, payload) => {
-    if (request.method === "GET" || request.method === "HEAD" || request.url.startsWith("/git/")) return payload;
+    const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
+    const hasBody = coding !== undefined || length !== "0";
+    if (!hasBody || request.url.startsWith("/git/")) return payload;
     const inTime = new PassThrough();
     const timer = setTimeout(() => {
       reply.header("connection", "close");
@@ -16,7 +18,10 @@ export function refuseSlowBodies(app: FastifyInstance, seconds: number): void {
         Object.assign(new Error(`The body did not arrive within ${seconds} s`), { statusCode: 408, code: "body_too_slow" as const }),
       );
     }, seconds * 1000);
+    payload.once("end", () => clearTimeout(timer));
     inTime.once("close", () => clearTimeout(timer));
+    // Whoever reads it hears of it; where nobody reads, as a route without a body, it must not end the process.
+    inTime.on("error", () => {});
     payload.once("error", (error) => inTime.destroy(error));
     payload.once("close", () => {
       if (!request.raw.complete) inTime.destroy(new Error("the client went away"));
