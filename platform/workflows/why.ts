@@ -484,7 +484,7 @@ function explainPlan(facts: Extract<WhyFacts, { kind: "plan" }>): Why {
     subject,
     state: "waits",
     summary: "Nothing is in its way: it waits for somebody to apply it",
-    because: plan.unknowns.map((says) => fact("not known yet", says)),
+    because: [fact("policy", plan.decisions.length > 0 ? "Every rule that was asked lets it through" : "No rule was asked about it")],
     unblock: [{ who: `a member of ${owner}, or an administrator`, what: "apply exactly this plan", command: `cairn apply ${digest}` }],
     until: null,
   };

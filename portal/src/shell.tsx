@@ -7,6 +7,7 @@ import {
   Button,
   Container,
   Group,
+  Indicator,
   Kbd,
   Menu,
   Modal,
@@ -16,6 +17,7 @@ import {
 } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import {
+  IconBell,
   IconGitPullRequest,
   IconChartBar,
   IconHome,
@@ -92,6 +94,7 @@ export function Shell() {
             <Button component={Link} to="/create" size="xs" leftSection={<IconPlus size={14} aria-hidden />}>
               Create
             </Button>
+            <Bell />
             <Menu position="bottom-end">
               <Menu.Target>
                 <ActionIcon variant="subtle" color="gray" size={30} aria-label="Account">
@@ -141,6 +144,7 @@ export function Shell() {
             {[
               ["Ctrl K or /", "Search everything"],
               ["c", "Create a service"],
+              ["g i", "Inbox"],
               ...PLACES.map(({ name, keys }) => [keys, name]),
               ["?", "This help"],
             ].map(([keys, what]) => (
@@ -155,6 +159,28 @@ export function Shell() {
         </Table>
       </Modal>
     </AppShell>
+  );
+}
+
+/** How much the one who is signed in has not read. */
+function Bell() {
+  const inbox = useAnswer(["inbox", "count"], () => api.GET("/api/inbox", { params: { query: { limit: 1 } } }), {
+    refetchInterval: 60_000,
+  });
+  const unread = inbox.data?.unread ?? 0;
+  return (
+    <Indicator label={unread > 99 ? "99+" : unread} disabled={unread === 0} size={16} color="red.8" offset={4}>
+      <ActionIcon
+        component={Link}
+        to="/inbox"
+        variant="subtle"
+        color="gray"
+        size={30}
+        aria-label={unread === 0 ? "Inbox" : `Inbox, ${unread} unread`}
+      >
+        <IconBell size={18} />
+      </ActionIcon>
+    </Indicator>
   );
 }
 
@@ -183,9 +209,9 @@ function useShortcuts(showHelp: () => void) {
       if (target.closest("input, textarea, select, [contenteditable]") || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "g") begun = event.timeStamp;
       else if (event.timeStamp - begun < 1500) {
-        const place = PLACES.find(({ keys }) => keys === `g ${event.key}`);
+        const to = event.key === "i" ? "/inbox" : PLACES.find(({ keys }) => keys === `g ${event.key}`)?.to;
         begun = Number.NEGATIVE_INFINITY;
-        if (place) void navigate(place.to);
+        if (to) void navigate(to);
       }
     };
     window.addEventListener("keydown", onKey);

@@ -12,6 +12,7 @@ import { ProblemNote } from "../parts/problem.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
+import { Why } from "../parts/why.tsx";
 
 type Change = Answer<"getChange">;
 
@@ -72,6 +73,7 @@ function ChangeView({ change }: { change: Change }) {
         )}
       </Text>
       {change.state === "merged" && change.mergeCommit && <Delivery service={repository} commit={change.mergeCommit} />}
+      {open && <Why of={`${repository}/${number}`} />}
       <Section title="Checks">
         <Stack gap="sm">
           <Checks checks={change.checks} />

@@ -8,6 +8,7 @@ import { Answered, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
+import { Why } from "../parts/why.tsx";
 
 /** Did it build and pass, and what came of it? */
 export default function CiRunPage() {
@@ -40,6 +41,7 @@ export default function CiRunPage() {
               The log below says more.
             </Alert>
           )}
+          {data.state !== "passed" && <Why of={data.id} />}
           <Section title="Stages">
             <Rows label="Stages">
               {data.stages.map((stage) => (

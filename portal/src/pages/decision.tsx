@@ -8,6 +8,7 @@ import { nameOf, pageOf } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
+import { Why } from "../parts/why.tsx";
 
 /** What was decided, by which rules, on which facts? */
 export default function DecisionPage() {
@@ -44,6 +45,7 @@ export default function DecisionPage() {
                 ["Made again by", <Code key="replay">cairn replay {data.id}</Code>],
               ]}
             />
+            <Why of={data.id} />
             <Section title="Rules">
               <Rules results={data.results} />
             </Section>

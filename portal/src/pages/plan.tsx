@@ -14,6 +14,7 @@ import { ProblemNote } from "../parts/problem.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
+import { Why } from "../parts/why.tsx";
 
 type PlanAnswer = Answer<"getPlan">;
 type Change = PlanAnswer["plan"]["changes"][number];
@@ -88,6 +89,7 @@ function PlanView({ kept }: { kept: PlanAnswer }) {
             Each denied rule below says how to meet it; then make the plan anew.
           </Alert>
         )}
+        {kept.state !== "applied" && <Why of={digest} />}
       </Stack>
       <Grid gap="xl">
         <Grid.Col span={{ base: 12, md: 6 }}>

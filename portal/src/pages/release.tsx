@@ -12,6 +12,7 @@ import { Answered, Page, Section } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
+import { Why } from "../parts/why.tsx";
 
 const CanaryChart = lazy(() => import("../parts/canary-chart.tsx"));
 type Release = Answer<"getRelease">;
@@ -73,6 +74,7 @@ function ReleaseShown({ release }: { release: Release }) {
           ]}
         />
       </Stack>
+      <Why of={release.id} />
       {(release.state === "rolling_out" || release.state === "held") && <Act release={release} />}
       <Section title="Traffic">
         <Paper withBorder p="md">

@@ -7,6 +7,7 @@ import { Answered, Page } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 import { Steps } from "../parts/steps.tsx";
 import { Time } from "../parts/time.tsx";
+import { Why } from "../parts/why.tsx";
 
 /** How it goes: the steps of one workflow, live, and where it led. */
 export default function RunPage() {
@@ -43,6 +44,7 @@ export default function RunPage() {
                 </Text>
               </Alert>
             )}
+            {data.state !== "success" && <Why of={data.id} />}
             <Steps steps={data.steps} />
             {data.state === "success" && (
               <Group>

@@ -19,3 +19,11 @@ export const runPath = (id: string): string => `/runs/${encodeURIComponent(id)}`
 export const sentence = (text: string): string => text.replace(/^./, (letter) => letter.toUpperCase());
 
 export const shortDigest = (digest: string): string => digest.replace(/^sha256:/, "").slice(0, 12);
+
+/** A break-glass's state as a status. */
+export const glassStatus = (state: "open" | "to_review" | "reviewed"): { of: string; label: string } =>
+  ({
+    open: { of: "warned", label: "open" },
+    to_review: { of: "waiting", label: "waits for review" },
+    reviewed: { of: "passed", label: "reviewed" },
+  })[state];

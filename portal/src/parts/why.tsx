@@ -1,0 +1,69 @@
+import { Code, CopyButton, Paper, Stack, Text, UnstyledButton } from "@mantine/core";
+import { Fragment } from "react";
+import { api, useAnswer } from "../api.ts";
+import { sentence } from "./names.ts";
+import { Status } from "./status.tsx";
+
+const STATUS = { waits: "waiting", under_way: "running", refused: "refused", failed: "failed", done: "success" } as const;
+const SHOWN = 6;
+
+/** What a thing waits for or was refused by, which fact says so, and who or which command unblocks it. Nothing where nothing is open. */
+export function Why({ of: subject }: { of: string }) {
+  const why = useAnswer(["why", subject], () => api.GET("/api/why", { params: { query: { subject } } }), {
+    refetchInterval: 5000,
+    keep: true,
+  });
+  const { data } = why;
+  if (!data || (data.state === "done" && data.because.length === 0)) return null;
+  const { state, summary, because, unblock, until } = data;
+  return (
+    <Paper withBorder p="md" component="section" aria-label="Why">
+      <Stack gap="xs">
+        <Text fw={600} component="div">
+          <Status of={STATUS[state]} bare /> {sentence(summary)}
+        </Text>
+        {until && (
+          <Text c="dimmed">
+            It goes on by itself at <time dateTime={until}>{new Date(until).toLocaleString("en")}</time>.
+          </Text>
+        )}
+        {because.length > 0 && (
+          <dl className="why">
+            {because.slice(0, SHOWN).map(({ kind, name, says }) => (
+              <Fragment key={`${kind} ${name} ${says}`}>
+                <dt>{name}</dt>
+                <dd>{sentence(says)}</dd>
+              </Fragment>
+            ))}
+          </dl>
+        )}
+        {because.length > SHOWN && <Text c="dimmed">and {because.length - SHOWN} more</Text>}
+        {unblock.length > 0 && <Text fw={500}>{state === "waits" || state === "under_way" ? "What unblocks it" : "What to do"}</Text>}
+        {unblock.map(({ who, what, command }) => (
+          <div key={`${who} ${what} ${command ?? ""}`}>
+            <Text component="span">
+              {sentence(who)}: {what}
+            </Text>
+            {command && <Command text={command} />}
+          </div>
+        ))}
+      </Stack>
+    </Paper>
+  );
+}
+
+/** A command to take along. */
+function Command({ text }: { text: string }) {
+  return (
+    <CopyButton value={text}>
+      {({ copied, copy }) => (
+        <UnstyledButton onClick={copy} display="block" mt={2} aria-label={`Copy: ${text}`}>
+          <Code>{text}</Code>{" "}
+          <Text span size="xs" c="dimmed">
+            {copied ? "copied" : "copy"}
+          </Text>
+        </UnstyledButton>
+      )}
+    </CopyButton>
+  );
+}
