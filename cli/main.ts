@@ -8,6 +8,7 @@ import { evidenceCommands } from "./commands/evidence.ts";
 import { hostCommands } from "./commands/host.ts";
 import { machineCommands } from "./commands/machine.ts";
 import { inboxCommands } from "./commands/inbox.ts";
+import { observeCommands } from "./commands/observe.ts";
 import { organisationCommands } from "./commands/organisation.ts";
 import { policyCommands } from "./commands/policies.ts";
 import { quarantineCommands } from "./commands/quarantine.ts";
@@ -17,6 +18,7 @@ import { serviceCommands } from "./commands/services.ts";
 import { scoreCommands } from "./commands/scores.ts";
 import { sessionCommands } from "./commands/session.ts";
 import { whyCommands } from "./commands/why.ts";
+import { windowCommands } from "./commands/windows.ts";
 import { exitCodeOf, explain, problemOf } from "./failures.ts";
 
 // `cairn services | head -1`: whoever reads has had enough, which is no failure.
@@ -38,8 +40,10 @@ for (const add of [
   sessionCommands,
   createCommands,
   serviceCommands,
+  observeCommands,
   changeCommands,
   releaseCommands,
+  windowCommands,
   quarantineCommands,
   whyCommands,
   breakGlassCommands,

@@ -37,12 +37,12 @@ export const bold = (text: string): string => style("bold", text);
 
 /** A status as word and sign; colour only adds to it. */
 export function status(word: string): string {
-  const good = ["passed", "success", "promoted", "healthy", "allow", "applied", "merged", "running"];
-  const bad = ["failed", "denied", "deny", "refused", "rolled_back", "unhealthy", "down"];
+  const good = ["passed", "success", "promoted", "healthy", "allow", "applied", "merged", "running", "met", "ok"];
+  const bad = ["failed", "denied", "deny", "refused", "rolled_back", "unhealthy", "down", "missed", "burning", "firing"];
   const text = word.replaceAll("_", " ");
   if (good.includes(word)) return style("green", `✓ ${text}`);
   if (bad.includes(word)) return style("red", `✗ ${text}`);
-  if (["warned", "warn", "held", "unknown", "stale"].includes(word)) return style("yellow", `! ${text}`);
+  if (["warned", "warn", "held", "unknown", "stale", "at_risk"].includes(word)) return style("yellow", `! ${text}`);
   return `· ${text}`;
 }
 

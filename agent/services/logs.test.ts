@@ -125,17 +125,23 @@ test("tailLogs() gives each line once and whole, over rotations too, from the pl
     seen.push(...tail.lines.map(({ line }) => line));
     return tail;
   };
+  const toTheEnd = async () => {
+    for (let place = ""; place !== cursor;) {
+      place = cursor;
+      await follow();
+    }
+  };
   await follow();
   expect(seen).toEqual([]);
   appendFileSync(logs.file("out"), " whole\n");
   for (let n = 0; n < 60; n++) {
     appendFileSync(logs.file("out"), `line ${n}\n`);
     logs.poll(at(n % 60), 200);
-    if (n % 7 === 0) for (let places = ""; places !== cursor;) ((places = cursor), await follow());
+    if (n % 7 === 0) await toTheEnd();
   }
   appendFileSync(join(folder, "a", "err.log"), "on the other stream\n");
   logs.note(at(59), "stopped");
-  for (let places = ""; places !== cursor;) ((places = cursor), await follow());
+  await toTheEnd();
   const ofOut = seen.filter((line) => line.startsWith("line") || line.startsWith("half"));
   expect(ofOut).toEqual(["half whole", ...Array.from({ length: 60 }, (_none, n) => `line ${n}`)]);
   expect(seen.filter((line) => !ofOut.includes(line)).toSorted()).toEqual(["on the other stream", "stopped"]);

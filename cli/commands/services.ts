@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { answer } from "@cairn/api";
-import { tell, wantsJson } from "../answer.ts";
+import { tell } from "../answer.ts";
 import { ago, bold, facts, short, status, table } from "../print.ts";
 import { session } from "../session.ts";
 
@@ -74,23 +74,5 @@ export function serviceCommands(program: Command): void {
           ),
         ].join("\n"),
       );
-    });
-
-  program
-    .command("logs <service>")
-    .description("what a service prints")
-    .option("-e, --environment <environment>", "dev, staging or production", "production")
-    .option("-n, --lines <count>", "how many", "100")
-    .option("-f, --follow", "go on until Ctrl-C")
-    .action(async (name: string, options: { environment: string; lines: string; follow?: boolean }, command: Command) => {
-      const { api } = await session(process.env);
-      let after: string | undefined;
-      do {
-        const query = { environment: options.environment, limit: Number(options.lines), ...(after && { after }) };
-        const lines = await answer(api.GET("/api/services/{name}/logs", { params: { path: { name }, query } }));
-        for (const line of lines) console.log(wantsJson(command) ? JSON.stringify(line) : `${line.at} ${line.revision} ${line.line}`);
-        after = lines.at(-1)?.at ?? after;
-        if (options.follow) await new Promise((wake) => setTimeout(wake, 1000));
-      } while (options.follow);
     });
 }

@@ -79,8 +79,9 @@ export const runtimeRoutes =
           params,
           querystring: z.object({
             ...logFilter,
-            /** So many of the last lines first. */
+            /** So many of the last lines first, those later than `after`. */
             tail: z.coerce.number().int().min(0).max(2000).default(0),
+            after: z.coerce.date().optional(),
             /** Go on after this place instead: the id of the last event seen. The header Last-Event-ID does the same. */
             cursor: z.string().max(20_000).optional(),
           }),
