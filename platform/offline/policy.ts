@@ -33,7 +33,7 @@ export async function checkPolicy(folder: string, bundle: RuleBundle | undefined
   const patches = (await readdir(join(root, "k8s")).catch(() => [])).map((name) => `k8s/${name}`);
   const facts = await readRepository(patches, (path) => textOf(join(root, path)));
   const { intent, name: service } = facts;
-  if (!intent) return unknown("score.yaml is missing or can't be read, so that nothing can be judged");
+  if (!intent || !facts.contract) return unknown("score.yaml or cairn.yaml is missing or can't be read, so that nothing can be judged");
   const owner = facts.owner ?? "";
   try {
     const subject = changeSubject(facts, {

@@ -90,7 +90,9 @@ export const checkChange = workflow(
     const policy = await run.step("judge by policy", async ({ signal }) =>
       reported("policy", signal, async () => {
         const facts = await factsAt(parts, repository, head);
-        return facts.intent ? await judged(parts, run.startedBy, facts, await forge.change(repository, number)) : unreadable;
+        return facts.intent && facts.contract
+          ? await judged(parts, run.startedBy, facts, await forge.change(repository, number))
+          : unreadable;
       }),
     );
 
@@ -126,7 +128,7 @@ export const checkChange = workflow(
 const unreadable: Report = {
   name: "policy",
   state: "unknown",
-  summary: "could not be judged: score.yaml can't be read",
+  summary: "could not be judged: score.yaml or cairn.yaml can't be read",
   details: ["Mend what the descriptor check names; unknown is not a pass."],
   link: null,
 };
