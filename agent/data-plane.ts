@@ -14,6 +14,7 @@ import type { AgentLogLine, LogTail, Finding, RevisionSpec, TargetName, TargetSt
 import { shortHash } from "./places.ts";
 import type { Arm, Route } from "./proxy/forward.ts";
 import { closeFront, openFront } from "./proxy/front.ts";
+import { SlowClients } from "./proxy/slow.ts";
 import { Split } from "./proxy/split.ts";
 import { Upgrades } from "./proxy/upgrade.ts";
 import { readWeights } from "./requests.ts";
@@ -62,6 +63,7 @@ export class DataPlane {
   readonly #targets = new Map<string, Live>();
   readonly #opening = new Map<string, Promise<Live>>();
   readonly #upgrades = new Upgrades();
+  readonly #slow = new SlowClients();
   readonly #save: () => Promise<void>;
   readonly #watch: Watch;
   /** What was unpacked in this moment need not be compared with its artifact once more. */
@@ -423,6 +425,7 @@ export class DataPlane {
       removing: undefined,
       route: {
         closing: false,
+        slow: this.#slow,
         name: `${record.service} in ${record.environment}`,
         next: () => live.split.next(),
         another: (failed) => this.#another(live, failed),

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Dispatcher, Pool } from "undici";
 import type { Counters } from "./counters.ts";
 import { pathOf, requestHeaders, responseHeaders } from "./headers.ts";
+import type { Paced, SlowClients } from "./slow.ts";
 
 /** One revision as the proxy sees it. */
 export interface Arm {
@@ -23,9 +24,15 @@ export interface Route {
   closing: boolean;
   /** What the address belongs to, for messages. */
   name: string;
+  /** Ends what clients hold up. */
+  slow: SlowClients;
 }
 
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
+/** How long a client may send next to nothing of a body that it began, and take nothing of an answer that waits for it. */
+const BODY_SECONDS = 30;
+const READ_SECONDS = 120;
+
 /** One retry: a request that ends services must not get through them all. */
 const MOST_ATTEMPTS = 2;
 
@@ -51,6 +58,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   /** Bytes of the body still to come; undefined when the answer does not say. */
   #left: number | undefined;
   #onDrain: (() => void) | undefined;
+  #sending: Paced | undefined;
+  #reading: Paced | undefined;
 
   constructor(route: Route, request: IncomingMessage, response: ServerResponse) {
     this.#route = route;
@@ -58,6 +67,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#response = response;
     this.#body = request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
     response.once("close", () => {
+      this.#letGo();
       if (!this.#over) this.#controller?.abort(new ClientGone());
     });
   }
@@ -71,6 +81,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     const method = (this.#request.method ?? "GET") as Dispatcher.HttpMethod;
     // Through a stream of its own: undici destroys the body of a request that fails, and that would take the client's connection with it.
     const body = this.#body ? this.#request.pipe(new PassThrough()) : null;
+    if (body) this.#paceBody(body);
     arm.pool.dispatch({ method, path: pathOf(this.#request), headers: requestHeaders(this.#request), body }, this);
   }
 
@@ -101,6 +112,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#onDrain) return;
     this.#onDrain = () => controller.resume();
     this.#response.on("drain", this.#onDrain);
+    this.#paceAnswer();
   }
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: Record<string, string | string[] | undefined>): void {
@@ -164,6 +176,39 @@ class Exchange implements Dispatcher.DispatchHandler {
         "x-cairn-digest": digest,
       },
     );
+  }
+
+  #paceBody(body: PassThrough): void {
+    const request = this.#request;
+    this.#sending = {
+      waits: () => !request.complete && !this.#answered && !body.writableNeedDrain,
+      moved: () => request.socket.bytesRead,
+      giveUp: () => {
+        const next = "Send it again, without pauses; large files in pieces.";
+        problem(this.#response, 408, "proxy.body_too_slow", `The request's body did not come within ${BODY_SECONDS} s`, next, {
+          connection: "close",
+        });
+        this.#controller?.abort(new ClientGone());
+      },
+    };
+    this.#route.slow.add(this.#sending, BODY_SECONDS);
+    request.once("end", () => this.#sending && this.#route.slow.delete(this.#sending));
+  }
+
+  #paceAnswer(): void {
+    const response = this.#response;
+    const { socket } = response;
+    if (!socket) return;
+    this.#reading = {
+      waits: () => response.writableNeedDrain,
+      moved: () => socket.bytesWritten - socket.writableLength,
+      giveUp: () => response.destroy(),
+    };
+    this.#route.slow.add(this.#reading, READ_SECONDS);
+  }
+
+  #letGo(): void {
+    for (const paced of [this.#sending, this.#reading]) if (paced) this.#route.slow.delete(paced);
   }
 
   #finish(): void {

@@ -6,6 +6,7 @@ import { ask, eventually } from "../testing/fixture.ts";
 import { Counters } from "./counters.ts";
 import type { Arm, Route } from "./forward.ts";
 import { openFront } from "./front.ts";
+import { SlowClients } from "./slow.ts";
 import { Split } from "./split.ts";
 import { Upgrades } from "./upgrade.ts";
 
@@ -34,11 +35,12 @@ const anArm = (port: number, id = "aaaaaaaaaaaa"): Arm => {
 };
 
 /** A proxy in front of arms; without weights the first gets everything, and the others are where retries go. */
-async function aProxy(arms: Arm[], upgrades = new Upgrades()) {
+async function aProxy(arms: Arm[], upgrades = new Upgrades(), slow = new SlowClients()) {
   const split = new Split(arms.slice(0, 1).map((arm) => ({ arm, weightPercent: 100 })));
   const route: Route = {
     name: "orders in dev",
     closing: false,
+    slow,
     next: () => split.next(),
     another: (failed) => arms.find((arm) => arm !== failed) ?? failed,
   };

@@ -6,12 +6,21 @@ import { refusalOf } from "./headers.ts";
 import type { Upgrades } from "./upgrade.ts";
 
 /** Opens a stable address on 127.0.0.1: on its port, or on a socket that was kept open over the agent's end. Throws what the system says, e.g. EADDRINUSE. */
-export function openFront(options: { route: Route; upgrades: Upgrades; port: number; fd?: number | undefined }): Promise<Server> {
-  const { route, upgrades } = options;
+export function openFront(options: {
+  route: Route;
+  upgrades: Upgrades;
+  port: number;
+  fd?: number | undefined;
+  headersSeconds?: number;
+  mostConnections?: number;
+}): Promise<Server> {
+  const { route, upgrades, headersSeconds = HEADERS_SECONDS, mostConnections = MOST_CONNECTIONS } = options;
   const server = http.createServer(
     {
       keepAliveTimeout: 75_000,
-      requestTimeout: 0,
+      requestTimeout: 0, // a large upload takes its time; one that does not move is ended by SlowClients
+      headersTimeout: headersSeconds * 1000,
+      connectionsCheckingInterval: Math.min(2000, headersSeconds * 250),
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
     },
     (request, response) => {
@@ -20,6 +29,7 @@ export function openFront(options: { route: Route; upgrades: Upgrades; port: num
       else problem(response, 400, "proxy.request_refused", refusal, "Correct the request and send it again.", { connection: "close" });
     },
   );
+  server.maxConnections = mostConnections;
   server.on("upgrade", (request, socket, head) => {
     if (refusalOf(request) === undefined) upgrades.forward(route, request, socket, head);
     else socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
@@ -30,6 +40,11 @@ export function openFront(options: { route: Route; upgrades: Upgrades; port: num
     server.listen(options.fd === undefined ? { host: "127.0.0.1", port: options.port, backlog: 1024 } : { fd: options.fd });
   });
 }
+
+/** A head comes at once, or somebody only holds the connection. */
+const HEADERS_SECONDS = 15;
+/** Of one address: what is above is closed at once, so that one service's clients leave file descriptors for the others'. */
+const MOST_CONNECTIONS = 4096;
 
 /**
  * Stops accepting and lets go of the connections as they fall idle, at the latest after `deadlineSeconds`. Of http.Server's own close() it keeps away:

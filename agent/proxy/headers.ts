@@ -29,6 +29,8 @@ export function refusalOf(request: IncomingMessage): string | undefined {
   let hosts = 0;
   for (let n = 0; n < rawHeaders.length; n += 2) if (rawHeaders[n]?.length === 4 && rawHeaders[n]?.toLowerCase() === "host") hosts += 1;
   if (hosts > 1) return "It has more than one Host header";
+  const encoding = headers["transfer-encoding"];
+  if (encoding !== undefined && encoding.toLowerCase() !== "chunked") return "Its Transfer-Encoding is not chunked alone";
   const url = request.url ?? "/";
   if (url.startsWith("/")) return undefined;
   const absolute = URL.canParse(url) ? new URL(url) : undefined;
