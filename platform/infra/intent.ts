@@ -1,6 +1,7 @@
-import { parseDocument } from "yaml";
 import { z } from "zod";
 import { serviceName } from "../catalog/model.ts";
+import { messageOf } from "../kernel/faults.ts";
+import { NotYaml, yamlDocuments } from "../kernel/yaml.ts";
 import { intentInvalid } from "./faults.ts";
 
 const port = z.number().int().min(1).max(65535);
@@ -72,21 +73,18 @@ export type Intent = z.infer<typeof Intent>;
 
 /** Reads score.yaml. Throws `infra.intent_invalid` with the path in the document and what is wrong there. */
 export function parseScore(text: string): Intent {
-  const document = parseDocument(text);
-  const [broken] = document.errors;
-  if (broken) throw intentInvalid(`line ${broken.linePos?.[0].line ?? 1}`, broken.message.split("\n")[0] ?? "not YAML");
-  const parsed = Intent.safeParse(toJs(document));
+  let documents: unknown[];
+  try {
+    documents = yamlDocuments(text);
+  } catch (error) {
+    const line = error instanceof NotYaml ? error.line : undefined;
+    throw intentInvalid(line === undefined ? "the document" : `line ${line}`, messageOf(error).replace(/^line \d+: /, ""));
+  }
+  if (documents.length > 1) throw intentInvalid("the document", "is followed by another; score.yaml holds one");
+  const parsed = Intent.safeParse(documents[0]);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw intentInvalid(issue?.path.join(".") || "the document", issue ? sentence(issue) : "invalid");
-}
-
-function toJs(document: ReturnType<typeof parseDocument>): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 50 });
-  } catch (error) {
-    throw intentInvalid("the document", String(error));
-  }
 }
 
 function sentence(issue: z.core.$ZodIssue): string {

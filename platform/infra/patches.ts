@@ -1,4 +1,5 @@
-import { parseAllDocuments } from "yaml";
+import { messageOf } from "../kernel/faults.ts";
+import { yamlDocuments } from "../kernel/yaml.ts";
 import { patchInvalid } from "./faults.ts";
 import type { Manifest } from "./manifests.ts";
 
@@ -21,16 +22,21 @@ export function parsePatches(files: readonly PatchFile[]): Patch[] {
     .filter(({ path }) => /^k8s\/[^/]+\.ya?ml$/.test(path))
     .toSorted((a, b) => (a.path < b.path ? -1 : 1))
     .flatMap(({ path, text }) =>
-      [...parseAllDocuments(text)].flatMap((document) => {
-        const [error] = document.errors;
-        if (error) throw patchInvalid(path, error.message.split("\n")[0] ?? "not YAML");
-        const object = document.toJS({ maxAliasCount: 50 }) as unknown;
+      documentsOf(path, text).flatMap((object) => {
         if (object === null) return [];
         if (!isObject(object) || typeof object.kind !== "string" || nameOf(object) === undefined)
           throw patchInvalid(path, "a patch has kind and metadata.name");
         return [{ path, object }];
       }),
     );
+}
+
+function documentsOf(path: string, text: string): unknown[] {
+  try {
+    return yamlDocuments(text);
+  } catch (error) {
+    throw patchInvalid(path, messageOf(error));
+  }
 }
 
 /**

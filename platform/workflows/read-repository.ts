@@ -1,8 +1,10 @@
-import { parseAllDocuments } from "yaml";
+import { z } from "zod";
 import { ONCALL_ANNOTATION, TIER_LABEL, Tier, type Entity } from "../catalog/model.ts";
 import { Contract } from "../ci/contract.ts";
 import { parseScore, type Intent } from "../infra/intent.ts";
+import type { PatchFile } from "../infra/patches.ts";
 import { messageOf } from "../kernel/faults.ts";
+import { NotYaml, yamlDocuments } from "../kernel/yaml.ts";
 
 /** What a repository says of its service at one commit. A part that is missing or broken is null, and `problems` says why. */
 export interface RepositoryFacts {
@@ -25,6 +27,8 @@ export interface RepositoryFacts {
 }
 
 const PLACEHOLDER = "cairn.dev/placeholder";
+/** Files of k8s/ that are read. */
+const MOST_PATCHES = 100;
 /** The slow-request threshold where slo.yaml names none. */
 const DEFAULT_SLOW_SECONDS = 0.3;
 
@@ -35,29 +39,36 @@ export async function readRepository(
 ): Promise<RepositoryFacts> {
   const problems: RepositoryFacts["problems"] = [];
   const attempt = async <T>(file: string, parse: (text: string) => T): Promise<T | null> => {
-    const text = await read(file);
-    if (text === undefined) {
+    try {
+      const text = await read(file);
+      if (text !== undefined) return parse(text);
       problems.push({ file, message: "is missing" });
       return null;
-    }
-    try {
-      return parse(text);
     } catch (error) {
       problems.push({ file, message: messageOf(error) });
       return null;
     }
   };
-  const documents = (await attempt("catalog-info.yaml", yamlDocuments)) as Entity[] | null;
+  const documents = await attempt("catalog-info.yaml", entitiesOf);
   const component = documents?.find((document) => document?.kind === "Component") ?? null;
   if (documents && !component) problems.push({ file: "catalog-info.yaml", message: "holds no Component" });
   const intent = await attempt("score.yaml", parseScore);
   const contract = await attempt("cairn.yaml", (text) => Contract.parse(yamlDocuments(text)[0]));
-  const slo = await sloFacts(await read("slo.yaml"));
-  const runbook = await read("docs/runbook.md");
-  const alertRoute = { present: routesAlerts(await read("observability/alertmanager-route.yaml")) };
-  const patches = await Promise.all(
-    paths.filter((path) => /^k8s\/[^/]+\.ya?ml$/.test(path)).map(async (path) => ({ path, text: (await read(path)) ?? "" })),
-  );
+  /** A file that may be missing; one that can't be read is told, and counts as missing. */
+  const optional = async (file: string): Promise<string | undefined> => {
+    try {
+      return await read(file);
+    } catch (error) {
+      problems.push({ file, message: messageOf(error) });
+      return undefined;
+    }
+  };
+  const slo = await sloFacts(await optional("slo.yaml"));
+  const runbook = await optional("docs/runbook.md");
+  const alertRoute = { present: routesAlerts(await optional("observability/alertmanager-route.yaml")) };
+  const patches: PatchFile[] = [];
+  for (const path of paths.filter((one) => /^k8s\/[^/]+\.ya?ml$/.test(one)).slice(0, MOST_PATCHES))
+    patches.push({ path, text: (await optional(path)) ?? "" });
   const tier = Tier.safeParse(component?.metadata.labels?.[TIER_LABEL]);
   return {
     documents: documents ?? [],
@@ -77,6 +88,23 @@ export async function readRepository(
   };
 }
 
+/** What at least has the outline of entities; whether they are right the catalog says. */
+function entitiesOf(text: string): Entity[] {
+  const documents = yamlDocuments(text).filter((document) => document !== null);
+  const at = documents.findIndex((document) => !Outline.safeParse(document).success);
+  if (at >= 0) throw new NotYaml(`document ${at + 1} is no entity: a map with kind and metadata.name`);
+  return documents as Entity[];
+}
+
+const Outline = z.looseObject({
+  kind: z.string(),
+  metadata: z.looseObject({
+    name: z.string(),
+    labels: z.record(z.string(), z.unknown()).optional(),
+    annotations: z.record(z.string(), z.unknown()).optional(),
+  }),
+});
+
 /** Whether Alertmanager would know from it where to send an alert: a route, and the receivers that it names. */
 function routesAlerts(text: string | undefined): boolean {
   if (text === undefined) return false;
@@ -92,20 +120,10 @@ function routesAlerts(text: string | undefined): boolean {
 /** The Component of a catalog-info.yaml; null where there is none, or it can't be read. */
 export function componentOf(text: string): Entity | null {
   try {
-    return (yamlDocuments(text) as Entity[]).find((document) => document?.kind === "Component") ?? null;
+    return entitiesOf(text).find((document) => document.kind === "Component") ?? null;
   } catch {
     return null;
   }
-}
-
-function yamlDocuments(text: string): unknown[] {
-  const documents = parseAllDocuments(text, { maxAliasCount: 50 } as never);
-  if (!Array.isArray(documents)) return [];
-  return documents.map((document) => {
-    const [error] = document.errors;
-    if (error) throw error;
-    return document.toJS({ maxAliasCount: 50 }) as unknown;
-  });
 }
 
 /** The service level objectives: whether there are any, whether somebody has made them their own, and from when on a request is slow. */
