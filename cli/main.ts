@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { breakGlassCommands } from "./commands/break-glass.ts";
+import { auditCommands } from "./commands/audit.ts";
 import { changeCommands } from "./commands/changes.ts";
 import { ciCommands } from "./commands/ci.ts";
 import { completionCommands } from "./commands/completion.ts";
@@ -50,6 +51,7 @@ for (const add of [
   inboxCommands,
   secretCommands,
   evidenceCommands,
+  auditCommands,
   organisationCommands,
   ciCommands,
   policyCommands,
