@@ -142,8 +142,17 @@ async function put(tx: Tx, clock: Clock, actor: Actor, at: Serving, answer: Answ
   });
 }
 
-const auditOf = ({ answers: _, checked_at, results, ...row }: Selectable<AuditTable>): Audit => ({
-  ...row,
-  results: z.array(RuleResult).parse(results),
-  checkedAt: checked_at,
-});
+const auditOf = (row: Selectable<AuditTable>): Audit => {
+  const { service, environment, release, outcome, because, decision, results, since, checked_at } = row;
+  return {
+    service,
+    environment,
+    release,
+    outcome,
+    because,
+    decision,
+    results: z.array(RuleResult).parse(results),
+    since,
+    checkedAt: checked_at,
+  };
+};

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { aSubject } from "./a-subject.ts";
-import { bundleOf, loadPolicies, type PolicyDocument } from "./bundle.ts";
+import { bundleOf, type PolicyDocument } from "./bundle.ts";
 import { compiler, evaluate, EVALUATOR } from "./evaluator.ts";
 import type { PolicySubject } from "./model.ts";
 import { modeAt, judge } from "./judge.ts";

@@ -1,6 +1,6 @@
 import { digestOf } from "../kernel/digest.ts";
 import { messageOf } from "../kernel/faults.ts";
-import { bundleOf, type Bundle, type Modes, type Rule } from "./bundle.ts";
+import type { Bundle, Modes, Rule } from "./bundle.ts";
 import { evaluate, EVALUATOR, RULE_BUDGET, type Program, type Purse } from "./evaluator.ts";
 import { denies, Mode, type PolicySubject, type Relief, type Decision, type RuleResult } from "./model.ts";
 

@@ -53,8 +53,9 @@ export const policyRoutes =
         await request.can("read");
         return {
           bundle: bundle.digest,
-          rules: bundle.rules.map(({ validations, matchConditions, variables, unknownWhen, ...rule }) => {
-            return { ...rule, expressions: validations.map(({ program }) => program.expression) };
+          rules: bundle.rules.map(({ name, description, points, modes, unknown, fix, exceptionsBy, validations }) => {
+            const expressions = validations.map(({ program }) => program.expression);
+            return { name, description, points, modes, unknown, fix, exceptionsBy, expressions };
           }),
         };
       },

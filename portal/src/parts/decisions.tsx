@@ -25,7 +25,7 @@ interface Decision {
 export function Decisions({ decisions }: { decisions: readonly Decision[] }) {
   if (decisions.length === 0) return <Text c="dimmed">None.</Text>;
   const alike = Map.groupBy(decisions, ({ outcome, results }) =>
-    JSON.stringify([outcome, results.map(({ subject: _, ...result }) => result)]),
+    JSON.stringify([outcome, results.map((result) => ({ ...result, subject: "" }))]),
   );
   return (
     <Stack gap="md">
