@@ -23,7 +23,7 @@ export function whyNoData(facts: TelemetryFacts, now: Date): NoData | null {
 }
 
 export const NO_DATA_SAID: Record<NoData, string> = {
-  idle: "it serves, and nobody has called it",
+  idle: "it serves, and by the last full minute nobody had called it",
   not_deployed: "nothing of it is deployed here",
   deploying: "its first release here is under way",
   telemetry_broken: "its counters can't be read",

@@ -12,6 +12,7 @@ import { nameOf, runPath, sentence, serviceOf } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { ReleaseRows } from "../parts/release-rows.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
+import { Health } from "../parts/slo.tsx";
 import { Scorecard } from "../parts/scorecard.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
@@ -62,6 +63,7 @@ export default function ServicePage() {
                 <Section title="Environments">
                   <Environments service={name} facts={data.facts} />
                 </Section>
+                <Health service={name} />
                 <Happening service={name} />
                 <Section
                   title="Last releases"

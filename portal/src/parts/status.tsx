@@ -67,6 +67,12 @@ const LOOKS: Record<string, Look> = {
   rolled_back: { ...bad, word: "rolled back" },
   stale: unsure,
   not_evaluable: { ...unsure, word: "not evaluable" },
+  ok: { ...good, word: "within its limit" },
+  at_risk: { ...warning, word: "at risk" },
+  burning: bad,
+  firing: bad,
+  idle: { ...off, word: "no requests" },
+  unreachable: { ...unsure, word: "can't be reached" },
   unknown,
 };
 
