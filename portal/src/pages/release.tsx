@@ -68,6 +68,7 @@ function ReleaseShown({ release }: { release: Release }) {
                 the release it follows
               </Anchor>,
             ],
+            release.gate !== null && release.gate.openBy.length > 0 && ["Let through", sentence(release.gate.openBy.join("; "))],
             ["Begun", <Time key="begun" at={release.createdAt} />],
             release.endedAt !== null && ["Ended", <Time key="ended" at={release.endedAt} />],
             ["By", nameOf(release.startedBy)],
@@ -75,6 +76,9 @@ function ReleaseShown({ release }: { release: Release }) {
         />
       </Stack>
       <Why of={release.id} />
+      {release.state === "planned" && release.gate?.heldBy.some(({ gate }) => gate === "production-approval") && (
+        <Approve release={release} />
+      )}
       {(release.state === "rolling_out" || release.state === "held") && <Act release={release} />}
       <Section title="Traffic">
         <Paper withBorder p="md">
@@ -142,6 +146,33 @@ function ReleaseShown({ release }: { release: Release }) {
         <Rounds rounds={release.rounds} />
       </Section>
     </Page>
+  );
+}
+
+/** Someone other than the authors approves exactly the plan that is shown: of one that changed by a byte nothing is approved. */
+function Approve({ release: { plan } }: { release: Release }) {
+  const client = useQueryClient();
+  const approve = useMutation({
+    mutationFn: () => answer(api.POST("/api/plans/{digest}/approve", { params: { path: { digest: plan } } })),
+    onSuccess: () => client.invalidateQueries(),
+  });
+  return (
+    <Alert color="orange" variant="outline" title="It waits for an approval by someone other than its author">
+      <Group gap="sm">
+        <Text>
+          You approve{" "}
+          <Anchor component={Link} to={`/plans/${encodeURIComponent(plan)}`}>
+            this plan
+          </Anchor>{" "}
+          with all that it changes and its way back:
+        </Text>
+        <Digest of={plan} />
+        <Button variant="default" loading={approve.isPending} onClick={() => approve.mutate()}>
+          Approve this plan
+        </Button>
+      </Group>
+      <ProblemNote error={approve.error} />
+    </Alert>
   );
 }
 
