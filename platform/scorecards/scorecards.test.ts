@@ -90,6 +90,9 @@ test("deployments() reads what was tried from the ledger, with the change reques
   const clock = testClock("2026-03-10T08:00:00.000Z");
   const tell = (type: string, about: string, data: Record<string, unknown>) =>
     transact(db, (tx) => record(tx, clock, { type, about, actor: "user:default/ada", data }));
+  clock.turn(-3600);
+  await tell("forge.change_opened", "repository:orders", { number: 3, head: "of one that was deleted since" });
+  clock.turn(3600);
   await tell("forge.change_opened", "repository:orders", { number: 3, head: "h" });
   clock.turn(60);
   await tell("forge.change_merged", "repository:orders", { number: 3, commit: "abc" });

@@ -20,18 +20,21 @@ export async function deployments(
       select data ->> 'release' as release, max(at) as at from ledger_event
       where type = 'releases.started' and data ->> 'release' in (select release from ended) group by 1
     ), merged as (
-      select distinct on (1) data ->> 'commit' as commit, about, data ->> 'number' as number from ledger_event
+      select distinct on (1) data ->> 'commit' as commit, seq, about, data ->> 'number' as number from ledger_event
       where type = 'forge.change_merged' and data ->> 'commit' in (select commit from ended) order by 1, seq
     ), opened as (
-      select distinct on (1, 2) about, data ->> 'number' as number, at from ledger_event
-      where type = 'forge.change_opened' and about in (select about from merged) order by 1, 2, seq
+      -- The last before the merge: a repository that was deleted may have had a change of that number too.
+      select distinct on (1) merged.commit, event.at from merged
+        join ledger_event event on event.about = merged.about and event.type = 'forge.change_opened'
+          and event.data ->> 'number' = merged.number and event.seq < merged.seq
+      order by 1, event.seq desc
     )
     select ended.release, substr(ended.about, length('component:default/') + 1) as service, ended.environment, ended.commit, ended.because,
            merged.number::integer as change, replace(ended.type, 'releases.', '') as outcome, started.at as "startedAt", ended.at as "endedAt", opened.at as "openedAt"
     from ended
       join started using (release)
       left join merged using (commit)
-      left join opened on opened.about = merged.about and opened.number = merged.number
+      left join opened using (commit)
     order by ended.seq`.execute(db);
   return rows;
 }
