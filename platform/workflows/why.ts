@@ -333,7 +333,15 @@ function explainRelease({ release, decision, reopened, service, at }: Extract<Wh
         "refused",
         summary,
         denied.length > 0 ? denied.map(ruleSays) : [fact("refusal", release.because)],
-        waysAround(denied, service, release.environment),
+        denied.length > 0
+          ? waysAround(denied, service, release.environment)
+          : [
+              {
+                who: service.owner,
+                what: "give it what it lacks, then deliver the commit again",
+                command: `cairn deliver ${service.name}`,
+              },
+            ],
       );
     }
     case "rolling_out":
