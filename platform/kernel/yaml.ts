@@ -4,6 +4,7 @@ import { messageOf } from "./faults.ts";
 const MOST_BYTES = 256 * 1024;
 const MOST_ALIASES = 50;
 const DEEPEST = 60;
+const MOST_OPEN = 500;
 
 /** What is wrong with a text that should be YAML, and where. */
 export class NotYaml extends Error {
@@ -22,6 +23,8 @@ export class NotYaml extends Error {
  */
 export function yamlDocuments(text: string): unknown[] {
   if (text.length > MOST_BYTES) throw new NotYaml(`it is larger than ${MOST_BYTES / 1024} KiB`);
+  // The parser takes seconds to find out, and the whole platform waits.
+  if (opensDeeperThan(text, MOST_OPEN)) throw new NotYaml(`it is nested deeper than ${DEEPEST} levels`);
   const lines = new LineCounter();
   let parsed;
   try {
@@ -41,6 +44,18 @@ export function yamlDocuments(text: string): unknown[] {
     if (isDeeperThan(value, DEEPEST)) throw new NotYaml(`it is nested deeper than ${DEEPEST} levels`);
     return value;
   });
+}
+
+/** Whether brackets open so often without closing, quoted ones too. */
+function opensDeeperThan(text: string, levels: number): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x5b || code === 0x7b) depth++;
+    else if (code === 0x5d || code === 0x7d) depth = Math.max(0, depth - 1);
+    if (depth > levels) return true;
+  }
+  return false;
 }
 
 /** Level by level: a value that refers to itself ends it too. */
