@@ -18,6 +18,10 @@ export default defineConfig({
         },
       },
       { test: { ...everywhere, name: "whole", include: ["e2e/**/*.test.ts"], exclude: skip, testTimeout: 600_000, hookTimeout: 300_000 } },
+      // Long, and not among the ordinary tests: npm run test:crash.
+      {
+        test: { ...everywhere, name: "crash", include: ["e2e/**/*.walk.ts"], exclude: skip, testTimeout: 3_600_000, hookTimeout: 300_000 },
+      },
     ],
   },
 });

@@ -1,0 +1,281 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { Client as Postgres } from "pg";
+import { connectAgent } from "@cairn/agent/client.ts";
+import { places } from "@cairn/platform/kernel/config.ts";
+import { runningServer } from "@cairn/platform/server/record.ts";
+import { eventually, output } from "../scripts/demo/tools.ts";
+import { metFile, MOMENTS, pointOf, type Moment, type Settings } from "./kill-points.ts";
+import { apiOf, instances, type Api, type Change, type Plan, type Release, type Run } from "./outside.ts";
+import { startPlatform, type Platform } from "./platform.ts";
+
+export const ENVIRONMENTS = ["dev", "staging", "production"];
+const ENDED = ["success", "failed", "rolled_back"];
+
+/** A platform whose server, agent or PostgreSQL is killed (kill -9) again and again at points of its workflows, and what of them was met. */
+export interface Walk {
+  platform: Platform;
+  api: Api;
+  /** What is to be met from now on. */
+  set(settings: Partial<Settings>): Promise<void>;
+  /** Starts the server where it has died. */
+  alive(): Promise<void>;
+  /** Asks for something whose answer a death may cut off, until it is known to be done. */
+  insist<T>(what: string, act: () => Promise<unknown>, isDone: () => Promise<T | undefined>): Promise<T>;
+  /** Starts the server as often as it dies, until the run has ended. */
+  ended(run: string, meanwhile?: () => Promise<void>): Promise<Run>;
+  /** The points of every step that runs have shown so far, and those of them that were not met. */
+  points(moments?: readonly Moment[]): Promise<{ all: string[]; left: string[]; steps: Map<string, Set<string>> }>;
+  /** Each kill so far, in order. */
+  kills(): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+export async function startWalk(first: Omit<Settings, "home">): Promise<Walk> {
+  const folder = await mkdtemp(join(tmpdir(), "cairn-points-"));
+  let settings: Settings = { ...first, home: "", victims: [] };
+  const write = () => writeFile(join(folder, "settings.json"), JSON.stringify(settings));
+  await write();
+  const platform = await startPlatform({
+    env: { CAIRN_KILL_POINTS: folder, NODE_OPTIONS: `--import ${new URL("kill-points.ts", import.meta.url)}` },
+  });
+  const api = await apiOf(platform);
+  settings = { ...settings, ...first, home: platform.home };
+  await write();
+  const kills = async () => (await readFile(join(folder, "kills"), "utf8").catch(() => "")).split("\n").filter(Boolean);
+
+  const alive = async (): Promise<void> => {
+    for (;;) {
+      if (await runningServer(platform.home)) return;
+      const before = (await kills()).length;
+      try {
+        await platform.start();
+        return;
+      } catch (error) {
+        // One that dies again before it is ready has met its next point.
+        if ((await kills()).length === before) throw error;
+      }
+    }
+  };
+
+  return {
+    platform,
+    api,
+    alive,
+    kills,
+    async set(changed) {
+      settings = { ...settings, ...changed };
+      await write();
+    },
+    insist: (what, act, isDone) =>
+      eventually(what, 120, async () => {
+        await alive();
+        await act().catch(() => {});
+        await alive();
+        return isDone().catch(() => undefined);
+      }),
+    ended: (id, meanwhile = async () => {}) =>
+      eventually(`the end of ${id}`, 900, async () => {
+        await alive();
+        await meanwhile();
+        const run = await api<Run>(`/api/runs/${encodeURIComponent(id)}`).catch(() => undefined);
+        return run && ENDED.includes(run.state) ? run : undefined;
+      }),
+    async points(moments = MOMENTS) {
+      await alive();
+      const steps = new Map<string, Set<string>>();
+      const { runs } = await api<{ runs: { id: string }[] }>("/api/runs?limit=200");
+      for (const { id } of runs) {
+        const { workflow, steps: its } = await api<Run>(`/api/runs/${encodeURIComponent(id)}`);
+        const known = steps.get(workflow) ?? new Set();
+        steps.set(workflow, known);
+        for (const { name } of its) known.add(name);
+      }
+      const met = new Set((await readdir(folder)).map((name) => join(folder, name)));
+      const all = [...steps]
+        .flatMap(([workflow, names]) =>
+          [...names].flatMap((step) =>
+            moments.flatMap((moment) => settings.victims.map((victim) => pointOf(victim, workflow, step, moment))),
+          ),
+        )
+        .filter((point) => settings.only.length === 0 || settings.only.some((part) => point.includes(part)));
+      return { all, left: all.filter((point) => !met.has(metFile(folder, point))), steps };
+    },
+    async stop() {
+      await platform.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Creates a service, waits for the checks of its first change request, merges it and waits for the delivery, through every death on the way. */
+export async function createAndDeliver(
+  walk: Walk,
+  service: string,
+  meanwhile: () => Promise<void> = async () => {},
+): Promise<{ plan: Plan; commit: string }> {
+  const { platform, api } = walk;
+  const { plan } = await create(walk, service);
+  const change = await eventually("the checks of the first change request", 600, async () => {
+    await walk.alive();
+    const found = await api<Change>(`/api/changes/${service}/1`).catch(() => undefined);
+    return found && found.checks.length > 0 && found.checks.every(({ state }) => !["pending", "running"].includes(state))
+      ? found
+      : undefined;
+  });
+  expect(change.checks.map(({ state }) => state)).toEqual(change.checks.map(() => expect.stringMatching(/passed|warned/)));
+  await walk.ended(`check-${service}-1-${change.head.slice(0, 12)}`);
+  const commit = await walk.insist(
+    `the merge of ${service}/1`,
+    () => platform.cairn("merge", `${service}/1`),
+    async () => (await api<Change>(`/api/changes/${service}/1`)).mergeCommit ?? undefined,
+  );
+  const ended = await walk.ended(`deliver-${service}-${commit.slice(0, 12)}`, meanwhile);
+  expect(ended).toMatchObject({ state: "success", error: null });
+  return { plan, commit };
+}
+
+/** Applies a new plan for a service, and waits for the run's end. */
+export async function create(walk: Walk, service: string): Promise<{ plan: Plan; run: Run }> {
+  const { platform } = walk;
+  await walk.alive();
+  const answers = ["-a", `service_name=${service}`, "-a", "owner_team=team-crash", "-a", "database=true"];
+  const plan = await platform.cairn<Plan>("create", "http-api", ...answers);
+  const id = await walk.insist(
+    `the apply of ${plan.digest}`,
+    () => platform.cairn("apply", plan.digest, "--no-wait"),
+    async () => (await platform.cairn<{ run: string | null }>("plan", plan.digest)).run ?? undefined,
+  );
+  return { plan, run: await walk.ended(id) };
+}
+
+/** What is there of a service, counted where it is: git, roles, databases, processes, ports, artifacts. */
+export interface Effects {
+  repository: boolean;
+  commits: number;
+  databases: string[];
+  roles: string[];
+  /** Instances that live, by environment. */
+  instances: Record<string, string[]>;
+  ports: number;
+}
+
+export async function effectsOf(walk: Walk, service: string): Promise<Effects> {
+  const { home } = walk.platform;
+  const bare = join(places(home).forge, `${service}.git`);
+  const objects = await output("git", ["--git-dir", bare, "cat-file", "--batch-all-objects", "--batch-check"]).catch(() => undefined);
+  const agent = await connectAgent(home);
+  const database = new Postgres({ connectionString: (await agent.postgres()).url });
+  await database.connect();
+  const names = async (sql: string) => (await database.query<{ name: string }>(sql)).rows.map(({ name }) => name).toSorted();
+  const of = (name: string) => name.includes(service.replaceAll("-", "_")) || name.includes(service);
+  try {
+    return {
+      repository: objects !== undefined,
+      commits: (objects ?? "").split("\n").filter((line) => line.includes(" commit ")).length,
+      databases: (await names("select datname as name from pg_database where not datistemplate")).filter(of),
+      roles: (await names("select rolname as name from pg_roles")).filter(of),
+      instances: instances(service),
+      ports: (await agent.status()).targets.filter(({ target }) => target.service === service).length,
+    };
+  } finally {
+    await database.end();
+  }
+}
+
+export const NOTHING: Effects = { repository: false, commits: 0, databases: [], roles: [], instances: {}, ports: 0 };
+
+/** Counts what a created and delivered service has left: each outside effect once. */
+export async function expectOnce(walk: Walk, service: string, { plan, commit }: { plan: Plan; commit: string }): Promise<void> {
+  const { platform, api } = walk;
+  // git: the first commit, the branch's, and the squash merge, of all objects that the repository holds.
+  const bare = join(places(platform.home).forge, `${service}.git`);
+  const git = async (...args: string[]) => (await output("git", ["--git-dir", bare, ...args])).trim();
+  expect((await git("rev-list", "main")).split("\n")).toHaveLength(2);
+  expect(await git("rev-parse", "main")).toBe(commit);
+  expect(await git("rev-parse", "main^{tree}")).toBe(plan.plan.payload.tree);
+  expect(await git("rev-parse", "main~1^{tree}")).toBe(plan.plan.payload.firstTree);
+  expect((await git("for-each-ref", "--format=%(refname)", "refs/heads")).split("\n")).toHaveLength(2);
+  for (const [state, count] of Object.entries({ open: 0, closed: 0, merged: 1 }))
+    expect((await api<{ changes: Change[] }>(`/api/changes?repository=${service}&state=${state}`)).changes, state).toHaveLength(count);
+
+  // Releases: one an environment, all of one artifact, which was built once and lies there once.
+  const { releases } = await api<{ releases: Release[] }>(`/api/releases?service=${service}`);
+  expect(releases.map(({ environment, state }) => [environment, state]).toSorted()).toEqual(
+    ENVIRONMENTS.toSorted().map((name) => [name, "promoted"]),
+  );
+  const [artifact = "", ...others] = new Set(releases.map(({ artifactDigest }) => artifactDigest));
+  expect(others).toEqual([]);
+  const { runs } = await api<{ runs: { purpose: string; state: string; evidence: string[] }[] }>(`/api/ci-runs?repository=${service}`);
+  expect(runs.map(({ purpose, state }) => [purpose, state]).toSorted()).toEqual([
+    ["change", "passed"],
+    ["merge", "passed"],
+  ]);
+  const { evidence } = await api<{ evidence: { kind: string; digest: string }[] }>(`/api/evidence?artifact=${artifact}`);
+  expect(new Set(evidence.map(({ kind }) => kind)).size).toBe(evidence.length);
+  expect(evidence.map(({ digest }) => digest).toSorted()).toEqual(runs.find(({ purpose }) => purpose === "merge")?.evidence.toSorted());
+
+  // PostgreSQL: the databases and roles of the plans. Processes: one instance of one revision an environment; ports of their own.
+  const wanted = await plannedDatabases(api, releases);
+  expect(wanted).toHaveLength(ENVIRONMENTS.length);
+  const effects = await effectsOf(walk, service);
+  expect(effects).toMatchObject({
+    repository: true,
+    commits: 3,
+    databases: wanted.map((each) => each.database).toSorted(),
+    roles: wanted.map((each) => each.role).toSorted(),
+    ports: ENVIRONMENTS.length,
+  });
+  expect(Object.keys(effects.instances).toSorted()).toEqual(ENVIRONMENTS.toSorted());
+  for (const marks of Object.values(effects.instances)) expect(marks).toHaveLength(1);
+  const targets = (await (await connectAgent(platform.home)).status()).targets.filter(({ target }) => target.service === service);
+  expect(new Set(targets.map(({ port }) => port)).size).toBe(ENVIRONMENTS.length);
+  for (const target of targets)
+    expect(target.revisions).toMatchObject([{ artifactDigest: artifact, weightPercent: 100, health: "healthy" }]);
+
+  // The ledger says each of it once.
+  const events = (await allEvents(api)).filter(({ about, data }) => about.includes(service) || JSON.stringify(data).includes(service));
+  const recorded = Object.groupBy(events, ({ type }) => type);
+  for (const type of ["forge.repository_created", "forge.change_opened", "forge.change_merged", "evidence.admitted"])
+    expect(recorded[type], type).toHaveLength(1);
+  for (const type of ["releases.planned", "releases.started", "releases.shifted", "releases.promoted"])
+    expect(
+      recorded[type]?.map(({ data }) => data.environment),
+      type,
+    ).toEqual(ENVIRONMENTS);
+  for (const type of ["releases.rolled_back", "releases.failed", "releases.refused", "forge.repository_removed"])
+    expect(recorded[type], type).toBeUndefined();
+  const applied = recorded["plans.applied"]?.map(({ data }) => data.digest) ?? [];
+  expect(applied.toSorted()).toEqual([plan.digest, ...releases.map((release) => release.plan)].toSorted());
+  expect(recorded["plans.offered"]).toHaveLength(applied.length);
+}
+
+async function plannedDatabases(api: Api, releases: Release[]): Promise<{ database: string; role: string }[]> {
+  type Stored = { plan: { payload: { infra: { resources: { type: string; properties: { database: string; role: string } }[] } } } };
+  const found = await Promise.all(
+    releases.map(async (release) =>
+      (await api<Stored>(`/api/plans/${release.plan}`)).plan.payload.infra.resources
+        .filter(({ type }) => type === "postgres")
+        .map(({ properties }) => properties),
+    ),
+  );
+  return found.flat();
+}
+
+export interface LedgerEvent {
+  seq: number;
+  type: string;
+  about: string;
+  data: Record<string, unknown>;
+}
+
+async function allEvents(api: Api): Promise<LedgerEvent[]> {
+  const all: LedgerEvent[] = [];
+  for (;;) {
+    const { events } = await api<{ events: LedgerEvent[] }>(`/api/ledger?after=${all.at(-1)?.seq ?? 0}&limit=100`);
+    if (events.length === 0) return all;
+    all.push(...events);
+  }
+}
