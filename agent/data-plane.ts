@@ -385,7 +385,7 @@ export class DataPlane {
         refused.add(port); // somebody else was quicker
         continue;
       }
-      live.record.user = this.#parts.isolation.ownUser ? freeUser(this.#takenUsers()) : null;
+      live.record.user = this.#parts.isolation.ownUser ? freeUser(`${this.#parts.portSeed}/${keyOf(target)}`, this.#takenUsers()) : null;
       this.#targets.set(keyOf(target), live);
       await this.#save();
       return live;

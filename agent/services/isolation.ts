@@ -25,8 +25,12 @@ export async function findIsolation(home: string): Promise<Isolation> {
   return { ownUser, folder, nodeFolder: await reachableNode() };
 }
 
-/** A user number that nobody of `taken` has. */
-export function freeUser(taken: ReadonlySet<number>): number {
-  for (let user = FIRST_USER; user < FIRST_USER + MOST_USERS; user++) if (!taken.has(user)) return user;
+/** A user number that nobody of `taken` has: the one that `seed` leads to, or the next. Other homes on this machine give numbers of their own, which we can't know. */
+export function freeUser(seed: string, taken: ReadonlySet<number>): number {
+  const start = Number.parseInt(shortHash(seed).slice(0, 8), 16) % MOST_USERS;
+  for (let n = 0; n < MOST_USERS; n++) {
+    const user = FIRST_USER + ((start + n) % MOST_USERS);
+    if (!taken.has(user)) return user;
+  }
   throw new Error("all user numbers are taken");
 }

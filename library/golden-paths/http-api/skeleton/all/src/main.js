@@ -13,7 +13,7 @@ const items = postgresItems({ url: process.env.DATABASE_URL, log });
 const items = memoryItems();
 {% endif %}
 const service = createService({ items, log });
-const port = await service.listen(Number(process.env.PORT || 8080));
+const port = await service.listen(Number(process.env.PORT || 8080), process.env.HOST);
 log.info("listening", { port });
 
 for (const signal of ["SIGTERM", "SIGINT"])

@@ -6,7 +6,7 @@ import { itemRoutes } from "./items.js";
 import { createMetrics } from "./metrics.js";
 import { traceOf } from "./trace.js";
 
-/** The HTTP service: `listen(port)` gives the port in use, `stop()` ends it without losing a request. */
+/** The HTTP service: `listen(port, host)` gives the port in use (every address, where no host is named), `stop()` ends it without losing a request. */
 export function createService({ items, log, stopSeconds = 20 }) {
   const metrics = createMetrics();
   const routes = itemRoutes(items);
@@ -71,8 +71,8 @@ export function createService({ items, log, stopSeconds = 20 }) {
   }
 
   return {
-    async listen(port) {
-      server.listen(port);
+    async listen(port, host) {
+      server.listen(port, host);
       await once(server, "listening");
       return server.address().port;
     },
