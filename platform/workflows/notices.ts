@@ -169,16 +169,16 @@ export function evidenceNotice(
   };
 }
 
-/** Something runs, or lies, otherwise than it was released. */
+/** Something runs, or lies, otherwise than it was released. Of one kind in one place it is told once an hour: who looks sees all of it. */
 export function findingNotice(
-  finding: { id: string; environment: string; kind: string; subject: string; detail: string },
+  finding: { environment: string; kind: string; subject: string; detail: string; at: Date },
   about: AboutService,
 ): Notice {
   return {
-    key: `finding ${finding.id}`,
+    key: `finding ${about.service} ${finding.environment} ${finding.kind} ${finding.at.toISOString().slice(0, 13)}`,
     kind: "runtime.found",
-    title: `Changed by hand: ${about.service} in ${finding.environment}`,
-    body: `${finding.kind.replaceAll("_", " ")}: ${finding.subject}${finding.detail === "" ? "" : ` (${finding.detail})`}. To put back what was released: cairn deliver ${about.service}`,
+    title: `${about.service} in ${finding.environment} is not as it was released: ${finding.kind.replaceAll("_", " ")}`,
+    body: `${finding.subject}${finding.detail === "" ? "" : `: ${finding.detail}`}. All that was found: cairn service ${about.service}. To put back what was released: cairn deliver ${about.service}`,
     link: `/services/${about.service}`,
     about: `component:default/${about.service}`,
     audience: [...new Set([...keepers(about), ADMINISTRATORS])],

@@ -131,9 +131,9 @@ async function releaseWaits(parts: TellParts, { data }: RecordedEvent): Promise<
   return [releaseApprovalNotice({ id, environment: release.environment, plan }, wanted, await aboutService(parts, release.service))];
 }
 
-async function runtimeFound(parts: TellParts, { about, data }: RecordedEvent): Promise<Notice[]> {
-  const { finding, environment, kind, subject, detail } = data as Record<"finding" | "environment" | "kind" | "subject" | "detail", string>;
-  const found = { id: finding, environment, kind, subject, detail: detail ?? "" };
+async function runtimeFound(parts: TellParts, { about, data, at }: RecordedEvent): Promise<Notice[]> {
+  const { environment, kind, subject, detail } = data as Record<"environment" | "kind" | "subject" | "detail", string>;
+  const found = { environment, kind, subject, detail: detail ?? "", at };
   return [findingNotice(found, await aboutService(parts, serviceNamed(about)))];
 }
 

@@ -110,7 +110,7 @@ function Act({ glass: { id, state } }: { glass: Glass }) {
     },
   });
   return (
-    <Alert color={state === "open" ? "red" : "orange"} variant="outline" title={state === "open" ? "It is open" : "It waits for a review"}>
+    <Alert color={state === "open" ? "red" : "gray"} variant="outline" title={state === "open" ? "It is open" : "It waits for a review"}>
       <Group gap="xs" align="flex-end">
         <TextInput
           label={state === "open" ? "Because" : "What you found"}

@@ -57,8 +57,8 @@ function Command({ text }: { text: string }) {
   return (
     <CopyButton value={text}>
       {({ copied, copy }) => (
-        <UnstyledButton onClick={copy} display="block" mt={2} aria-label={`Copy: ${text}`}>
-          <Code>{text}</Code>{" "}
+        <UnstyledButton onClick={copy} display="block" mt={2}>
+          <Code className="anywhere">{text}</Code>{" "}
           <Text span size="xs" c="dimmed">
             {copied ? "copied" : "copy"}
           </Text>
