@@ -148,11 +148,11 @@ export async function breakGlasses(
 }
 
 /** Those of a service that hold now, the oldest first. */
-export async function openBreakGlasses(db: Sql, service: string, now: Date): Promise<BreakGlass[]> {
+export async function openBreakGlasses(db: Sql, service: string | undefined, now: Date): Promise<BreakGlass[]> {
   const rows = await db
     .selectFrom("policy_break_glass")
     .selectAll()
-    .where("service", "=", service)
+    .$if(service !== undefined, (query) => query.where("service", "=", service ?? ""))
     .where("until", ">", now)
     .orderBy(sql`id collate "C"`)
     .execute();

@@ -19,7 +19,7 @@ export const RuleBundle = z
     environments: z.array(z.object({ name: z.string(), production: z.boolean(), mode: Mode })),
     /** The groups that the catalog has: owners that exist. */
     groups: z.array(z.string()),
-    /** The exceptions that hold. */
+    /** The exceptions and break-glasses that hold. */
     reliefs: z.array(Relief),
     takenAt: z.coerce.date(),
   })

@@ -7,9 +7,8 @@ import { read } from "../ledger/store.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Bundle } from "./bundle.ts";
 import { EVALUATOR } from "./evaluator.ts";
-import { exceptionsFor } from "./exceptions.ts";
 import { DecisionBundle, RuleBundle } from "./portable.ts";
-import { Decision, Mode, Point, PolicySubject } from "./model.ts";
+import { Decision, Mode, Point, PolicySubject, type Relief } from "./model.ts";
 import { Audit, audits } from "./audit.ts";
 import { bundleOfDecision, find, list } from "./store.ts";
 
@@ -38,6 +37,8 @@ export const PolicyBundle = z.object({ bundle: z.string(), rules: z.array(Policy
 export interface Surroundings {
   environments: RuleBundle["environments"];
   groups: () => Promise<string[]>;
+  /** The exceptions and break-glasses that hold, of all services. */
+  reliefs: (now: Date) => Promise<Relief[]>;
 }
 
 /** A decision with the facts that it was made on. */
@@ -81,7 +82,7 @@ export const policyRoutes =
           rules: bundle.document,
           environments: surroundings.environments.map(({ name, production, mode }) => ({ name, production, mode })),
           groups: await surroundings.groups(),
-          reliefs: await exceptionsFor(db, undefined, now),
+          reliefs: await surroundings.reliefs(now),
           takenAt: now,
         };
       },

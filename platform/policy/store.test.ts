@@ -47,7 +47,14 @@ test("GET /policies and GET /decisions/{id} show rules, answers and facts", asyn
   answerFaults(app);
   app.decorateRequest("principal", { getter: () => systemPrincipal("test") });
   app.decorateRequest("can", async () => {});
-  await app.register(policyRoutes({ db, clock, bundle, surroundings: { environments: [], groups: async () => ["group:default/shop"] } }));
+  await app.register(
+    policyRoutes({
+      db,
+      clock,
+      bundle,
+      surroundings: { environments: [], groups: async () => ["group:default/shop"], reliefs: async () => [] },
+    }),
+  );
   const subject = aSubject({ service: { ownerExists: false } });
   const { id } = await transact(db, (tx) =>
     keep(tx, clock, "system:deliver", { subject, bundle, reliefs: [] }, judge(subject, bundle, clock.now(), [])),

@@ -16,6 +16,7 @@ import { identityRoutes } from "../identity/routes.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { silentLog, type Log } from "../kernel/log.ts";
 import type { Db } from "../kernel/sql.ts";
+import type { Checkpoints } from "../ledger/checkpoints.ts";
 import { ledgerRoutes } from "../ledger/routes.ts";
 import { notificationsRoutes } from "../notifications/routes.ts";
 import type { SigningSecrets } from "../notifications/webhooks.ts";
@@ -40,7 +41,7 @@ import type { SecretStore } from "../secrets/contract.ts";
 import { secretRoutes } from "../secrets/routes.ts";
 import { scorecardRoutes } from "../scorecards/routes.ts";
 import type { ScoreRules } from "../scorecards/rules.ts";
-import { authorsAtWork } from "../workflows/reliefs.ts";
+import { authorsAtWork, reliefsFor } from "../workflows/reliefs.ts";
 import { scoreFacts } from "../workflows/score-facts.ts";
 import { whyRoutes } from "../workflows/why-routes.ts";
 import type { WhyParts } from "../workflows/why-facts.ts";
@@ -57,6 +58,9 @@ export interface SurfaceParts {
   identity: IdentityParts;
   forge: LocalForge;
   mergeGround: MergeGround;
+  checkpoints: Checkpoints;
+  /** PEM of the key that signs the ledger. */
+  ledgerKey: string;
   planner: Planner;
   breakGlass: BreakGlassDesk;
   why: WhyParts;
@@ -103,7 +107,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
     ready: parts.ready,
     access: identityAccess(parts.identity),
     api: [
-      ledgerRoutes({ db }),
+      ledgerRoutes({ db, checkpoints: parts.checkpoints, publicKey: parts.ledgerKey }),
       orchestratorRoutes({ db }),
       identityRoutes(parts.identity),
       planRoutes({ db, clock, planner: parts.planner }),
@@ -129,6 +133,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
         surroundings: {
           environments: parts.environments,
           groups: async () => (await groups(db)).map(({ ref }) => ref),
+          reliefs: (now) => reliefsFor(db, undefined, now),
         },
       }),
       secretRoutes({
@@ -177,6 +182,8 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     identity: none,
     forge: none,
     mergeGround: none,
+    checkpoints: none,
+    ledgerKey: "",
     planner: none,
     breakGlass: none,
     why: none,

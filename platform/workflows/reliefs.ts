@@ -6,8 +6,8 @@ import { exceptionsFor } from "../policy/exceptions.ts";
 import type { Relief } from "../policy/model.ts";
 import { find } from "../policy/store.ts";
 
-/** All that speaks for a service now although rules refuse it: exceptions first, so that a break-glass is used only where there is none. */
-export async function reliefsFor(db: Sql, service: string, now: Date): Promise<Relief[]> {
+/** All that speaks for a service now (for any, where none is named) although rules refuse it: exceptions first, so that a break-glass is used only where there is none. */
+export async function reliefsFor(db: Sql, service: string | undefined, now: Date): Promise<Relief[]> {
   return [...(await exceptionsFor(db, service, now)), ...(await openBreakGlasses(db, service, now)).map(reliefOf)];
 }
 
