@@ -125,6 +125,67 @@ test("a change request that breaks rules for owner, health checks, resources, SL
   await expect(platform.cairn("merge", `${service}/${number}`)).rejects.toThrow(/Not every check has passed/);
 });
 
+test("the CLI gives the server's decision without it, by rules that were pulled; without rules it is unknown; a decision is made again elsewhere", async () => {
+  interface Decided {
+    id: string;
+    outcome: string;
+    results: object[];
+    bundle: string;
+    evaluator: string;
+  }
+  const { digest } = await platform.cairn<{ digest: string }>("policies", "pull");
+  const { decisions } = await api<{ decisions: Decided[] }>(`/api/decisions?service=${service}&point=change&outcome=deny`);
+  const decision = decisions[0];
+  expect(decision?.bundle).toBe(digest);
+
+  // The checkout is still at the change request that was denied. Nobody answers at this address.
+  const alone = { ...platform.env, CAIRN_URL: "http://127.0.0.1:1", CAIRN_TOKEN: "" };
+  const check = await ended(alone, "check", work, "--digest", digest);
+  expect(check.code).toBe(1);
+  const { outcome, judgement } = (check.answer as { policy: { outcome: string; judgement: Decided } }).policy;
+  expect({ outcome, results: judgement.results, bundle: judgement.bundle, evaluator: judgement.evaluator }).toEqual({
+    outcome: "deny",
+    results: decision?.results,
+    bundle: digest,
+    evaluator: decision?.evaluator,
+  });
+  const bare = await ended({ ...alone, XDG_CONFIG_HOME: join(folder, "nothing") }, "check", work);
+  expect(bare).toMatchObject({ code: 1, answer: { policy: { outcome: "unknown", judgement: null } } });
+
+  const file = join(folder, "decision.json");
+  expect(await platform.cairn("replay", decision?.id ?? "", "--out", file)).toMatchObject({ same: true, outcome: "deny" });
+  expect(await ended(alone, "replay", file)).toMatchObject({ code: 0, answer: { decision: decision?.id, same: true } });
+  const kept = await readFile(file, "utf8");
+  await writeFile(file, kept.replace('"ownerExists":false', '"ownerExists":true'));
+  const changed = await ended(alone, "replay", file);
+  expect(changed).toMatchObject({ code: 1, answer: { same: false } });
+  expect((changed.answer as { differences: string[] }).differences.join("\n")).toMatch(
+    /fact service.ownerExists .*rule owner-exists answered denied/s,
+  );
+});
+
+test("a plan that policy denies is shown with what to do, and can't be carried out", async () => {
+  const { digest, plan } = await api<{ digest: string; plan: { decisions: { outcome: string; results: Record<string, unknown>[] }[] } }>(
+    "/api/plans",
+    {
+      goldenPath: "http-api",
+      answers: { service_name: `${service}-two`, owner_team: "team-nobody", database: false },
+    },
+  );
+  expect(plan.decisions.map(({ outcome }) => outcome)).toEqual(["deny", "deny", "deny"]);
+  expect(plan.decisions[2]?.results.find(({ rule }) => rule === "owner-exists")).toMatchObject({
+    outcome: "denied",
+    subject: `component:default/${service}-two in production`,
+    message: expect.stringContaining("team-nobody"),
+    fix: expect.stringContaining("a group that exists"),
+    exceptionsBy: ["administrators"],
+    mode: "enforce",
+  });
+  await expect(api(`/api/plans/${digest}/apply`, {})).rejects.toThrow(/403.*plans\.denied/s);
+  const { decisions } = await api<{ decisions: { outcome: string }[] }>(`/api/decisions?service=${service}-two&point=plan`);
+  expect(decisions.map(({ outcome }) => outcome)).toEqual(["deny", "deny", "deny"]);
+});
+
 test("a release waits for the one before it, and what serves already is known when its turn has come", { timeout: 300_000 }, async () => {
   const run = async (merged: string) => api<Run>(`/api/runs/deliver-${service}-${merged.slice(0, 12)}`);
   await git(platform, work, "fetch", "--quiet", "origin");
@@ -194,6 +255,29 @@ test(
     expect(promoted.every(({ artifactDigest }) => artifactDigest === promoted.at(-1)?.artifactDigest)).toBe(true);
   },
 );
+
+test("what runs is judged again when its evidence is taken back: that is found and said, and nothing is taken down", async () => {
+  interface Audit {
+    environment: string;
+    release: string;
+    outcome: string;
+    decision: string;
+    results: { rule: string; outcome: string }[];
+  }
+  const audited = (what: string, holds: (audit: Audit) => boolean) =>
+    eventually(what, 60, async () => {
+      const { audits } = await api<{ audits: Audit[] }>(`/api/audit?service=${service}`);
+      return audits.find((audit) => audit.environment === "production" && holds(audit));
+    });
+  const before = await audited("what runs", ({ outcome }) => outcome === "warn");
+  const { commit } = await api<Release>(`/api/releases/${before.release}`);
+  await revokeProvenance(commit);
+  const after = await audited("the finding", ({ outcome }) => outcome === "deny");
+  expect(after.release).toBe(before.release);
+  expect(after.results).toContainEqual(expect.objectContaining({ rule: "provenance-verified", outcome: "denied" }));
+  expect(await platform.cairn("replay", after.decision)).toMatchObject({ same: true, outcome: "deny" });
+  expect(await greeting()).toBe("hello\n");
+});
 
 test("a secret is in the process that needs it, and nowhere else: not in its log, where it prints it, nor database, files, repositories or core files", async () => {
   const name = `vault-${randomInt(36 ** 5).toString(36)}`;
@@ -324,6 +408,16 @@ async function commit(files: Record<string, string | undefined>, into = work): P
   }
   await git(platform, into, "add", "--all");
   await git(platform, into, "commit", "--quiet", "--message", "Change it");
+}
+
+/** What a command answers and how it ends, also where it fails. */
+async function ended(env: NodeJS.ProcessEnv, ...args: string[]): Promise<{ code: number; answer: unknown }> {
+  const ran = promisify(execFile)(join(root, "cairn"), [...args, "-o", "json"], { env, maxBuffer: 16 * 1024 * 1024 });
+  const { code, stdout } = await ran.then(
+    (done) => ({ code: 0, stdout: done.stdout }),
+    (error: unknown) => error as { code: number; stdout: string },
+  );
+  return { code, answer: JSON.parse(stdout || "null") };
 }
 
 /** Pushes a branch that starts at `base` and opens a change request for it. */
