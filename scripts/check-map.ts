@@ -15,7 +15,8 @@ const COMPOSERS = new Set(["workflows", "server"]);
 const PRIVATE = /(^|\/)(store|routes|migrations)\.ts$/;
 /** What each package may import of others. */
 const PACKAGES: Record<string, (to: string) => boolean> = {
-  platform: (to) => to.startsWith("platform/") || (to.startsWith("agent/") && /agent\/(client|model)\.ts$/.test(to)),
+  platform: (to) =>
+    to.startsWith("platform/") || to === "cel/index.ts" || (to.startsWith("agent/") && /agent\/(client|model)\.ts$/.test(to)),
   agent: (to) =>
     to.startsWith("agent/") || /^platform\/(kernel|secrets)\//.test(to) || /^platform\/runtime\/(contract|admission)\.ts$/.test(to),
   cel: (to) => to.startsWith("cel/"),
