@@ -12,6 +12,7 @@ import { journalWriter, readJournal, type Journal, type RevisionRecord, type Tar
 import type { Keeper } from "./keeper/keeper.ts";
 import type { AgentLogLine, LogTail, Finding, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
 import { shortHash } from "./places.ts";
+import { CallerCounts, Callers, type ServiceProcesses } from "./proxy/callers.ts";
 import type { Arm, Route } from "./proxy/forward.ts";
 import { closeFront, openFront } from "./proxy/front.ts";
 import { SlowClients } from "./proxy/slow.ts";
@@ -24,6 +25,7 @@ import { RevisionLogs, tellingLines } from "./services/logs.ts";
 import { readLogs, tailLogs, type LogQuery } from "./services/read-logs.ts";
 import { readWorkload } from "./services/manifest.ts";
 import { freePort } from "./services/ports.ts";
+import { sessionMembers } from "./services/proc.ts";
 import { readTree, TreeWatch, writeTree } from "./services/tree.ts";
 import { removeAll, unpack } from "./services/unpack.ts";
 import { Watch } from "./services/watch.ts";
@@ -63,6 +65,7 @@ export class DataPlane {
   readonly #targets = new Map<string, Live>();
   readonly #opening = new Map<string, Promise<Live>>();
   readonly #upgrades = new Upgrades();
+  readonly #callers = new Callers(() => [...this.#targets.values()].map((live) => processesOf(live)));
   readonly #slow = new SlowClients();
   readonly #save: () => Promise<void>;
   readonly #watch: Watch;
@@ -426,6 +429,7 @@ export class DataPlane {
       route: {
         closing: false,
         slow: this.#slow,
+        callers: new CallerCounts(this.#callers),
         name: `${record.service} in ${record.environment}`,
         next: () => live.split.next(),
         another: (failed) => this.#another(live, failed),
@@ -486,7 +490,15 @@ export class DataPlane {
   #statusOf(live: Live): TargetStatus {
     const { service, environment, port } = live.record;
     const revisions = [...live.instances.values()].map((instance) => instance.status());
-    return { target: { service, environment }, url: urlOf(port), port, problem: live.problem, revisions, findings: this.#findingsOf(live) };
+    return {
+      target: { service, environment },
+      url: urlOf(port),
+      port,
+      problem: live.problem,
+      revisions,
+      callers: { epoch: live.route.callers.epoch, counts: live.route.callers.counts() },
+      findings: this.#findingsOf(live),
+    };
   }
 
   #findingsOf(live: Live): Finding[] {
@@ -573,6 +585,12 @@ export class DataPlane {
 
 /** How long requests under way keep a revision that is retired. */
 const DRAIN_SECONDS = 30;
+
+const processesOf = ({ record, instances }: Live): ServiceProcesses => ({
+  key: keyOf(record),
+  user: record.user,
+  pids: () => [...instances.values()].flatMap(({ record: { process } }) => (process ? sessionMembers(process.pid) : [])),
+});
 
 const keyOf = (target: TargetName): string => `${target.service}/${target.environment}`;
 const urlOf = (port: number): string => `http://127.0.0.1:${port}`;

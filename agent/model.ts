@@ -99,6 +99,8 @@ export interface TargetStatus {
   /** Why the address does not listen; null when it does. */
   problem: string | null;
   revisions: RevisionStatus[];
+  /** Requests by caller: `orders/production`, `outside`, `unknown`; they grow within one epoch. */
+  callers: { epoch: string; counts: { caller: string; requests: number }[] };
   findings: Finding[];
 }
 

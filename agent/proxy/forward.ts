@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Dispatcher, Pool } from "undici";
+import type { CallerCounts } from "./callers.ts";
 import type { Counters } from "./counters.ts";
 import { pathOf, requestHeaders, responseHeaders } from "./headers.ts";
 import type { Paced, SlowClients } from "./slow.ts";
@@ -26,6 +27,8 @@ export interface Route {
   name: string;
   /** Ends what clients hold up. */
   slow: SlowClients;
+  /** Who calls it. */
+  callers: CallerCounts;
 }
 
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);

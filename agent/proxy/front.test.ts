@@ -3,6 +3,7 @@ import { connect, createServer as createNetServer, type AddressInfo, type Server
 import { afterEach, expect, test } from "vitest";
 import { Pool } from "../light.ts";
 import { ask, eventually } from "../testing/fixture.ts";
+import { CallerCounts, Callers } from "./callers.ts";
 import { Counters } from "./counters.ts";
 import type { Arm, Route } from "./forward.ts";
 import { openFront } from "./front.ts";
@@ -40,6 +41,7 @@ async function aProxy(arms: Arm[], upgrades = new Upgrades(), slow = new SlowCli
   const route: Route = {
     name: "orders in dev",
     closing: false,
+    callers: new CallerCounts(new Callers(() => [])),
     slow,
     next: () => split.next(),
     another: (failed) => arms.find((arm) => arm !== failed) ?? failed,

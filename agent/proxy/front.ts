@@ -25,12 +25,15 @@ export function openFront(options: {
     },
     (request, response) => {
       const refusal = refusalOf(request);
-      if (refusal === undefined) forward(route, request, response);
-      else problem(response, 400, "proxy.request_refused", refusal, "Correct the request and send it again.", { connection: "close" });
+      if (refusal === undefined) {
+        route.callers.count(request.socket);
+        forward(route, request, response);
+      } else problem(response, 400, "proxy.request_refused", refusal, "Correct the request and send it again.", { connection: "close" });
     },
   );
   server.maxConnections = mostConnections;
   server.on("upgrade", (request, socket, head) => {
+    route.callers.count(request.socket);
     if (refusalOf(request) === undefined) upgrades.forward(route, request, socket, head);
     else socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
   });

@@ -3,6 +3,7 @@ import { connect, type AddressInfo, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { Pool } from "../light.ts";
 import { ask, eventually } from "../testing/fixture.ts";
+import { CallerCounts, Callers } from "./callers.ts";
 import { Counters } from "./counters.ts";
 import type { Arm } from "./forward.ts";
 import { openFront } from "./front.ts";
@@ -29,7 +30,14 @@ async function aProxy(options: { headersSeconds?: number; mostConnections?: numb
   const pool = new Pool(`http://127.0.0.1:${portOf(service)}`, { headersTimeout: 120_000, bodyTimeout: 0 });
   const arm: Arm = { id: "aaaaaaaaaaaa", digest: "sha256:a", port: portOf(service), pool, counters: new Counters() };
   const slow = new SlowClients();
-  const route = { name: "orders in dev", closing: false, slow, next: () => arm, another: () => arm };
+  const route = {
+    name: "orders in dev",
+    closing: false,
+    slow,
+    callers: new CallerCounts(new Callers(() => [])),
+    next: () => arm,
+    another: () => arm,
+  };
   const server = await openFront({ route, upgrades: new Upgrades(), port: 0, ...front });
   open.push(() => {
     for (const one of [server, service]) {

@@ -69,7 +69,8 @@ function addressOf6(hex: string): string {
   return Array.from({ length: 8 }, (_, n) => bytes.readUInt16BE(n * 2).toString(16)).join(":");
 }
 
-function descriptors(pid: number): string[] {
+/** What a process has open, as the kernel names it; nothing where we may not look. */
+export function descriptors(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
   try {
     return readdirSync(folder).flatMap((fd) => {
