@@ -6,6 +6,7 @@ import { workflow } from "../orchestrator/contract.ts";
 import type { Answer, Move } from "../releases/next-move.ts";
 import { enterStep, roundOf, startRollout, type Observed, type Rollout } from "../releases/rollout.ts";
 import type { Round } from "../releases/model.ts";
+import { quarantined } from "../releases/quarantine.ts";
 import { endRelease, find, lastAnswer, noteRound } from "../releases/store.ts";
 import type { Reading } from "../runtime/contract.ts";
 import { admit } from "./admit.ts";
@@ -96,7 +97,7 @@ async function observe(parts: Parts, id: string, rollout: Rollout): Promise<Seen
   const { target, smokePath } = (await planOf(parts, id)).payload;
   const seen = await runtime.observe(target).catch(() => undefined);
   const at = clock.now().toISOString();
-  const answer = await lastAnswer(db, id);
+  const answer = (await barredMeanwhile(parts, target.service, rollout)) ?? (await lastAnswer(db, id));
   if (!seen) return { at, readings: null, smoke: null, answer };
   return {
     at,
@@ -107,6 +108,12 @@ async function observe(parts: Parts, id: string, rollout: Rollout): Promise<Seen
         ? await smokeTest(new URL(smokePath, seen.url), rollout.canary.artifactDigest)
         : null,
   };
+}
+
+/** An artifact that was quarantined while it rolls out goes back, as if its owner had said so. */
+async function barredMeanwhile({ db }: Parts, service: string, { canary, percent }: Rollout): Promise<Answer | null> {
+  const barred = await quarantined(db, service, canary.artifactDigest);
+  return barred ? { action: "roll_back", because: `it was quarantined: ${barred.because}`, by: barred.by, percent } : null;
 }
 
 /** One request through the proxy, as a caller would make it: it must be answered, and by the new artifact. */
