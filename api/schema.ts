@@ -55,6 +55,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ledger/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read the whole ledger, and name what was changed, removed or put in; where it holds, it is signed to its end */
+        post: operations["verifyLedger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ledger/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the platform signed about the ledger, oldest first, and the key to check it with */
+        get: operations["listCheckpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/documents/{digest}": {
         parameters: {
             query?: never;
@@ -1408,6 +1442,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/services/{name}/dependency-view": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a service needs and what needs it: as declared, beside the calls that the proxy saw */
+        get: operations["getDependencyView"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts": {
         parameters: {
             query?: never;
@@ -2540,6 +2591,44 @@ export interface components {
                 [key: string]: string;
             };
         }[];
+        DependencyViewInput: {
+            service: string;
+            needs: {
+                other: string;
+                /** @enum {string} */
+                state: "called" | "not_called" | "not_declared" | "not_measured";
+                type: string | null;
+                isCritical: boolean;
+                observed: {
+                    from: string;
+                    to: string;
+                    requests: number;
+                    firstAt: unknown;
+                    lastAt: unknown;
+                }[];
+            }[];
+            neededBy: {
+                other: string;
+                /** @enum {string} */
+                state: "called" | "not_called" | "not_declared" | "not_measured";
+                type: string | null;
+                isCritical: boolean;
+                observed: {
+                    from: string;
+                    to: string;
+                    requests: number;
+                    firstAt: unknown;
+                    lastAt: unknown;
+                }[];
+            }[];
+            others: {
+                environment: string;
+                /** @enum {string} */
+                who: "outside" | "unknown";
+                requests: number;
+                lastAt: unknown;
+            }[];
+        };
         SecretInfoInput: {
             name: string;
             environment: string;
@@ -3490,6 +3579,49 @@ export interface components {
                 [key: string]: string;
             };
         }[];
+        DependencyView: {
+            service: string;
+            needs: {
+                other: string;
+                /** @enum {string} */
+                state: "called" | "not_called" | "not_declared" | "not_measured";
+                type: string | null;
+                isCritical: boolean;
+                observed: {
+                    from: string;
+                    to: string;
+                    requests: number;
+                    /** Format: date-time */
+                    firstAt: string;
+                    /** Format: date-time */
+                    lastAt: string;
+                }[];
+            }[];
+            neededBy: {
+                other: string;
+                /** @enum {string} */
+                state: "called" | "not_called" | "not_declared" | "not_measured";
+                type: string | null;
+                isCritical: boolean;
+                observed: {
+                    from: string;
+                    to: string;
+                    requests: number;
+                    /** Format: date-time */
+                    firstAt: string;
+                    /** Format: date-time */
+                    lastAt: string;
+                }[];
+            }[];
+            others: {
+                environment: string;
+                /** @enum {string} */
+                who: "outside" | "unknown";
+                requests: number;
+                /** Format: date-time */
+                lastAt: string;
+            }[];
+        };
         SecretInfo: {
             name: string;
             environment: string;
@@ -3702,7 +3834,68 @@ export interface operations {
                             data: {
                                 [key: string]: unknown;
                             };
-                            hash: string;
+                            previousHash: "";
+                            hash: unknown;
+                        }[];
+                    };
+                };
+            };
+        };
+    };
+    verifyLedger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        holds: boolean;
+                        lines: number;
+                        seq: number;
+                        hash: string;
+                        checkpoints: number;
+                        coveredTo: number;
+                        faults: {
+                            seq: number;
+                            because: string;
+                        }[];
+                    };
+                };
+            };
+        };
+    };
+    listCheckpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        publicKey: string;
+                        checkpoints: {
+                            seq: number;
+                            hash: unknown;
+                            /** Format: date-time */
+                            at: string;
+                            envelope: unknown;
                         }[];
                     };
                 };
@@ -6949,6 +7142,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Traffic"];
+                };
+            };
+        };
+    };
+    getDependencyView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DependencyView"];
                 };
             };
         };

@@ -67,5 +67,8 @@ export const cairnCheck = (folder: string): Promise<Descriptors> => readDescript
 /** What judging without the server needs; loaded where it is asked for, since a build needs none of it. */
 export const offlinePolicy = () => import("./offline/policy.ts");
 
+/** Auditing an exported ledger. */
+export const offlineAudit = () => import("./offline/audit.ts");
+
 const definedOnly = (env: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, sign as signBytes, verify as verifyBytes, type KeyObject } from "node:crypto";
-import type { Envelope } from "./model.ts";
+import { Envelope } from "./model.ts";
 
 export const IN_TOTO = "application/vnd.in-toto+json";
 
@@ -36,6 +36,17 @@ export function openEnvelope<K extends { publicKey: KeyObject }>(
     if (key) return { body, key };
   }
   return undefined;
+}
+
+/** The in-toto statement in an envelope that this key signed; undefined for anything else. */
+export function statementIn(given: unknown, key: { publicKey: KeyObject }): unknown {
+  const envelope = Envelope.safeParse(given);
+  const opened = envelope.success && envelope.data.payloadType === IN_TOTO ? openEnvelope(envelope.data, [key]) : undefined;
+  try {
+    return opened && (JSON.parse(opened.body.toString("utf8")) as unknown);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Ed25519, or ECDSA with SHA-256 in either of the encodings that signers use. */

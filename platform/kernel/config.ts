@@ -51,6 +51,7 @@ export const places = (home: string) => ({
   services: join(home, "services"),
   secrets: join(home, "secrets"),
   keys: join(home, "keys"),
+  ledger: join(home, "ledger"),
   logs: join(home, "logs"),
   npmCache: join(home, "npm-cache"),
 });

@@ -34,4 +34,18 @@ export const ledgerMigrations: Migrations = {
           for each statement execute function ledger_is_append_only()`.execute(db);
     },
   },
+  "02_ledger_02": {
+    async up(db) {
+      await sql`
+        create table ledger_checkpoint (
+          seq bigint primary key,
+          hash text not null,
+          at timestamptz(3) not null,
+          envelope jsonb not null
+        )`.execute(db);
+      await sql`
+        create trigger append_only before update or delete or truncate on ledger_checkpoint
+        for each statement execute function ledger_is_append_only()`.execute(db);
+    },
+  },
 };

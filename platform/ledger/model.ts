@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Digest } from "../kernel/digest.ts";
 
 /** Who did it: an entity reference (`user:default/ada`) or a part of the platform (`system:deliver-commit`). */
@@ -21,3 +22,18 @@ export interface RecordedEvent extends Required<Event> {
   previousHash: Digest | "";
   hash: Digest;
 }
+
+const isDigest = (text: unknown): text is Digest => typeof text === "string" && /^sha256:[0-9a-f]{64}$/.test(text);
+export const digest = z.custom<Digest>(isDigest, "sha256: and 64 hex digits");
+
+/** A line as it is exported, and as the API gives it. */
+export const LedgerLine = z.object({
+  seq: z.number(),
+  at: z.coerce.date(),
+  type: z.string(),
+  about: z.string(),
+  actor: z.string(),
+  data: z.record(z.string(), z.unknown()),
+  previousHash: z.union([digest, z.literal("")]),
+  hash: digest,
+});

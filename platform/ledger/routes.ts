@@ -2,20 +2,24 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { Digest } from "../kernel/digest.ts";
 import type { Db } from "../kernel/sql.ts";
+import { CheckpointLine, type Checkpoints } from "./checkpoints.ts";
+import { LedgerLine } from "./model.ts";
 import { events, read } from "./store.ts";
 
-const LedgerEvent = z.object({
+const Audit = z.object({
+  holds: z.boolean(),
+  lines: z.number(),
   seq: z.number(),
-  at: z.coerce.date(),
-  type: z.string(),
-  about: z.string(),
-  actor: z.string(),
-  data: z.record(z.string(), z.unknown()),
   hash: z.string(),
+  checkpoints: z.number(),
+  coveredTo: z.number(),
+  faults: z.array(z.object({ seq: z.number(), because: z.string() })),
 });
 
+const SignedCheckpoints = z.object({ publicKey: z.string(), checkpoints: z.array(CheckpointLine) });
+
 export const ledgerRoutes =
-  ({ db }: { db: Db }): FastifyPluginAsyncZod =>
+  ({ db, checkpoints, publicKey }: { db: Db; checkpoints: Checkpoints; publicKey: string }): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       "/ledger",
@@ -32,7 +36,7 @@ export const ledgerRoutes =
             before: z.coerce.number().int().min(1).optional(),
             limit: z.coerce.number().int().min(1).max(500).default(100),
           }),
-          response: { 200: z.object({ events: z.array(LedgerEvent) }) },
+          response: { 200: z.object({ events: z.array(LedgerLine) }) },
         },
       },
       async (request) => {
@@ -48,6 +52,36 @@ export const ledgerRoutes =
           ...(before !== undefined && { beforeSeq: before }),
         });
         return { events: found };
+      },
+    );
+    app.post(
+      "/ledger/verify",
+      {
+        schema: {
+          operationId: "verifyLedger",
+          tags: ["ledger"],
+          summary: "Read the whole ledger, and name what was changed, removed or put in; where it holds, it is signed to its end",
+          response: { 200: Audit },
+        },
+      },
+      async (request) => {
+        await request.can("read");
+        return checkpoints.verify();
+      },
+    );
+    app.get(
+      "/ledger/checkpoints",
+      {
+        schema: {
+          operationId: "listCheckpoints",
+          tags: ["ledger"],
+          summary: "What the platform signed about the ledger, oldest first, and the key to check it with",
+          response: { 200: SignedCheckpoints },
+        },
+      },
+      async (request) => {
+        await request.can("read");
+        return { publicKey, checkpoints: await checkpoints.all() };
       },
     );
     app.get(

@@ -103,17 +103,26 @@ export async function read<T = unknown>(db: Sql, digest: Digest): Promise<T> {
   return JSON.parse(row.body) as T;
 }
 
+/** All lines after one, in pages, to the end. */
+export async function* linesAfter(db: Sql, seq: number, pageSize = 1000): AsyncGenerator<RecordedEvent[]> {
+  for (let after = seq; ;) {
+    const page = await events(db, { afterSeq: after, limit: pageSize });
+    const last = page.at(-1);
+    if (!last) return;
+    yield page;
+    after = last.seq;
+  }
+}
+
 /** Walks the whole chain in pages; gives the first line that does not fit, or undefined. */
 export async function verify(db: Sql, pageSize = 1000): Promise<ChainFault | undefined> {
   let previous: { seq: number; hash: Digest | "" } = { seq: 0, hash: "" };
-  for (;;) {
-    const page = await events(db, { afterSeq: previous.seq, limit: pageSize });
+  for await (const page of linesAfter(db, 0, pageSize)) {
     const broken = firstBreak(page, previous);
     if (broken) return broken;
-    const last = page.at(-1);
-    if (!last) return undefined;
-    previous = last;
+    previous = page.at(-1) ?? previous;
   }
+  return undefined;
 }
 
 /**

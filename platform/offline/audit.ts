@@ -10,8 +10,7 @@ import { CheckpointLine, readCheckpoint, saysSo } from "../ledger/checkpoints.ts
 import { LedgerLine, type RecordedEvent } from "../ledger/model.ts";
 
 /** An exported ledger: a JSON value a line. The head first, then the lines of the ledger, then its checkpoints. */
-export const EXPORT_FORMAT = "cairn-ledger/1";
-const Head = z.object({ format: z.literal(EXPORT_FORMAT), publicKey: z.string() });
+const Head = z.object({ format: z.literal("cairn-ledger/1"), publicKey: z.string() });
 
 export interface OfflineAudit extends Audit {
   /** Of the key that the checkpoints were checked with, and whether it came with the export itself. */
@@ -29,17 +28,13 @@ export async function auditExport(file: string, from: { keyFile?: string; checkp
   try {
     const head = Head.parse(JSON.parse((await lines.next()).value as string));
     const publicKey = createPublicKey(from.keyFile === undefined ? head.publicKey : await readFile(from.keyFile));
-    const pages = async function* (): AsyncGenerator<RecordedEvent[]> {
-      for (let next = await lines.next(); !next.done; next = await lines.next()) {
-        const value: unknown = JSON.parse(next.value);
-        const line = LedgerLine.safeParse(value);
-        if (line.success) yield [line.data];
-        else checkpoints.push(CheckpointLine.parse(value) as Checkpoint);
-      }
-    };
-    // The lines are read to their end before the checkpoints that follow them are known: they are read twice.
     const kept: RecordedEvent[] = [];
-    for await (const page of pages()) kept.push(...page);
+    for (let next = await lines.next(); !next.done; next = await lines.next()) {
+      const value: unknown = JSON.parse(next.value);
+      const line = LedgerLine.safeParse(value);
+      if (line.success) kept.push(line.data);
+      else checkpoints.push(CheckpointLine.parse(value) as Checkpoint);
+    }
     const sources = [{ name: "the export", checkpoints }];
     if (from.checkpointsFile !== undefined)
       sources.push({

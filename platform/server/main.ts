@@ -7,6 +7,7 @@ import { directory } from "../catalog/views.ts";
 import { findBuildIsolation } from "../ci/local/isolation.ts";
 import { localCi } from "../ci/local/runner.ts";
 import { LOCAL_BUILDER } from "../ci/local/statements.ts";
+import { statementIn } from "../evidence/dsse.ts";
 import { fileSigner } from "../evidence/signer.ts";
 import { file } from "../evidence/store.ts";
 import { localForge } from "../forge/local/forge.ts";
@@ -24,6 +25,7 @@ import { startOrchestrator } from "../orchestrator/orchestrator.ts";
 import { loadPolicies } from "../policy/bundle.ts";
 import { loadEnvironments } from "../releases/environments.ts";
 import { admissionSigner } from "../runtime/local/key.ts";
+import { checkpointsOf, startCheckpoints } from "../ledger/checkpoints.ts";
 import { localRuntime } from "../runtime/local/runtime.ts";
 import { countedRuntime, startWatching } from "../observability/watch.ts";
 import { loadScorecard } from "../scorecards/rules.ts";
@@ -123,6 +125,16 @@ async function start(): Promise<void> {
   const watching = startWatching({ ...evaluation(db, clock, forge), runtime: parts.runtime, log });
   const looking = startLooking(() => lookAtRuntime(parts), log);
   const auditing = startLooking(() => startAudit(parts, orchestrator), log, AUDIT_EVERY_MS);
+  const ledgerSigner = await fileSigner(at.keys, "ledger");
+  const checkpoints = checkpointsOf({
+    db,
+    clock,
+    log,
+    sign: (statement) => ledgerSigner.sign(statement),
+    open: (envelope) => statementIn(envelope, ledgerSigner),
+    file: join(at.ledger, "checkpoints.jsonl"),
+  });
+  const signing = startCheckpoints(checkpoints, log);
   const following = startFollowing({ db, clock, log, live, follow: (event) => startWhatFollows(parts, orchestrator, event) });
   const mergeGround = { tierOf: (repository: string, head: string) => changeTier(db, forge, repository, head), directory: directory(db) };
   const review = (repository: string, number: number, viewer = ADMINISTRATOR) => forge.review(repository, number, viewer, mergeGround);
@@ -146,6 +158,8 @@ async function start(): Promise<void> {
     identity: { db, clock, directory: directory(db), adminToken: config.adminToken },
     forge,
     mergeGround,
+    checkpoints,
+    ledgerKey: ledgerSigner.publicKey.export({ type: "spki", format: "pem" }).toString(),
     planner: planner(parts, orchestrator),
     breakGlass: breakGlassDesk(parts, orchestrator),
     why: { ...parts, review },
@@ -204,6 +218,7 @@ async function start(): Promise<void> {
     await looking.close();
     await auditing.close();
     await following.close();
+    await signing.close();
     await telling.close();
     await delivering.close();
     await orchestrator.close();

@@ -23,6 +23,8 @@ async function platform() {
     log: silentLog,
     identity: { db, clock, directory: directory(db), adminToken: ADMIN },
     forge,
+    checkpoints: { sign: async () => undefined, all: async () => [], verify: async () => expect.fail("not asked") },
+    ledgerKey: "",
     mergeGround: { tierOf: async () => "tier-1", directory: directory(db) },
     planner: unused,
     breakGlass: unused,

@@ -47,7 +47,7 @@ import { whyRoutes } from "../workflows/why-routes.ts";
 import type { WhyParts } from "../workflows/why-facts.ts";
 import { buildApp } from "./app.ts";
 import { liveRoutes, type Live } from "./live.ts";
-import { evaluation, serviceNames } from "./objectives.ts";
+import { declared, evaluation, serviceNames } from "./objectives.ts";
 import { portalPage } from "./portal.ts";
 
 /** The real parts that the routes stand on. */
@@ -148,7 +148,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       deliverRoutes({ deliverer: parts.deliverer, ownerOf: async (service) => (await serviceView(db, service)).owner }),
       goBackRoutes({ goBack: parts.goBack, ownerOf: async (service) => (await serviceView(db, service)).owner }),
       runtimeRoutes({ runtime: parts.runtime }),
-      observabilityRoutes({ ...evaluation(db, clock, forge), requireService }),
+      observabilityRoutes({ ...evaluation(db, clock, forge), requireService, declared: (service) => declared(db, service) }),
       releasesRoutes({ db, clock, ownerOf }),
       windowsRoutes({ db, clock, ownerOf, environmentNames: parts.environmentNames }),
       quarantineRoutes({ db, clock, ownerOf, tellRuntime: parts.tellQuarantine }),

@@ -87,7 +87,7 @@ async function attempt(parts: LocalCiParts, order: Order, signal?: AbortSignal):
   const known = await find(db, order.id);
   if (known.endedAt !== null) return known;
   await killLeftovers(order.id);
-  const work = await makeWorkFolder(join(parts.isolation.folder, order.id));
+  const work = await makeWorkFolder(join(parts.isolation.folder, order.id), join(parts.folder, "work", `${order.id}.out`));
   try {
     await transact(db, (tx) => start(tx, clock, order.id));
     const log = await createLogFile(parts.folder, order.id);

@@ -14,12 +14,13 @@ export interface WorkFolder {
   npmCache: string;
 }
 
-/** A new, empty work folder; what lay there before is removed. */
-export async function makeWorkFolder(root: string): Promise<WorkFolder> {
+/** A new, empty work folder; what lay there before is removed. `out` lies where artifacts can be moved from. */
+export async function makeWorkFolder(root: string, out = `${root}.out`): Promise<WorkFolder> {
   const at = (name: string) => join(root, name);
-  const folder = { root, source: at("source"), out: `${root}.out`, home: at("home"), temp: at("tmp"), npmCache: at("npm-cache") };
+  const folder = { root, source: at("source"), out, home: at("home"), temp: at("tmp"), npmCache: at("npm-cache") };
   await removeWorkFolder(folder);
   await mkdir(dirname(root), { recursive: true, mode: 0o711 });
+  await mkdir(dirname(out), { recursive: true, mode: 0o711 });
   for (const path of [root, folder.out]) await mkdir(path, { mode: 0o700 });
   for (const path of [folder.source, folder.home, folder.temp, folder.npmCache]) await mkdir(path);
   return folder;
