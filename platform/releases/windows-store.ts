@@ -88,7 +88,7 @@ export async function declareFreeze(tx: Tx, clock: Clock, actor: Actor, freeze: 
   if (freeze.until <= now) throw freezeOver(freeze.until);
   const rule = WindowRule.parse({
     kind: "freeze",
-    name: freeze.name ?? newId("freeze", clock).replaceAll("_", "-").toLowerCase(),
+    name: freeze.name ?? `freeze-${newId("frz", clock).slice(-8)}`,
     because: freeze.because,
     timeZone: "UTC",
     dates: [{ from: wallOf(now.getTime()), until: wallOf(freeze.until.getTime() + 999) }],
