@@ -61,4 +61,21 @@ export const observabilityMigrations: Migrations = {
         )`.execute(db);
     },
   },
+  "17_observability_02": {
+    async up(db) {
+      await sql`
+        create table traffic_call (
+          service text collate "C" not null,
+          environment text collate "C" not null,
+          caller text collate "C" not null,
+          requests bigint not null,
+          epoch text not null,
+          counted bigint not null,
+          first_at timestamptz(3) not null,
+          last_at timestamptz(3) not null,
+          primary key (service, environment, caller)
+        )`.execute(db);
+      await sql`create index traffic_call_caller on traffic_call ((split_part(caller, '/', 1)))`.execute(db);
+    },
+  },
 };

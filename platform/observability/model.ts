@@ -124,3 +124,29 @@ export type Traffic = z.infer<typeof Traffic>;
 export const ScrapeTargets = z
   .array(z.object({ targets: z.array(z.string()), labels: z.record(z.string(), z.string()) }))
   .meta({ id: "ScrapeTargets" });
+
+const Edge = z.object({
+  /** A service's name, or the reference of what is no service. */
+  other: z.string(),
+  /** `called`: declared and seen. `not_called`: declared, never seen. `not_declared`: seen only. `not_measured`: not behind the proxy, so nobody sees. */
+  state: z.enum(["called", "not_called", "not_declared", "not_measured"]),
+  type: z.string().nullable(),
+  isCritical: z.boolean(),
+  observed: z.array(
+    z.object({ from: z.string(), to: z.string(), requests: z.number(), firstAt: z.coerce.date(), lastAt: z.coerce.date() }),
+  ),
+});
+
+/** What a service needs and what needs it: as declared, and as the proxy saw it. */
+export const DependencyView = z
+  .object({
+    service: z.string(),
+    needs: z.array(Edge),
+    neededBy: z.array(Edge),
+    /** Who called it and is no service, or could not be found out: a connection that was gone before anybody looked. */
+    others: z.array(
+      z.object({ environment: z.string(), who: z.enum(["outside", "unknown"]), requests: z.number(), lastAt: z.coerce.date() }),
+    ),
+  })
+  .meta({ id: "DependencyView" });
+export type DependencyView = z.infer<typeof DependencyView>;

@@ -5,7 +5,9 @@ import { isFault } from "../kernel/faults.ts";
 import type { Observation, Runtime } from "../runtime/contract.ts";
 import { sloReport, telemetryNow, type EvaluationParts } from "./evaluate.ts";
 import { exposition, EXPOSITION_TYPE } from "./exposition.ts";
-import { AlertView, ScrapeTargets, SloReport, Traffic } from "./model.ts";
+import { callsOf } from "./calls.ts";
+import { dependencyView, type Declared } from "./dependency-view.ts";
+import { AlertView, DependencyView, ScrapeTargets, SloReport, Traffic } from "./model.ts";
 import { DEFAULT_ENVIRONMENT } from "./openslo.ts";
 import { openAlerts } from "./store.ts";
 import { trafficOf } from "./traffic.ts";
@@ -14,7 +16,13 @@ const params = z.object({ name: z.string() });
 const environment = z.string().default(DEFAULT_ENVIRONMENT);
 
 export const observabilityRoutes =
-  (parts: EvaluationParts & { requireService: (service: string) => Promise<void> }): FastifyPluginAsyncZod =>
+  (
+    parts: EvaluationParts & {
+      requireService: (service: string) => Promise<void>;
+      /** What the catalog says that a service needs, and that needs it. */
+      declared: (service: string) => Promise<{ needs: Declared[]; neededBy: Declared[] }>;
+    },
+  ): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       "/services/:name/slos",
@@ -60,6 +68,23 @@ export const observabilityRoutes =
         const to = request.query.to ?? now;
         const from = request.query.from ?? new Date(to.getTime() - 3 * 3_600_000);
         return trafficOf(parts.db, target, { from, to }, now, await telemetryNow(parts, target));
+      },
+    );
+    app.get(
+      "/services/:name/dependency-view",
+      {
+        schema: {
+          operationId: "getDependencyView",
+          tags: ["observability"],
+          summary: "What a service needs and what needs it: as declared, beside the calls that the proxy saw",
+          params,
+          response: { 200: DependencyView },
+        },
+      },
+      async (request) => {
+        const { name } = request.params;
+        await request.can("read", { name });
+        return dependencyView(name, await parts.declared(name), await callsOf(parts.db, name));
       },
     );
     app.get(

@@ -3,6 +3,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { transact, type Db, type Sql, type Tx } from "../kernel/sql.ts";
 import { record } from "../ledger/store.ts";
 import { LATENCY_BOUNDS_SECONDS, type Observation, type Target } from "../runtime/contract.ts";
+import { foldCalls } from "./calls.ts";
 import { nextTransition, type Finding, type OpenAlert, type Transition } from "./alerts.ts";
 import type { WindowCounts } from "./burn-rate.ts";
 import { countsOf, deltasOf, minuteOf, type Counts, type Delta } from "./counters.ts";
@@ -84,6 +85,7 @@ export async function fold(db: Db, observations: readonly Observation[]): Promis
       deltas.filter(({ isGap }) => !isGap),
     );
     await moveCursors(tx, observations);
+    await foldCalls(tx, observations);
   });
 }
 

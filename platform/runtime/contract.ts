@@ -88,6 +88,8 @@ export const Observation = z.object({
   url: z.string(),
   readings: z.array(Reading),
   findings: z.array(Finding),
+  /** Requests by caller: a service in its environment (`orders/production`), `outside` or `unknown`; they grow within one epoch. A runtime that can't tell has none. */
+  callers: z.object({ epoch: z.string(), counts: z.array(z.object({ caller: z.string(), requests: z.number() })) }).optional(),
 });
 export type Observation = z.infer<typeof Observation>;
 

@@ -1,8 +1,10 @@
 import { groupRef } from "../identity/access.ts";
 import { sql } from "kysely";
+import { serviceDetail } from "../catalog/views.ts";
 import type { Forge } from "../forge/contract.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Db } from "../kernel/sql.ts";
+import type { Declared } from "../observability/dependency-view.ts";
 import type { EvaluationParts } from "../observability/evaluate.ts";
 import { ObjectivesReader, type SloOwner, type SloSource } from "../observability/objectives.ts";
 import type { Target } from "../runtime/contract.ts";
@@ -48,3 +50,17 @@ export const evaluation = (db: Db, clock: Clock, forge: Pick<Forge, "readFile">)
   objectives: new ObjectivesReader(sloSource(db, forge)),
   deploying: (service) => deploying(db, service),
 });
+
+/** What the catalog says that a service needs, and that needs it. Throws `catalog.service_not_found`. */
+export async function declared(db: Db, service: string): Promise<{ needs: Declared[]; neededBy: Declared[] }> {
+  const { dependencies, dependents } = await serviceDetail(db, service);
+  const seen = (other: string, { dependency_type, is_critical }: (typeof dependencies)[number]): Declared => ({
+    other,
+    type: dependency_type,
+    isCritical: is_critical,
+  });
+  return {
+    needs: dependencies.map((row) => seen(row.target_service, row)),
+    neededBy: dependents.map((row) => seen(row.source_service, row)),
+  };
+}

@@ -27,8 +27,9 @@ export function localRuntime(agent: AgentClient, clock: Clock): Runtime {
 
 const lineOf = (line: AgentLogLine): LogLine => ({ ...line, at: new Date(line.at) });
 
-const observationOf = ({ target, url, revisions, findings }: TargetStatus, at: Date): Observation => ({
+const observationOf = ({ target, url, revisions, findings, callers }: TargetStatus, at: Date): Observation => ({
   target,
+  callers,
   at,
   url,
   findings: findings.map((finding) => ({ ...finding, foundAt: new Date(finding.foundAt) })),
