@@ -1866,6 +1866,7 @@ export interface components {
             mergedAt: unknown | null;
             /** @enum {string} */
             tier: "tier-1" | "tier-2" | "tier-3";
+            needsCodeOwner: boolean;
             codeOwners: {
                 owners: string[];
                 files: string[];
@@ -2814,6 +2815,7 @@ export interface components {
             mergedAt: string | null;
             /** @enum {string} */
             tier: "tier-1" | "tier-2" | "tier-3";
+            needsCodeOwner: boolean;
             codeOwners: {
                 owners: string[];
                 files: string[];

@@ -4,6 +4,8 @@ import type { CodeOwnerGroup, MergeAnswer } from "./model.ts";
 
 export interface MergeFacts {
   tier: Tier;
+  /** Whether the tier asks for an approval by a code owner other than the author. */
+  needsCodeOwner: boolean;
   change: ChangeRequest;
   /** Who answers for the changed files, and who of them approved the head; an author's approval does not count and is not in it. */
   codeOwners: readonly CodeOwnerGroup[];
@@ -21,10 +23,10 @@ export function speaksFor({ by, commit, result, tokenBy }: ChangeRequest["approv
 }
 
 /**
- * Whether a change request may be merged now. Checks and conflicts hold for everyone; tier-1 and tier-2 need an approval of the head by a code owner other
- * than the author for every changed file; a tier-3 change may be merged by its author alone, which is warned of and recorded.
+ * Whether a change request may be merged now. Checks and conflicts hold for everyone; where the tier asks for it, every changed file needs an approval of the
+ * head by a code owner other than the author; where it does not, its author alone may merge it, which is warned of and recorded.
  */
-export function mergeRule({ tier, change, codeOwners, merger }: MergeFacts): MergeAnswer {
+export function mergeRule({ tier, needsCodeOwner, change, codeOwners, merger }: MergeFacts): MergeAnswer {
   const id = `${change.repository}/${change.number}`;
   if (change.state !== "open")
     return refusal("forge.change_not_open", `Change request ${change.number} is ${change.state}`, "Push a branch and open another.");
@@ -49,7 +51,7 @@ export function mergeRule({ tier, change, codeOwners, merger }: MergeFacts): Mer
 
   const warnings = change.checks.filter(({ state }) => state === "warned").map(({ name, summary }) => `Check ${name} warned: ${summary}`);
   const unapproved = codeOwners.filter(({ approvedBy }) => approvedBy.length === 0);
-  if ((unapproved.length > 0 || codeOwners.length === 0) && tier !== "tier-3") {
+  if ((unapproved.length > 0 || codeOwners.length === 0) && needsCodeOwner) {
     const before = change.approvals
       .filter((approval) => !speaksFor(approval, change))
       .map((approval) => `${approval.by} (${voidBecause(approval, change)})`);

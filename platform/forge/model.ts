@@ -48,7 +48,12 @@ export const MergeAnswer = z.object({
 export type MergeAnswer = z.infer<typeof MergeAnswer>;
 
 /** A change request with everything that decides about it. */
-export const ChangeReview = ChangeRequest.extend({ tier: Tier, codeOwners: z.array(CodeOwnerGroup), merge: MergeAnswer }).meta({
+export const ChangeReview = ChangeRequest.extend({
+  tier: Tier,
+  needsCodeOwner: z.boolean(),
+  codeOwners: z.array(CodeOwnerGroup),
+  merge: MergeAnswer,
+}).meta({
   id: "ChangeReview",
 });
 export type ChangeReview = z.infer<typeof ChangeReview>;

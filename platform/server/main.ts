@@ -10,7 +10,7 @@ import { LOCAL_BUILDER } from "../ci/local/statements.ts";
 import { statementIn } from "../evidence/dsse.ts";
 import { fileSigner } from "../evidence/signer.ts";
 import { file } from "../evidence/store.ts";
-import { localForge } from "../forge/local/forge.ts";
+import { localForge, type MergeGround } from "../forge/local/forge.ts";
 import { ADMINISTRATOR } from "../identity/model.ts";
 import { ensureAdministrator } from "../identity/store.ts";
 import { localInfra } from "../infra/local/infra.ts";
@@ -136,7 +136,11 @@ async function start(): Promise<void> {
   });
   const signing = startCheckpoints(checkpoints, log);
   const following = startFollowing({ db, clock, log, live, follow: (event) => startWhatFollows(parts, orchestrator, event) });
-  const mergeGround = { tierOf: (repository: string, head: string) => changeTier(db, forge, repository, head), directory: directory(db) };
+  const mergeGround: MergeGround = {
+    tierOf: (repository, head) => changeTier(db, forge, repository, head),
+    needsCodeOwner: (tier) => parts.environments.tiers[tier].changeRequest.approvedBy === "code-owner-other-than-author",
+    directory: directory(db),
+  };
   const review = (repository: string, number: number, viewer = ADMINISTRATOR) => forge.review(repository, number, viewer, mergeGround);
   const telling = startFollowing({
     db,

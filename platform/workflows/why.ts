@@ -169,7 +169,7 @@ function explainChange({ change, ci }: Extract<WhyFacts, { kind: "change" }>): W
     if (bad.some(({ state }) => state === "unknown"))
       unblock.push({ who: change.author, what: "have a check that could not be made be made again", command: `cairn changes check ${id}` });
   }
-  const unapproved = change.tier === "tier-3" ? [] : change.codeOwners.filter(({ approvedBy }) => approvedBy.length === 0);
+  const unapproved = !change.needsCodeOwner ? [] : change.codeOwners.filter(({ approvedBy }) => approvedBy.length === 0);
   if (unapproved.length > 0) {
     waitsFor.push("an approval of this head by a code owner other than its author");
     for (const { owners, files } of unapproved)

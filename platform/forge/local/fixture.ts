@@ -50,6 +50,7 @@ export async function startForge(db: Db, options: { maxPushBytes?: number; folde
   const ground: Harness["ground"] = {
     tier: "tier-3",
     tierOf: async () => ground.tier,
+    needsCodeOwner: (tier) => tier !== "tier-3",
     directory: { groupsOf: async (ref) => Object.values(people).find((one) => one.ref === ref)?.groups ?? [] },
   };
   const app = Fastify();
@@ -63,7 +64,7 @@ export async function startForge(db: Db, options: { maxPushBytes?: number; folde
     const principal = authenticate(request);
     if (principal) request.principal = principal;
   });
-  await app.register(forgeRoutes({ forge, tierOf: ground.tierOf, directory: ground.directory }), { prefix: "/api" });
+  await app.register(forgeRoutes({ forge, ...ground }), { prefix: "/api" });
   await app.register(smartHttp({ forge, authenticate }));
   await app.listen({ host: "127.0.0.1", port });
   return {

@@ -222,7 +222,11 @@ test("who has left the group since approves nothing any more: membership is aske
   const { name } = await aRepository();
   const change = await aChange(name, { "a.txt": "a" });
   const groups = new Map([[people.grace.ref, ["group:default/team-a"]]]);
-  const ground = { tierOf: async () => "tier-2" as const, directory: { groupsOf: async (ref: string) => groups.get(ref) ?? [] } };
+  const ground = {
+    tierOf: async () => "tier-2" as const,
+    needsCodeOwner: () => true,
+    directory: { groupsOf: async (ref: string) => groups.get(ref) ?? [] },
+  };
   const mergeNow = () => harness.forge.merge({ repository: name, number: 1, head: change.head, merger: people.ada, ...ground });
   await harness.forge.approve({ repository: name, number: 1, head: change.head, by: people.grace });
   expect(await harness.forge.review(name, 1, people.ada.ref, ground)).toMatchObject({ merge: { allowed: true } });

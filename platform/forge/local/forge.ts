@@ -59,6 +59,8 @@ import { syncHeads } from "./sync.ts";
 export interface MergeGround {
   /** The tier that a head of a repository is judged by. */
   tierOf(repository: string, head: string): Promise<Tier>;
+  /** Whether a tier asks for an approval by a code owner other than the author. */
+  needsCodeOwner(tier: Tier): boolean;
   directory: Directory;
 }
 
@@ -186,7 +188,9 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
     const { owner } = await repositoryRow(db, repository);
     const tier = await ground.tierOf(repository, change.head);
     const codeOwners = await codeOwnersOf(change, owner, ground.directory);
-    return { ...change, tier, codeOwners, merge: mergeRule({ tier, change, codeOwners, merger: viewer }) };
+    const needsCodeOwner = ground.needsCodeOwner(tier);
+    const merge = mergeRule({ tier, needsCodeOwner, change, codeOwners, merger: viewer });
+    return { ...change, tier, needsCodeOwner, codeOwners, merge };
   };
 
   const forge: LocalForge = {
@@ -353,7 +357,7 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
       return one(repository, number);
     },
 
-    async merge({ repository, number, head, merger, tierOf, directory }) {
+    async merge({ repository, number, head, merger, ...ground }) {
       await repositoryRow(db, repository);
       await finishMerges(db, clock, git, repository);
       const before = await changeRow(db, repository, number);
@@ -365,7 +369,7 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
       for (let attempt = 1; ; attempt++) {
         // What is answered holds for one commit of the default branch: where that moves meanwhile, it is asked again.
         const main = await mainHead(git, repository);
-        const { merge: answer, ...facts } = await review(repository, number, merger.ref, { tierOf, directory });
+        const { merge: answer, ...facts } = await review(repository, number, merger.ref, ground);
         if ((await prepareMerge(db, clock, git, { change: facts, answer, head, merger, main })) === "prepared") break;
         if (attempt === MERGE_ATTEMPTS) throw defaultBranchMoved(repository);
       }

@@ -32,6 +32,7 @@ await forge.merge({
   head,
   merger: ada,
   tierOf: async () => "tier-3",
+  needsCodeOwner: () => false,
   directory: { groupsOf: async () => [] },
 });
 await db.destroy();
