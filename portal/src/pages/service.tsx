@@ -3,12 +3,13 @@ import { Anchor, Badge, Group, Stack, Tabs, Text } from "@mantine/core";
 import { Link, useLocation, useNavigate, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { ChangeRows } from "../parts/change-rows.tsx";
+import { Dependencies } from "../parts/dependencies.tsx";
 import { Docs } from "../parts/docs.tsx";
 import { Environments } from "../parts/environments.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
 import { Logs } from "../parts/logs.tsx";
-import { nameOf, runPath, sentence, serviceOf } from "../parts/names.ts";
+import { nameOf, runPath, sentence } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { ReleaseRows } from "../parts/release-rows.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
@@ -87,7 +88,7 @@ export default function ServicePage() {
               <Scorecard service={name} />
             </Tabs.Panel>
             <Tabs.Panel value="dependencies">
-              <Dependencies view={data} />
+              <Dependencies service={name} />
             </Tabs.Panel>
             <Tabs.Panel value="docs">
               {data.service.repository ? (
@@ -199,52 +200,5 @@ function Happening({ service }: { service: string }) {
         ))}
       </Rows>
     </Section>
-  );
-}
-
-function Dependencies({ view }: { view: View }) {
-  const groups = [
-    { title: "It needs", rows: view.dependencies.map((each) => ({ ...each, other: each.target_service })) },
-    { title: "It is needed by", rows: view.dependents.map((each) => ({ ...each, other: each.source_service })) },
-  ];
-  if (groups.every(({ rows }) => rows.length === 0))
-    return (
-      <Empty title="No dependency is declared">
-        Declare what it needs in catalog-info.yaml (spec.dependsOn) or by POST /services/{view.service.name}/dependencies.
-      </Empty>
-    );
-  return (
-    <Stack gap="lg">
-      {groups.map(({ title, rows }) => (
-        <Section key={title} title={title}>
-          {rows.length === 0 ? (
-            <Text c="dimmed">Nothing that is declared.</Text>
-          ) : (
-            <Rows label={title}>
-              {rows.map((row) => (
-                <Row
-                  key={`${row.other} ${row.dependency_type}`}
-                  title={<Other reference={row.other} />}
-                  below={row.declared ? "Declared in the repository" : "Registered by API"}
-                >
-                  {row.is_critical && <span className="tone-warn">critical</span>}
-                  <span>{row.dependency_type}</span>
-                </Row>
-              ))}
-            </Rows>
-          )}
-        </Section>
-      ))}
-    </Stack>
-  );
-}
-
-function Other({ reference }: { reference: string }) {
-  const service = reference.includes(":") ? serviceOf(reference) : reference;
-  if (!service) return `${nameOf(reference)} (${reference.split(":")[0]})`;
-  return (
-    <Anchor component={Link} to={`/services/${service}`}>
-      {service}
-    </Anchor>
   );
 }

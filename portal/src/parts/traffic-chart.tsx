@@ -7,7 +7,16 @@ type Traffic = Answer<"getServiceTraffic">;
 /** Requests and how long they took, step by step. A step of which nothing is known is left out, not drawn as zero. */
 export default function TrafficChart({ traffic, height }: { traffic: Traffic; height: number }) {
   const data = stepsOf(traffic);
-  const common = { h: height, dataKey: "at", withDots: false, curveType: "linear", data, withLegend: true, connectNulls: false } as const;
+  const common = {
+    h: height,
+    dataKey: "at",
+    withDots: traffic.points.length < 40, // a line through one point is none
+    dotProps: { r: 2 },
+    curveType: "linear",
+    data,
+    withLegend: true,
+    connectNulls: false,
+  } as const;
   return (
     <div className="charts">
       <AreaChart
