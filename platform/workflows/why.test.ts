@@ -41,6 +41,7 @@ const aChange = (over: Partial<ChangeReview> = {}): ChangeReview =>
     warnings: [],
     mergeCommit: null,
     tier: "tier-1",
+    needsCodeOwner: true,
     codeOwners: [{ owners: ["group:default/team-a"], files: ["src/main.ts"], fileCount: 1, approvedBy: [bob] }],
     merge: { allowed: true, code: "forge.mergeable", because: "", next: "", warnings: [] },
     ...over,
