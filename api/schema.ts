@@ -1648,6 +1648,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/releases/{id}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that shows how a release came about, from commit to running bytes, to be checked elsewhere */
+        get: operations["exportEvidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/why": {
         parameters: {
             query?: never;
@@ -2708,6 +2725,62 @@ export interface components {
             points: components["schemas"]["ScorePointInput"][];
             rules: string;
         };
+        EvidenceBundleInput: {
+            /** @constant */
+            format: "cairn-evidence/1";
+            exportedAt: unknown;
+            release: components["schemas"]["ReleaseInput"];
+            keys: {
+                builder: string;
+                platform: string;
+            };
+            evidence: {
+                digest: string;
+                /** @enum {string} */
+                kind: "provenance" | "test-result" | "sbom" | "scan";
+                artifactDigest: string;
+                signedBy: string;
+                builder: string;
+                isolated: boolean;
+                repository: string;
+                commit: string;
+                /** @enum {string} */
+                result: "passed" | "failed" | "warned" | "unknown";
+                summary: {
+                    [key: string]: unknown;
+                };
+                observedAt: unknown;
+                revokedBecause: string | null;
+                envelope: {
+                    payloadType: string;
+                    payload: string;
+                    signatures: {
+                        keyid: string;
+                        sig: string;
+                    }[];
+                };
+            }[];
+            decision: components["schemas"]["DecisionBundleInput"];
+            plan: {
+                [key: string]: unknown;
+            };
+            summary: {
+                payloadType: string;
+                payload: string;
+                signatures: {
+                    keyid: string;
+                    sig: string;
+                }[];
+            };
+            running: {
+                payloadType: string;
+                payload: string;
+                signatures: {
+                    keyid: string;
+                    sig: string;
+                }[];
+            };
+        };
         WhyInput: {
             subject: {
                 /** @enum {string} */
@@ -3708,6 +3781,64 @@ export interface components {
             points: components["schemas"]["ScorePoint"][];
             rules: string;
         };
+        EvidenceBundle: {
+            /** @constant */
+            format: "cairn-evidence/1";
+            /** Format: date-time */
+            exportedAt: string;
+            release: components["schemas"]["Release"];
+            keys: {
+                builder: string;
+                platform: string;
+            };
+            evidence: {
+                digest: string;
+                /** @enum {string} */
+                kind: "provenance" | "test-result" | "sbom" | "scan";
+                artifactDigest: string;
+                signedBy: string;
+                builder: string;
+                isolated: boolean;
+                repository: string;
+                commit: string;
+                /** @enum {string} */
+                result: "passed" | "failed" | "warned" | "unknown";
+                summary: {
+                    [key: string]: unknown;
+                };
+                /** Format: date-time */
+                observedAt: string;
+                revokedBecause: string | null;
+                envelope: {
+                    payloadType: string;
+                    payload: string;
+                    signatures: {
+                        keyid: string;
+                        sig: string;
+                    }[];
+                };
+            }[];
+            decision: components["schemas"]["DecisionBundle"];
+            plan: {
+                [key: string]: unknown;
+            };
+            summary: {
+                payloadType: string;
+                payload: string;
+                signatures: {
+                    keyid: string;
+                    sig: string;
+                }[];
+            };
+            running: {
+                payloadType: string;
+                payload: string;
+                signatures: {
+                    keyid: string;
+                    sig: string;
+                }[];
+            };
+        };
         Why: {
             subject: {
                 /** @enum {string} */
@@ -3836,8 +3967,8 @@ export interface operations {
                             data: {
                                 [key: string]: unknown;
                             };
-                            previousHash: "";
-                            hash: unknown;
+                            previousHash: string | "";
+                            hash: string;
                         }[];
                     };
                 };
@@ -3894,7 +4025,7 @@ export interface operations {
                         publicKey: string;
                         checkpoints: {
                             seq: number;
-                            hash: unknown;
+                            hash: string;
                             /** Format: date-time */
                             at: string;
                             envelope: unknown;
@@ -7501,6 +7632,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Dora"];
+                };
+            };
+        };
+    };
+    exportEvidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvidenceBundle"];
                 };
             };
         };

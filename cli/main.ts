@@ -6,6 +6,7 @@ import { ciCommands } from "./commands/ci.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { createCommands } from "./commands/create.ts";
 import { evidenceCommands } from "./commands/evidence.ts";
+import { exportCommands } from "./commands/export.ts";
 import { hostCommands } from "./commands/host.ts";
 import { machineCommands } from "./commands/machine.ts";
 import { inboxCommands } from "./commands/inbox.ts";
@@ -52,6 +53,7 @@ for (const add of [
   secretCommands,
   evidenceCommands,
   auditCommands,
+  exportCommands,
   organisationCommands,
   ciCommands,
   policyCommands,

@@ -76,3 +76,9 @@ export async function reopenedBecause(db: Sql, decision: string): Promise<string
     .executeTakeFirst();
   return row && `the ${row.kind} that it cites was revoked: ${row.reopened_because}`;
 }
+
+/** The digests of the evidence that a decision cites. */
+export async function citedBy(db: Sql, decision: string): Promise<string[]> {
+  const rows = await db.selectFrom("evidence_citation").select("evidence").where("decision", "=", decision).orderBy("evidence").execute();
+  return rows.map(({ evidence }) => evidence);
+}

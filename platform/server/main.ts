@@ -8,7 +8,7 @@ import { findBuildIsolation } from "../ci/local/isolation.ts";
 import { localCi } from "../ci/local/runner.ts";
 import { LOCAL_BUILDER } from "../ci/local/statements.ts";
 import { statementIn } from "../evidence/dsse.ts";
-import { fileSigner } from "../evidence/signer.ts";
+import { fileSigner, type Signer } from "../evidence/signer.ts";
 import { file } from "../evidence/store.ts";
 import { localForge, type MergeGround } from "../forge/local/forge.ts";
 import { ADMINISTRATOR } from "../identity/model.ts";
@@ -163,7 +163,14 @@ async function start(): Promise<void> {
     forge,
     mergeGround,
     checkpoints,
-    ledgerKey: ledgerSigner.publicKey.export({ type: "spki", format: "pem" }).toString(),
+    ledgerKey: pemOf(ledgerSigner),
+    evidenceExport: {
+      db,
+      clock,
+      runtime: parts.runtime,
+      keys: { builder: pemOf(signer), platform: pemOf(ledgerSigner) },
+      sign: (statement) => ledgerSigner.sign(statement),
+    },
     planner: planner(parts, orchestrator),
     breakGlass: breakGlassDesk(parts, orchestrator),
     why: { ...parts, review },
@@ -234,6 +241,8 @@ async function start(): Promise<void> {
   process.on("SIGTERM", () => void stop());
   process.on("SIGINT", () => void stop());
 }
+
+const pemOf = ({ publicKey }: Signer): string => publicKey.export({ type: "spki", format: "pem" }).toString();
 
 /** Where the CLI of whoever runs the server keeps tokens. */
 function ownCredentials(): string {

@@ -25,6 +25,7 @@ async function platform() {
     forge,
     checkpoints: { sign: async () => undefined, all: async () => [], verify: async () => expect.fail("not asked") },
     ledgerKey: "",
+    evidenceExport: {} as never,
     mergeGround: { tierOf: async () => "tier-1", needsCodeOwner: () => true, directory: directory(db) },
     planner: unused,
     breakGlass: unused,

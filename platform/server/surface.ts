@@ -43,6 +43,7 @@ import { scorecardRoutes } from "../scorecards/routes.ts";
 import type { ScoreRules } from "../scorecards/rules.ts";
 import { authorsAtWork, reliefsFor } from "../workflows/reliefs.ts";
 import { scoreFacts } from "../workflows/score-facts.ts";
+import { exportRoutes, type ExportParts } from "../workflows/export-evidence.ts";
 import { whyRoutes } from "../workflows/why-routes.ts";
 import type { WhyParts } from "../workflows/why-facts.ts";
 import { buildApp } from "./app.ts";
@@ -59,6 +60,7 @@ export interface SurfaceParts {
   forge: LocalForge;
   mergeGround: MergeGround;
   checkpoints: Checkpoints;
+  evidenceExport: ExportParts;
   /** PEM of the key that signs the ledger. */
   ledgerKey: string;
   planner: Planner;
@@ -160,6 +162,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
         factsOf: (service) => scoreFacts({ db, clock, forge, production, sloReport: slos }, service),
         servicesOf: (team) => serviceNames(db, { team }),
       }),
+      exportRoutes(parts.evidenceExport),
       whyRoutes(parts.why),
       liveRoutes({ live: parts.live }),
     ],
@@ -183,6 +186,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     forge: none,
     mergeGround: none,
     checkpoints: none,
+    evidenceExport: none,
     ledgerKey: "",
     planner: none,
     breakGlass: none,

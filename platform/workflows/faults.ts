@@ -153,3 +153,11 @@ export const wrongWayBack = (release: string, service: string, environment: stri
     `cairn releases ${service} -e ${environment} lists those that were.`,
     { release },
   );
+
+export const releaseNotDecided = (release: string) =>
+  new Fault(
+    "precondition",
+    "workflows.release_not_decided",
+    `No decision let ${release} on, so there is nothing to show`,
+    "Export a release that was begun: cairn releases lists them.",
+  );
