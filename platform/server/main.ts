@@ -242,7 +242,9 @@ async function start(): Promise<void> {
   process.on("SIGINT", () => void stop());
 }
 
-const pemOf = ({ publicKey }: Signer): string => publicKey.export({ type: "spki", format: "pem" }).toString();
+function pemOf({ publicKey }: Signer): string {
+  return publicKey.export({ type: "spki", format: "pem" }).toString();
+}
 
 /** Where the CLI of whoever runs the server keeps tokens. */
 function ownCredentials(): string {
