@@ -13,6 +13,8 @@ import { newsOf, type Wakes } from "./wakes.ts";
 const TIMEOUT_SECONDS = 300;
 const ATTEMPTS = 3;
 const ATTEMPTS_AFTER_COMMIT = 10;
+/** Some minutes: the next attempt begins once the database answers. */
+const ATTEMPTS_WITHOUT_DATABASE = 20;
 const LONGEST_RETRY_SECONDS = 30;
 /** How long an action may take to let go after its signal. */
 const SETTLE_SECONDS = 10;
@@ -139,9 +141,11 @@ export function liveRun(execution: Execution, about: string, startedBy: string, 
   };
 
   const delayOf = (attempt: number) => Math.min(at.retrySeconds * 2 ** (attempt - 1), LONGEST_RETRY_SECONDS);
-  const mayTryAgain = (fault: Fault, error: unknown, attempt: number, attempts: number | undefined) =>
-    (committed || fault.kind === "unavailable" || isConnectionLoss(error)) &&
-    attempt < (attempts ?? (committed ? ATTEMPTS_AFTER_COMMIT : ATTEMPTS));
+  const mayTryAgain = (fault: Fault, error: unknown, attempt: number, attempts: number | undefined) => {
+    // The database that went away in the middle of an action says nothing about the action.
+    if (isConnectionLoss(error)) return attempt < ATTEMPTS_WITHOUT_DATABASE;
+    return (committed || fault.kind === "unavailable") && attempt < (attempts ?? (committed ? ATTEMPTS_AFTER_COMMIT : ATTEMPTS));
+  };
 
   /** Gives the action what it may know, and ends waiting for it at the time limit. */
   const bounded = async <T>(

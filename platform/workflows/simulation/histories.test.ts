@@ -38,7 +38,7 @@ interface Row {
 
 test(
   `${HISTORIES} histories of merges, deaths, absences, verdicts, answers and revocations keep the invariants`,
-  { timeout: 300_000 },
+  { timeout: 900_000 },
   async () => {
     const db = await database();
     const seen = new Map<string, number>();

@@ -61,13 +61,21 @@ export class World {
   /** Deaths and absences to come: the number of calls until then. */
   #death: { calls: number; after: boolean } | undefined;
   #away = 0;
+  #failure: { calls: number; after: boolean } | undefined;
   dead = false;
   readonly #clock: TestClock;
   readonly #random: () => number;
   readonly #barred = new Map<string, string>();
   readonly #services: Map<string, { tier: Tier; environments: string[] }> = new Map();
 
-  constructor(db: Db, clock: TestClock, random: () => number, web: Web, service: string) {
+  constructor(
+    db: Db,
+    clock: TestClock,
+    random: () => number,
+    web: Web,
+    service: string,
+    real: Partial<Pick<Parts, "forge" | "infra">> = {},
+  ) {
     this.#clock = clock;
     this.#random = random;
     const memory = { set: async () => true, reveal: async () => "", list: async () => [], remove: async () => {} };
@@ -75,17 +83,18 @@ export class World {
       db,
       clock,
       log: silentLog,
-      forge: this.#edge(this.#forge()),
+      forge: this.#edge(real.forge ?? this.#forge()),
       ci: this.#edge(this.#ci(db)),
       infra: this.#edge(
-        localInfra({
-          db,
-          clock,
-          adminUrl: "",
-          secrets: memory as never,
-          prices: { currency: "EUR", monthly: {} },
-          serviceSecrets: noSecrets,
-        }),
+        real.infra ??
+          localInfra({
+            db,
+            clock,
+            adminUrl: "",
+            secrets: memory as never,
+            prices: { currency: "EUR", monthly: {} },
+            serviceSecrets: noSecrets,
+          }),
       ),
       runtime: this.#edge(this.#runtime()),
       signAdmission: (payloadType, statement) => platformKey.sign(statement, payloadType),
@@ -108,6 +117,16 @@ export class World {
   /** Forge, CI, infrastructure and runtime do not answer for some calls. */
   goAway(calls: number): void {
     this.#away = calls;
+  }
+  /** One of the next calls fails for good, before or after it was done. */
+  failSoon(): void {
+    this.#failure = { calls: Math.floor(this.#random() * 12), after: this.#random() < 0.5 };
+  }
+  /** No more faults. */
+  calm(): void {
+    this.revive();
+    this.#away = 0;
+    this.#failure = undefined;
   }
   revive(): void {
     this.dead = false;
@@ -156,7 +175,7 @@ export class World {
     return new Proxy(edge, {
       get: (target, name) => {
         const method = (target as Record<string | symbol, unknown>)[name];
-        if (typeof method !== "function") return method;
+        if (typeof method !== "function" || name === "cloneUrl") return method; // that one does nothing
         return async (...args: unknown[]) => {
           if (this.dead) throw new Death();
           const last = this.#death && this.#death.calls-- <= 0 ? this.#death : undefined;
@@ -165,8 +184,12 @@ export class World {
             this.#away -= 1;
             throw new Fault("unavailable", "simulation.away", "It does not answer", "Wait.");
           }
+          const failing = this.#failure && this.#failure.calls-- <= 0 ? this.#failure : undefined;
+          if (failing) this.#failure = undefined;
+          if (failing && !failing.after) throw broken();
           const result: unknown = await (method as (...all: unknown[]) => unknown).apply(target, args);
           if (last) this.#die();
+          if (failing) throw broken();
           return result;
         };
       },
@@ -274,6 +297,7 @@ export class World {
           throw new Fault("conflict", "runtime.has_weight", "It has traffic", "Take it away first.");
         place?.revisions.delete(revision);
       },
+      remove: async (target) => void this.places.delete(`${target.service}/${target.environment}`),
       targets: async () => [...this.places.values()].map(({ target }) => target),
       quarantine: async (artifact, because) => void this.#barred.set(artifact, because),
       quarantined: async () => [...this.#barred].map(([artifact, because]) => ({ artifact, because })),
@@ -314,6 +338,8 @@ export class World {
     };
   }
 }
+
+const broken = () => new Fault("failed", "simulation.broken", "It broke", "Mend it.");
 
 const noSecrets = { versions: async () => ({}), forgetUnused: async () => {} };
 const urlOf = ({ service, environment }: Target) => `http://${service}.${environment}.test`;

@@ -1,0 +1,295 @@
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sql } from "kysely";
+import { Client } from "pg";
+import { getGlobalDispatcher } from "undici";
+import { afterAll, expect, inject, test } from "vitest";
+import { insert } from "../../catalog/store.ts";
+import { localForge } from "../../forge/local/forge.ts";
+import type { Principal } from "../../identity/model.ts";
+import { localInfra } from "../../infra/local/infra.ts";
+import { run as execute } from "../../kernel/processes.ts";
+import { transact, type Db } from "../../kernel/sql.ts";
+import { events, verify } from "../../ledger/store.ts";
+import type { KeptPlan } from "../../plans/store.ts";
+import { find as findPlan } from "../../plans/store.ts";
+import { seeded } from "../../releases/seeded.ts";
+import { testClock } from "../../testing/clock.ts";
+import { testDatabase } from "../../testing/database.ts";
+import { payloadOf } from "../create-service.ts";
+import { planner } from "../planner.ts";
+import type { ReleasePlan } from "../release-plan.ts";
+import { startWhatFollows } from "../start.ts";
+import { Scheduler } from "./scheduler.ts";
+import { startWeb, World } from "./world.ts";
+
+// Random answers and injected faults; then what is there, counted where it is: git, catalog, roles, databases, what runs, ledger. It is what the plan says, or nothing.
+// What runs, and where, is in memory here: with real processes and ports the same is counted in e2e.
+const SETS = Number(process.env.N ?? 300);
+/** One in so many is delivered to its environments too, and one in so many of these deleted again. */
+const DELIVERED = 3;
+const given = process.env.CAIRN_SIMULATION_SEED;
+
+const { web, stop } = startWeb(getGlobalDispatcher());
+const folder = await mkdtemp(join(tmpdir(), "cairn-effects-"));
+const made = new Set<string>();
+const secrets = memorySecrets();
+const ada: Principal = {
+  ref: "user:default/ada",
+  kind: "person",
+  displayName: "Ada",
+  scopes: ["read", "write"],
+  groups: ["group:default/team-a"],
+  administrator: false,
+};
+
+afterAll(async () => {
+  await stop();
+  await rm(folder, { recursive: true, force: true });
+  await withAdmin(async (admin) => {
+    for (const name of made) {
+      await admin.query(`drop database if exists "${name}" with (force)`);
+      await admin.query(`drop role if exists "${name}"`);
+    }
+  });
+});
+
+test(`${SETS} random answer sets with faults: what is there is what the plan says, or nothing`, { timeout: 600_000 }, async () => {
+  const { db } = await testDatabase();
+  await addTeam(db);
+  const clock = testClock();
+  const forge = await localForge({ db, clock, folder, publicUrl: "http://127.0.0.1" });
+  const infra = localInfra({
+    db,
+    clock,
+    adminUrl: inject("postgresUrl"),
+    secrets,
+    prices: { currency: "EUR", monthly: {} },
+    serviceSecrets: { versions: async () => ({}), forgetUnused: async () => {} },
+  });
+  const seen = new Map<string, number>();
+  const seeds = given === undefined ? Array.from({ length: SETS }, (_, n) => n + 1) : [Number(given)];
+  await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift())
+        try {
+          const outcome = await one(seed);
+          seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
+        } catch (error) {
+          throw new Error(`set ${seed}: ${(error as Error).message}\nAgain: CAIRN_SIMULATION_SEED=${seed} npm test -- effects`, {
+            cause: error,
+          });
+        }
+    }),
+  );
+  expect(await verify(db)).toBeUndefined();
+  if (given !== undefined) return;
+  for (const outcome of ["created", "nothing", "delivered", "not delivered", "deleted"])
+    expect(seen.get(outcome), outcome).toBeGreaterThan(3);
+
+  async function one(seed: number): Promise<string> {
+    const random = seeded(seed * 104_729);
+    const service = nameFor(seed, random);
+    const world = new World(db, clock, random, web, service, { forge, infra });
+    const scheduler = new Scheduler(world.parts, clock);
+    const plans = planner(world.parts, scheduler as never);
+    const answers = {
+      service_name: service,
+      owner_team: "team-a",
+      database: random() < 0.5,
+      ...(random() < 0.7 && { description: sentence(random) }),
+    };
+    const plan = await plans.make({ goldenPath: "http-api", answers }, ada);
+    const { run: created } = await plans.apply(plan.digest, ada);
+    await toItsEnd(world, scheduler, random);
+    if (scheduler.runs.get(created)?.state !== "success") {
+      expect(scheduler.runs.get(created)?.state).toMatch(/rolled_back|failed/);
+      await expectNothing(service);
+      return "nothing";
+    }
+    await expectCreated(service, plan);
+    if (seed % DELIVERED !== 0) return "created";
+
+    const change = await forge.change(service, 1);
+    await forge.setCheck(service, change.head, { name: "ci", state: "passed", summary: "", details: [], link: null });
+    const ground = { tierOf: async () => "tier-3" as const, needsCodeOwner: () => false, directory: { groupsOf: async () => [] } };
+    const merged = await forge.merge({ repository: service, number: 1, head: change.head, merger: ada, ...ground });
+    const [event] = await events(db, { about: `repository:${service}`, types: ["forge.change_merged"] });
+    await startWhatFollows(world.parts, scheduler as never, event!);
+    await toItsEnd(world, scheduler, random);
+    const delivery = scheduler.runs.get(`deliver-${service}-${merged.mergeCommit?.slice(0, 12)}`);
+    expect(delivery?.state).toMatch(/success|rolled_back|failed/);
+    const promoted = await expectDelivered(world, service);
+    if (delivery?.state === "success") expect(promoted).toEqual(["dev", "production", "staging"]);
+    if (seed % (DELIVERED * 2) !== 0) return delivery?.state === "success" ? "delivered" : "not delivered";
+
+    const deletion = await plans.makeDeletion({ service, dropData: true }, ada);
+    const { run } = await plans.apply(deletion.digest, ada);
+    await toItsEnd(world, scheduler, random, false);
+    expect(scheduler.runs.get(run), scheduler.runs.get(run)?.fault?.message).toMatchObject({ state: "success" });
+    await expectNothing(service);
+    expect([...world.places.values()].flatMap(({ revisions }) => [...revisions])).toEqual([]);
+    return "deleted";
+  }
+
+  /** Steps until every run has ended, with deaths and faults on the way: none in every fourth set. */
+  async function toItsEnd(world: World, scheduler: Scheduler, random: () => number, faults = random() < 0.75): Promise<void> {
+    if (faults)
+      [() => world.dieSoon(), () => world.goAway(1 + Math.floor(random() * 6)), () => world.failSoon()][Math.floor(random() * 3)]!();
+    for (let turn = 0; [...scheduler.runs.values()].some(({ state }) => state === "running"); turn++) {
+      if (turn > 2000) throw new Error("it does not end");
+      const [next] = scheduler.ready();
+      if (next) await scheduler.advance(next.id);
+      else clock.turn(Math.max(1, ((scheduler.nextWake() ?? 0) - clock.now().getTime()) / 1000));
+      if (!world.dead) continue;
+      world.revive();
+      if (random() < 0.3) world.dieSoon();
+      await scheduler.die();
+    }
+    world.calm();
+  }
+
+  async function expectCreated(service: string, { plan, digest }: KeptPlan): Promise<void> {
+    const payload = payloadOf(plan);
+    const git = async (...args: string[]) =>
+      (await execute("git", ["--git-dir", join(folder, `${service}.git`), ...args], { env: process.env })).stdout.toString().trim();
+    expect(await git("rev-parse", "main^{tree}", `${payload.branch}^{tree}`)).toBe(`${payload.firstTree}\n${payload.tree}`);
+    expect((await git("rev-list", "--all")).split("\n")).toHaveLength(2);
+    expect((await git("for-each-ref", "--format=%(refname:short)", "refs/heads")).split("\n").toSorted()).toEqual(
+      [payload.branch, "main"].toSorted(),
+    );
+    expect(await forge.changes({ repository: service })).toHaveLength(1);
+    const { rows } = await sql<{ ref: string }>`select ref from catalog_entity where ref = ${`component:default/${service}`}`.execute(db);
+    expect(rows).toHaveLength(1);
+    expect(await count("forge.repository_created", `repository:${service}`)).toBe(1);
+    expect(await count("forge.change_opened", `repository:${service}`)).toBe(1);
+    expect(
+      (await events(db, { types: ["plans.applied"], limit: 1000 })).filter(({ data }) => (data as { digest: string }).digest === digest),
+    ).toHaveLength(1);
+    expect(await namesOf(service)).toEqual({ databases: [], roles: [] });
+  }
+
+  async function expectNothing(service: string): Promise<void> {
+    expect(await stat(join(folder, `${service}.git`)).catch(() => undefined), "repository").toBeUndefined();
+    expect(
+      (await readdir(folder, { recursive: true })).filter((path) => path.includes(`new-${service}-`)),
+      "left-overs",
+    ).toEqual([]);
+    expect(await forge.changes({ repository: service }).catch(() => [])).toEqual([]);
+    const { rows } = await sql`select ref from catalog_entity where ref = ${`component:default/${service}`}`.execute(db);
+    expect(rows, "catalog").toEqual([]);
+    expect(await namesOf(service)).toEqual({ databases: [], roles: [] });
+    // As often as it was made it was removed.
+    expect(await count("forge.repository_removed", `repository:${service}`)).toBe(
+      await count("forge.repository_created", `repository:${service}`),
+    );
+  }
+
+  /** Each environment has what its release's plan says, where a release began; else nothing. Gives those that were promoted. */
+  async function expectDelivered(world: World, service: string): Promise<string[]> {
+    const releases = await db.selectFrom("release").selectAll().where("service", "=", service).execute();
+    const wanted: string[] = [];
+    for (const { environment, state, plan, artifact_digest } of releases) {
+      expect(["planned", "rolling_out", "held"], `the release to ${environment}`).not.toContain(state);
+      const { payload } = (await findPlan(db, plan as never)).plan as unknown as ReleasePlan;
+      const began = ["promoted", "rolled_back"].includes(state);
+      if (began)
+        for (const { type, properties } of payload.infra.resources) if (type === "postgres") wanted.push(String(properties.database));
+      const recorded = await infra.resources({ service, environment });
+      expect(recorded.map(({ address, state: its }) => `${address} ${its}`).toSorted(), `${environment}, ${state}`).toEqual(
+        began ? payload.infra.resources.map(({ address }) => `${address} ready`).toSorted() : [],
+      );
+      const place = world.places.get(`${service}/${environment}`);
+      const runs = [...(place?.revisions ?? [])].map(([id, one]) => ({ id, artifact: one.artifactDigest, weight: one.weightPercent }));
+      expect(runs, `what runs in ${environment}`).toEqual(
+        state === "promoted" ? [{ id: payload.revision.id, artifact: artifact_digest, weight: 100 }] : [],
+      );
+    }
+    for (const { target } of world.places.values()) expect(releases.map(({ environment }) => environment)).toContain(target.environment);
+    expect(await namesOf(service)).toEqual({ databases: wanted.toSorted(), roles: wanted.toSorted() });
+    return releases
+      .filter(({ state }) => state === "promoted")
+      .map(({ environment }) => environment)
+      .toSorted();
+  }
+
+  async function count(type: string, about: string): Promise<number> {
+    return (await events(db, { about, types: [type], limit: 100 })).length;
+  }
+});
+
+async function namesOf(service: string): Promise<{ databases: string[]; roles: string[] }> {
+  return withAdmin(async (admin) => {
+    const names = async (query: string) =>
+      (await admin.query<{ name: string }>(query, [`svc_${service}_%`])).rows.map(({ name }) => name).toSorted();
+    const databases = await names("select datname as name from pg_database where datname like $1");
+    const roles = await names("select rolname as name from pg_roles where rolname like $1");
+    for (const name of [...databases, ...roles]) made.add(name);
+    return { databases, roles };
+  });
+}
+
+async function withAdmin<T>(body: (admin: Client) => Promise<T>): Promise<T> {
+  const admin = new Client({ connectionString: inject("postgresUrl") });
+  await admin.connect();
+  try {
+    return await body(admin);
+  } finally {
+    await admin.end();
+  }
+}
+
+const LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
+function nameFor(seed: number, random: () => number): string {
+  const length = random() < 0.1 ? 30 : Math.floor(random() * 12);
+  const middle = Array.from({ length }, () => LETTERS[Math.floor(random() * LETTERS.length)]).join("");
+  return `e${seed}${middle ? `-${middle}` : ""}`;
+}
+
+/** One line, with what templates, YAML and shells take amiss. */
+function sentence(random: () => number): string {
+  const words = [
+    "orders",
+    "'",
+    '"',
+    "{{ 1 }}",
+    "{% if %}",
+    "#",
+    ": ",
+    "- ",
+    "$HOME",
+    "`id`",
+    "é",
+    "日本",
+    "\\",
+    "&amp;",
+    "%s",
+    "<b>",
+    "|",
+    "*x",
+    "@team",
+  ];
+  return `Keeps ${Array.from({ length: 1 + Math.floor(random() * 6) }, () => words[Math.floor(random() * words.length)]).join(" ")}`;
+}
+
+function memorySecrets() {
+  const values = new Map<string, { ref: { service: string; environment: string; name: string; key: string }; value: string }>();
+  const keyOf = (ref: object) => JSON.stringify(Object.values(ref));
+  return {
+    set: async (ref: never, value: string, options?: { onlyIfMissing?: boolean }) => {
+      if (options?.onlyIfMissing && values.has(keyOf(ref))) return false;
+      values.set(keyOf(ref), { ref, value });
+      return true;
+    },
+    reveal: async (ref: never) => values.get(keyOf(ref))?.value ?? "",
+    list: async (at: { service: string; environment: string }) =>
+      [...values.values()].map(({ ref }) => ref).filter((ref) => ref.service === at.service && ref.environment === at.environment),
+    remove: async () => {},
+  } as never;
+}
+
+async function addTeam(db: Db): Promise<void> {
+  const team = { apiVersion: "backstage.io/v1alpha1", kind: "Group", metadata: { name: "team-a" }, spec: { type: "team", children: [] } };
+  await transact(db, (tx) => insert(tx, testClock(), team as never, { source: "organisation" } as never));
+}
