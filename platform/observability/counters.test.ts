@@ -79,8 +79,7 @@ test("what deltasOf() gives sums to what the counters grew by, however often and
         ];
         const reading = aReading({ requests, errors, epoch: String(epoch) });
         const observation = anObservation(new Date(now), [reading]);
-        for (const delta of [...deltasOf(observation, known, undefined)])
-          [sum, sumErrors] = [sum + delta.requests, sumErrors + delta.errors];
+        for (const delta of deltasOf(observation, known, undefined)) [sum, sumErrors] = [sum + delta.requests, sumErrors + delta.errors];
         known = [{ ...ORDERS, revision: reading.revision, epoch: reading.epoch, at: new Date(now), ...countsOf(reading) }];
         expect(deltasOf(observation, known, undefined)).toEqual([]);
       }
