@@ -62,6 +62,8 @@ export class World {
   #death: { calls: number; after: boolean } | undefined;
   #away = 0;
   #failure: { calls: number; after: boolean } | undefined;
+  /** The public half of the key that signs its builds. */
+  readonly builderKey = builder.key.publicKey;
   dead = false;
   readonly #clock: TestClock;
   readonly #random: () => number;
