@@ -50,11 +50,13 @@ export function policySubject(
   };
 }
 
-/** What rules see of a change request. */
-export const changeFacts = ({ number, author, approvals, head, mergeCommit }: ChangeRequest): PolicySubject["change"] => ({
+/** What rules see of a change request. Whoever took part in it, or made the token that approved it and took part, has not approved it. */
+export const changeFacts = ({ number, author, pushedBy, approvals, head, mergeCommit }: ChangeRequest): PolicySubject["change"] => ({
   number,
   author,
-  approvedBy: approvals.filter(({ commit }) => commit === head).map(({ by }) => by),
+  approvedBy: approvals
+    .filter(({ commit, by, tokenBy }) => commit === head && ![author, ...pushedBy].some((one) => one === by || one === tokenBy))
+    .map(({ by }) => by),
   mergeCommit,
 });
 
