@@ -286,7 +286,8 @@ export class DataPlane {
     try {
       await body();
     } catch (error) {
-      await this.#save();
+      const failed = (because: unknown) => this.#parts.log.error({ err: because }, "an attempt could not be kept");
+      await this.#save().catch(failed);
       throw error;
     }
   }

@@ -1,7 +1,7 @@
 import { Agent } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aDeployment, anArtifact, aSpec, ask, eventually } from "@cairn/agent/testing/fixture.ts";
-import type { Envelope } from "./admission.ts";
+import { QUARANTINE_LIFT, type Envelope, type QuarantineLift } from "./admission.ts";
 import { LATENCY_BOUNDS_SECONDS, type Revision, type Runtime, type Target } from "./contract.ts";
 
 export interface RuntimeUnderTest {
@@ -10,6 +10,8 @@ export interface RuntimeUnderTest {
   folder: string;
   /** The platform's signature for a revision. */
   admit(revision: Revision): Promise<Envelope>;
+  /** The platform's signature for the end of a quarantine. */
+  sign(payloadType: string, lift: QuarantineLift): Promise<Envelope>;
   /** Ends the data plane as kill -9 does. What restarts it is the runtime's own matter. */
   crash(): Promise<void>;
   end(): Promise<void>;
@@ -94,6 +96,43 @@ export const runtimeContract = (name: string, start: () => Promise<RuntimeUnderT
         },
       ]);
       expect(readings[0]?.latency).toHaveLength(LATENCY_BOUNDS_SECONDS.length + 1);
+    });
+
+    test("deploy() refuses what is not admitted: by nobody, or as something else; the attempt is told, and nothing is left", async () => {
+      const target = aTarget();
+      const revision = aRevision(target);
+      const other = await under.admit(aRevision(target));
+      for (const admission of [undefined as never, other, { ...other, payload: "" }])
+        await expect(under.runtime.deploy({ ...revision, admission })).rejects.toMatchObject({ code: "runtime.not_admitted" });
+      expect(await runtime.targets()).not.toContainEqual(target);
+      expect((await runtime.attempts()).at(-1)).toMatchObject({ ...target, revision: revision.id, code: "runtime.not_admitted" });
+    });
+
+    test("quarantine() bars an artifact from starting until its end is signed; what serves of it serves on, and is found", async () => {
+      const target = aTarget();
+      const own = await anArtifact(under.folder, { "main.mjs": aService("quarantined") });
+      const { url } = await runtime.ensureTarget(target);
+      const revision = aRevision(target, { artifact: own });
+      await runtime.deploy(revision);
+      await runtime.setTraffic(target, { [revision.id]: 100 });
+      await runtime.quarantine(own.digest, "it was worse");
+      await runtime.quarantine(own.digest, "it was worse");
+      expect(await runtime.quarantined()).toMatchObject([{ artifact: own.digest, because: "it was worse" }]);
+      await expect(runtime.deploy(aRevision(target, { artifact: own }))).rejects.toMatchObject({
+        code: "runtime.quarantined",
+        message: expect.stringContaining("it was worse"),
+      });
+      expect((await ask(url)).status).toBe(200);
+      expect((await runtime.observe(target)).findings).toMatchObject([{ kind: "quarantined", revision: revision.id }]);
+      const lift = { artifact: own.digest, because: "it was the database", by: "user:default/ada", issuedAt: new Date().toISOString() };
+      const old = { ...lift, issuedAt: new Date(0).toISOString() };
+      for (const wrong of [await under.sign("application/json", lift), await under.sign(QUARANTINE_LIFT, old)])
+        await expect(runtime.liftQuarantine(own.digest, wrong)).rejects.toMatchObject({ code: "runtime.lift_refused" });
+      const signed = await under.sign(QUARANTINE_LIFT, { ...lift, issuedAt: new Date().toISOString() });
+      await runtime.liftQuarantine(own.digest, signed);
+      await runtime.liftQuarantine(own.digest, signed);
+      await runtime.deploy(aRevision(target, { artifact: own }));
+      expect(await runtime.quarantined()).toEqual([]);
     });
 
     test("setTraffic() refuses weights that do not sum to 100 and revisions that do not run", async () => {
@@ -284,6 +323,9 @@ export const runtimeContract = (name: string, start: () => Promise<RuntimeUnderT
       expect(await runtime.targets()).not.toContainEqual(target);
     });
   });
+
+const aService = (name: string): string =>
+  `import http from "node:http"; http.createServer((_, answer) => answer.end(${JSON.stringify(name)})).listen(process.env.PORT, process.env.HOST);`;
 
 function isGone(pid: number): boolean {
   try {

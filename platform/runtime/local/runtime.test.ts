@@ -2,8 +2,10 @@ import { admit, runningAgent } from "@cairn/agent/testing/fixture.ts";
 import { LATENCY_BOUNDS_SECONDS as AGENT_BOUNDS } from "@cairn/agent/model.ts";
 import { expect, test } from "vitest";
 import { systemClock } from "../../kernel/clock.ts";
+import { places } from "../../kernel/config.ts";
 import { LATENCY_BOUNDS_SECONDS } from "../contract.ts";
 import { runtimeContract } from "../contract-suite.ts";
+import { admissionSigner } from "./key.ts";
 import { localRuntime } from "./runtime.ts";
 
 runtimeContract("the local runtime", async () => {
@@ -12,6 +14,7 @@ runtimeContract("the local runtime", async () => {
     runtime: localRuntime(agent, systemClock),
     folder: home,
     admit: (revision) => admit(home, revision.target, revision),
+    sign: async (payloadType, lift) => (await admissionSigner(places(home).keys))(payloadType, lift),
     async crash() {
       const { pid } = await agent.status();
       process.kill(pid, "SIGKILL");
