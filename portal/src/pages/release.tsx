@@ -43,7 +43,7 @@ function ReleaseShown({ release }: { release: Release }) {
       actions={<Equivalents cli={`cairn releases ${release.service} -e ${release.environment}`} api={`GET /api/releases/${release.id}`} />}
     >
       <Stack gap="xs">
-        <Text fw={600} size="md">
+        <Text fw={600} size="md" className="anywhere">
           {sentence(release.because)}
         </Text>
         <Facts

@@ -42,7 +42,7 @@ export function Why({ of: subject }: { of: string }) {
         {unblock.map(({ who, what, command }) => (
           <div key={`${who} ${what} ${command ?? ""}`}>
             <Text component="span">
-              {sentence(who)}: {what}
+              {/^[a-z]+:/.test(who) ? who : sentence(who)}: {what}
             </Text>
             {command && <Command text={command} />}
           </div>
