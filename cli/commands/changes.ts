@@ -67,10 +67,11 @@ export function changeCommands(program: Command): void {
     .description("approve what it holds now")
     .action(async (name: string, _options, command: Command) => {
       const here = await session(process.env);
-      const { head } = await review(here, name);
+      const { head, result } = await review(here, name);
+      const body = { head, ...(result !== null && { result }) };
       tell(
         command,
-        await answer(here.api.POST("/api/changes/{repository}/{number}/approve", { params: { path: changeName(name) }, body: { head } })),
+        await answer(here.api.POST("/api/changes/{repository}/{number}/approve", { params: { path: changeName(name) }, body })),
         () => `Approved ${name}.`,
       );
     });

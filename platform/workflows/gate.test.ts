@@ -5,6 +5,7 @@ import type { Forge } from "../forge/contract.ts";
 import { transact } from "../kernel/sql.ts";
 import { events, read } from "../ledger/store.ts";
 import { approve, find as findPlan } from "../plans/store.ts";
+import { openBreakGlass } from "../policy/break-glass-store.ts";
 import { gateOfRelease, waitingAtGates } from "../releases/gate-store.ts";
 import { gateOf, type GateFacts } from "../releases/gate.ts";
 import { beginRelease, endRelease, find } from "../releases/store.ts";
@@ -191,6 +192,52 @@ test("a window and a freeze hold it until they let it, and who waits is woken by
   expect(await ask(planned)).toMatchObject({ kind: "waits", lookAgainSeconds: 1800 });
   clock.turn(1800);
   expect(await ask(planned)).toEqual({ kind: "open" });
+});
+
+test("the way back to the very revision that served before waits for no freeze, and any other does", async () => {
+  const first = delivery;
+  const bytes = artifact;
+  await promote(await plan("rel-1"));
+  await deliver();
+  await promote(await plan("rel-2"));
+  await transact(parts.db, (tx) => declareFreeze(tx, clock, ada, { until: new Date("2026-03-05T00:00:00Z"), because: "fair" }));
+  await deliver();
+  const onward = await plan("rel-3");
+  await approveBy(onward, grace);
+  expect(await ask(onward, true)).toMatchObject({ kind: "waits", waitsFor: expect.stringContaining("fair") });
+  [delivery, artifact] = [first, bytes];
+  const back = await plan("rel-4");
+  expect(await ask(back, true)).toMatchObject({ kind: "waits", waitsFor: expect.not.stringContaining("fair") });
+  await approveBy(back, grace);
+  expect(await ask(back, true)).toEqual({ kind: "open" });
+  expect(await gateOfRelease(parts.db, "rel-4")).toMatchObject({
+    openBy: ["approved by user:default/grace", expect.stringContaining("rel-1")],
+  });
+});
+
+test("a break-glass passes the gates that it names while it is open, and the ledger says so", async () => {
+  const planned = await plan("rel-1");
+  await transact(parts.db, (tx) => declareFreeze(tx, clock, ada, { until: new Date("2026-03-05T00:00:00Z"), because: "fair" }));
+  const glass = {
+    service: "orders",
+    environment: "production",
+    rules: ["windows"],
+    because: "orders are lost",
+    seconds: 3600,
+    openedBy: ada,
+    witnesses: [],
+  };
+  const { id } = await transact(parts.db, (tx) => openBreakGlass(tx, clock, glass));
+  expect(await ask(planned, true)).toMatchObject({ kind: "waits", waitsFor: expect.not.stringContaining("fair") });
+  await approveBy(planned, grace);
+  expect(await ask(planned)).toEqual({ kind: "open" });
+  expect(await events(parts.db, { types: ["releases.gate_passed"] })).toMatchObject([
+    { data: { breakGlass: id, openBy: ["approved by user:default/grace", expect.stringContaining("would have waited")] } },
+  ]);
+  const next = await plan("rel-2");
+  await approveBy(next, grace);
+  clock.turn(3600);
+  expect(await ask(next, true)).toMatchObject({ kind: "waits", waitsFor: expect.stringContaining("fair") });
 });
 
 test("an event about another service wakes nobody here", async () => {

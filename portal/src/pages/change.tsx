@@ -31,7 +31,7 @@ export default function ChangePage() {
 }
 
 function ChangeView({ change }: { change: Change }) {
-  const { repository, number, head } = change;
+  const { repository, number, head, result } = change;
   const client = useQueryClient();
   const path = { repository, number };
   const onSuccess = () => client.invalidateQueries();
@@ -40,7 +40,10 @@ function ChangeView({ change }: { change: Change }) {
     onSuccess,
   });
   const approve = useMutation({
-    mutationFn: () => answer(api.POST("/api/changes/{repository}/{number}/approve", { params: { path }, body: { head } })),
+    mutationFn: () => {
+      const body = { head, ...(result !== null && { result }) };
+      return answer(api.POST("/api/changes/{repository}/{number}/approve", { params: { path }, body }));
+    },
     onSuccess,
   });
   const close = useMutation({
