@@ -17,11 +17,7 @@ import type { Parts } from "./parts.ts";
 export const breakGlass = workflow(
   "break glass",
   () => ["until its end", "open the follow-up", "until it is reviewed"],
-  async (
-    run,
-    { id, until }: { id: string; until: string },
-    { db, clock }: Pick<Parts, "db" | "clock">,
-  ): Promise<{ reviewedBy: string }> => {
+  async (run, { id, until }: { id: string; until: string }, { clock }: Pick<Parts, "clock">): Promise<{ reviewedBy: string }> => {
     // Asked for and granted: nothing of it is taken back, and what fails is tried again.
     await run.commit();
     for (;;) {
