@@ -60,6 +60,11 @@ export type Api = <T>(path: string, body?: object) => Promise<T>;
 
 export async function apiOf(platform: Platform): Promise<Api> {
   const { token } = await platform.cairn<{ token: string }>("tokens", "create", "test");
+  return apiBy(platform, token);
+}
+
+/** The same by a token that somebody has. */
+export function apiBy(platform: Platform, token: string): Api {
   return async <T>(path: string, body?: object) => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const response = await fetch(`${platform.url}${path}`, body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers });

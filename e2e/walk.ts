@@ -26,8 +26,8 @@ export interface Walk {
   insist<T>(what: string, act: () => Promise<unknown>, isDone: () => Promise<T | undefined>): Promise<T>;
   /** Starts the server as often as it dies, until the run has ended. */
   ended(run: string, meanwhile?: () => Promise<void>): Promise<Run>;
-  /** The points of every step that runs have shown so far, and those of them that were not met. */
-  points(moments?: readonly Moment[]): Promise<{ all: string[]; left: string[]; steps: Map<string, Set<string>> }>;
+  /** The points of every step that some run has begun so far, those of them that were not met, and the steps by workflow that are declared and that none began. */
+  points(moments?: readonly Moment[]): Promise<{ all: string[]; left: string[]; workflows: string[]; neverBegun: string[] }>;
   /** Each kill so far, in order. */
   kills(): Promise<string[]>;
   stop(): Promise<void>;
@@ -85,23 +85,32 @@ export async function startWalk(first: Omit<Settings, "home">): Promise<Walk> {
       }),
     async points(moments = MOMENTS) {
       await alive();
-      const steps = new Map<string, Set<string>>();
-      const { runs } = await api<{ runs: { id: string }[] }>("/api/runs?limit=200");
-      for (const { id } of runs) {
-        const { workflow, steps: its } = await api<Run>(`/api/runs/${encodeURIComponent(id)}`);
-        const known = steps.get(workflow) ?? new Set();
-        steps.set(workflow, known);
-        for (const { name } of its) known.add(name);
+      const begun = new Map<string, Set<string>>();
+      const declared = new Set<string>();
+      {
+        const { runs } = await api<{ runs: { id: string }[] }>("/api/runs?limit=200");
+        for (const { id } of runs) {
+          const { workflow, steps: its } = await api<Run>(`/api/runs/${encodeURIComponent(id)}`);
+          const known = begun.get(workflow) ?? new Set();
+          begun.set(workflow, known);
+          for (const { name, state } of its) {
+            declared.add(`${workflow}/${name}`);
+            if (state !== "pending") known.add(name);
+          }
+        }
       }
       const met = new Set((await readdir(folder)).map((name) => join(folder, name)));
-      const all = [...steps]
+      const all = [...begun]
         .flatMap(([workflow, names]) =>
           [...names].flatMap((step) =>
             moments.flatMap((moment) => settings.victims.map((victim) => pointOf(victim, workflow, step, moment))),
           ),
         )
         .filter((point) => settings.only.length === 0 || settings.only.some((part) => point.includes(part)));
-      return { all, left: all.filter((point) => !met.has(metFile(folder, point))), steps };
+      const neverBegun = [...declared].filter(
+        (name) => ![...begun].some(([workflow, names]) => [...names].some((step) => name === `${workflow}/${step}`)),
+      );
+      return { all, left: all.filter((point) => !met.has(metFile(folder, point))), workflows: [...begun.keys()].toSorted(), neverBegun };
     },
     async stop() {
       await platform.stop();
@@ -137,12 +146,32 @@ export async function createAndDeliver(
   return { plan, commit };
 }
 
+/** Opens a break-glass for a service, ends it before its time and has somebody else review it, through every death on the way. */
+export async function breakTheGlass({ api, insist, ended }: Walk, service: string, opener: Api): Promise<void> {
+  interface Glass {
+    id: string;
+    state: string;
+  }
+  const because = "walked by a test";
+  const opened = async () => (await api<{ breakGlass: Glass[] }>(`/api/break-glass?service=${service}`)).breakGlass[0];
+  const { id } = await insist("a break-glass", () => opener("/api/break-glass", { service, seconds: 3600, because }), opened);
+  const reaches = async (...states: string[]) => (states.includes((await opened())?.state ?? "") ? true : undefined);
+  await insist(`the end of ${id}`, () => api(`/api/break-glass/${id}/close`, { because }), () => reaches("to_review", "reviewed")); // prettier-ignore
+  await insist(`the review of ${id}`, () => api(`/api/break-glass/${id}/review`, { because }), () => reaches("reviewed")); // prettier-ignore
+  expect(await ended(`break-glass-${id}`)).toMatchObject({ state: "success", error: null });
+}
+
 /** Applies a new plan for a service, and waits for the run's end. */
 export async function create(walk: Walk, service: string): Promise<{ plan: Plan; run: Run }> {
   const { platform } = walk;
   await walk.alive();
   const answers = ["-a", `service_name=${service}`, "-a", "owner_team=team-crash", "-a", "database=true"];
-  const plan = await platform.cairn<Plan>("create", "http-api", ...answers);
+  const made: { plan?: Plan } = {};
+  const plan = await walk.insist(
+    `a plan for ${service}`,
+    async () => void (made.plan = await platform.cairn<Plan>("create", "http-api", ...answers)),
+    async () => made.plan,
+  );
   const id = await walk.insist(
     `the apply of ${plan.digest}`,
     () => platform.cairn("apply", plan.digest, "--no-wait"),
