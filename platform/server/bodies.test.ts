@@ -13,6 +13,10 @@ async function listening(seconds: number): Promise<number> {
   answerFaults(app);
   refuseSlowBodies(app, seconds);
   app.post("/", async (request) => ({ got: request.body }));
+  const onRequest = async () => {
+    throw Object.assign(new Error("Not you"), { statusCode: 401 });
+  };
+  app.post("/closed", { onRequest }, async () => ({}));
   await app.listen({ host: "127.0.0.1", port: 0 });
   return (app.server.address() as AddressInfo).port;
 }
@@ -49,11 +53,13 @@ test("a request that needs no body, and one whose body nobody reads, are answere
   expect((await said(port, post(7), '{"a":1}')).problem).toEqual({ got: { a: 1 } });
 });
 
-test("a body over the limit is read and dropped, so that its sender gets the answer", async () => {
+test("a body that is refused before its end is read and dropped, so that its sender gets the answer", async () => {
   const port = await listening(30);
   const { head, problem } = await said(port, post(20 * 1024 * 1024), Buffer.alloc(20 * 1024 * 1024, 32));
   expect(head).toMatch(/^HTTP\/1\.1 413 /);
   expect(problem).toMatchObject({ code: "http.fst_err_ctp_body_too_large", next: expect.stringMatching(/\w/) });
+  const closed = post(6 * 1024 * 1024).replace("POST /", "POST /closed");
+  expect(await said(port, closed, Buffer.alloc(6 * 1024 * 1024, 32))).toMatchObject({ problem: { status: 401, detail: "Not you" } });
 });
 
 test("what is no HTTP, and headers without end, are refused as problems", async () => {

@@ -30,7 +30,7 @@ export function refuseSlowBodies(app: FastifyInstance, seconds: number): void {
   });
 }
 
-/** Reads what is left of a body that was refused for its size: an answer before its end is lost to most clients, since the connection breaks under them. */
+/** Reads what is left of a body that was refused before its end, as for its size or its sender: most clients would lose the answer, since the connection breaks under them. */
 export async function drain({ raw }: FastifyRequest): Promise<void> {
   if (raw.complete || raw.destroyed) return;
   let bytes = 0;

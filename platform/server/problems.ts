@@ -21,7 +21,7 @@ export type Problem = z.infer<typeof Problem>;
 export function answerFaults(app: FastifyInstance): void {
   app.setErrorHandler(async (error, request, reply) => {
     const problem = problemOf(error);
-    if (problem.status === 413) await drain(request);
+    if (problem.status !== 408) await drain(request);
     const wait = problem.retryAfterSeconds;
     if (typeof wait === "number") reply.header("retry-after", Math.ceil(wait));
     if (problem.status >= 500) request.log.error({ err: error }, "request failed");
