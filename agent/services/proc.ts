@@ -86,8 +86,11 @@ export function programOf(pid: number): string | undefined {
   }
 }
 
-/** What a process was called with, shortened. */
-export const commandOf = (pid: number): string => (read(`/proc/${pid}/cmdline`) ?? "").split("\0").join(" ").trim().slice(0, 120);
+/** What a process was called with: its program and, where that looks harmless, its first argument. The others may hold passwords, and this is written down. */
+export function commandOf(pid: number): string {
+  const [program = "", first = ""] = (read(`/proc/${pid}/cmdline`) ?? "").split("\0");
+  return [program.slice(0, 120), /^[\w./-]{1,80}$/.test(first) ? first : first && "..."].filter(Boolean).join(" ");
+}
 
 /** Resident memory of a process and all its descendants. Pages that they share count for each. */
 export function treeMemoryBytes(pid: number): number {

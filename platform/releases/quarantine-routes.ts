@@ -17,11 +17,13 @@ export const quarantineRoutes =
     db: Db;
     clock: Clock;
     ownerOf: (service: string) => Promise<string | undefined>;
+    /** Throws where there is no such service. */
+    requireService: (service: string) => Promise<void>;
     /** Tells the runtime what is barred now; where it can't be reached it is told later. */
     tellRuntime: () => Promise<void>;
   }): FastifyPluginAsyncZod =>
   async (app) => {
-    const { db, clock, ownerOf, tellRuntime } = parts;
+    const { db, clock, ownerOf, requireService, tellRuntime } = parts;
     const subjectOf = async (service: string) => {
       const owner = await ownerOf(service);
       return { name: service, ...(owner !== undefined && { owner }) };
@@ -53,6 +55,7 @@ export const quarantineRoutes =
         },
       },
       async (request, reply) => {
+        await requireService(request.body.service);
         await request.can("release.act", await subjectOf(request.body.service));
         const entry = await transact(db, (tx) => quarantine(tx, clock, request.principal.ref, { ...request.body, release: null }));
         await tellRuntime();

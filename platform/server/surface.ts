@@ -5,6 +5,7 @@ import { catalogRoutes, serviceRoutes, type CatalogParts } from "../catalog/rout
 import { ciRoutes } from "../ci/routes.ts";
 import { checkRoutes, type Checker } from "../forge/check-routes.ts";
 import { evidenceRoutes } from "../evidence/routes.ts";
+import type { BuilderKey } from "../evidence/verify.ts";
 import { forgeRoutes } from "../forge/routes.ts";
 import type { LocalForge, MergeGround } from "../forge/local/forge.ts";
 import { smartHttp } from "../forge/local/smart-http.ts";
@@ -61,6 +62,7 @@ export interface SurfaceParts {
   mergeGround: MergeGround;
   checkpoints: Checkpoints;
   evidenceExport: ExportParts;
+  builderKeys: readonly BuilderKey[];
   /** PEM of the key that signs the ledger. */
   ledgerKey: string;
   planner: Planner;
@@ -118,7 +120,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       goldenPathRoutes({ library: parts.goldenPaths }),
       forgeRoutes({ forge, ...mergeGround }),
       ciRoutes({ db, folder: parts.ciFolder }),
-      evidenceRoutes({ db, clock, ownerOf, carriedBy }),
+      evidenceRoutes({ db, clock, keys: parts.builderKeys, ownerOf, carriedBy }),
       breakGlassRoutes({ db, clock, desk: parts.breakGlass }),
       exceptionRoutes({
         db,
@@ -153,7 +155,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       observabilityRoutes({ ...evaluation(db, clock, forge), requireService, declared: (service) => declared(db, service) }),
       releasesRoutes({ db, clock, ownerOf }),
       windowsRoutes({ db, clock, ownerOf, environmentNames: parts.environmentNames }),
-      quarantineRoutes({ db, clock, ownerOf, tellRuntime: parts.tellQuarantine }),
+      quarantineRoutes({ db, clock, ownerOf, requireService, tellRuntime: parts.tellQuarantine }),
       scorecardRoutes({
         db,
         clock,
@@ -187,6 +189,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     mergeGround: none,
     checkpoints: none,
     evidenceExport: none,
+    builderKeys: [],
     ledgerKey: "",
     planner: none,
     breakGlass: none,
