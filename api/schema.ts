@@ -1007,7 +1007,8 @@ export interface paths {
         /** What was proven about an artifact */
         get: operations["listEvidence"];
         put?: never;
-        post?: never;
+        /** Hand in signed evidence about an artifact, from CI or a scanner elsewhere: all or nothing, and a refusal is recorded */
+        post: operations["fileEvidence"];
         delete?: never;
         options?: never;
         head?: never;
@@ -6429,6 +6430,55 @@ export interface operations {
                             /** Format: date-time */
                             createdAt: string;
                         } | null;
+                        evidence: {
+                            digest: string;
+                            /** @enum {string} */
+                            kind: "provenance" | "test-result" | "sbom" | "scan";
+                            artifactDigest: string;
+                            signedBy: string;
+                            builder: string;
+                            isolated: boolean;
+                            repository: string;
+                            commit: string;
+                            /** @enum {string} */
+                            result: "passed" | "failed" | "warned" | "unknown";
+                            summary: {
+                                [key: string]: unknown;
+                            };
+                            /** Format: date-time */
+                            observedAt: string;
+                            revokedBecause: string | null;
+                        }[];
+                    };
+                };
+            };
+        };
+    };
+    fileEvidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    artifact: string;
+                    repository: string;
+                    commit: string;
+                    envelopes: unknown[];
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
                         evidence: {
                             digest: string;
                             /** @enum {string} */
