@@ -1,5 +1,7 @@
+import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { answer, type Answered } from "@cairn/api";
+import { Fault, messageOf } from "@cairn/platform/kernel/faults.ts";
 import { tell } from "../answer.ts";
 import { ago, facts, short, status, table } from "../print.ts";
 import { session } from "../session.ts";
@@ -51,6 +53,17 @@ export function evidenceCommands(program: Command): void {
       );
     });
   evidence
+    .command("file <artifact> <envelopes...>")
+    .description("hand in signed evidence from elsewhere: files with one DSSE envelope each")
+    .requiredOption("--repository <name>", "what the artifact was built from")
+    .requiredOption("--commit <sha>")
+    .action(async (artifact: string, files: string[], options: { repository: string; commit: string }, command: Command) => {
+      const { api } = await session(process.env);
+      const envelopes = await Promise.all(files.map(readJson));
+      const filed = await answer(api.POST("/api/evidence", { body: { artifact, ...options, envelopes } }));
+      tell(command, filed, (it) => it.evidence.map(({ kind, result, digest }) => `${status(result)}  ${kind} ${digest}`).join("\n"));
+    });
+  evidence
     .command("revoke <digest>")
     .description("take evidence back: decisions that cite it are re-opened")
     .requiredOption("-b, --because <reason>", "kept in the ledger")
@@ -59,6 +72,19 @@ export function evidenceCommands(program: Command): void {
       const revoked = await answer(api.POST("/api/evidence/{digest}/revoke", { params: { path: { digest } }, body: { because } }));
       tell(command, revoked, (it) => [`Revoked: ${it.evidence.revokedBecause}`, "", reachText(it)].join("\n"));
     });
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new Fault(
+      "invalid",
+      "cli.envelope",
+      `${file} can't be read: ${messageOf(error)}`,
+      "Give files with one DSSE envelope in JSON each.",
+    );
+  }
 }
 
 /** Which decisions cite it, and which releases they carry. */

@@ -62,3 +62,11 @@ export const noProvenance = (artifact: string) =>
 
 export const evidenceMissing = (digest: string) =>
   new Fault("not_found", "evidence.missing", `There is no evidence ${digest}`, "See GET /api/evidence?artifact= for what there is.");
+
+export const buildersInvalid = (path: string, because: string) =>
+  new Fault(
+    "invalid",
+    "evidence.builders_invalid",
+    `${path} can't be read: ${because}`,
+    "List each builder with its id and its public key in PEM.",
+  );

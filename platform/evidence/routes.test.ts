@@ -1,6 +1,10 @@
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import Fastify, { type FastifyInstance } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { forbidden } from "../identity/faults.ts";
 import { decide } from "../identity/access.ts";
 import type { Action, Principal, Subject } from "../identity/model.ts";
@@ -12,9 +16,11 @@ import { answerFaults } from "../server/problems.ts";
 import { testClock } from "../testing/clock.ts";
 import { database } from "../testing/database.ts";
 import { cite, reopenedBecause } from "./citations.ts";
-import { aBuilder, ARTIFACT, aProvenance, COMMIT } from "./fixture.ts";
+import { loadBuilders } from "./builders.ts";
+import { aBuilder, ARTIFACT, aProvenance, aScan, aStatement, COMMIT } from "./fixture.ts";
 import { evidenceRoutes } from "./routes.ts";
 import { evidenceFor, file, revoke } from "./store.ts";
+import type { BuilderKey } from "./verify.ts";
 
 const clock = testClock();
 const WHY = { because: "the build machine was broken into" };
@@ -30,7 +36,7 @@ const aPerson = (over: Partial<Principal> = {}): Principal => ({
 });
 
 /** The routes as one person meets them, with the real decision about access. */
-async function surfaceFor(db: Db, principal = aPerson()): Promise<FastifyInstance> {
+async function surfaceFor(db: Db, principal = aPerson(), keys: readonly BuilderKey[] = []): Promise<FastifyInstance> {
   const app = Fastify();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -40,15 +46,24 @@ async function surfaceFor(db: Db, principal = aPerson()): Promise<FastifyInstanc
     const decision = decide(principal, action, subject);
     if (!decision.allowed) throw forbidden(principal, action, subject, decision);
   });
-  await app.register(evidenceRoutes({ db, clock, ownerOf: async () => "team-a", carriedBy }), { prefix: "/api" });
+  await app.register(evidenceRoutes({ db, clock, keys, ownerOf: async () => "team-a", carriedBy }), { prefix: "/api" });
   return app;
 }
+
+const artifactFiled = {
+  digest: ARTIFACT,
+  sizeBytes: 10,
+  repository: "orders",
+  commit: COMMIT,
+  ciRun: "run-1",
+  path: "/private/one.tar.gz",
+};
 
 async function filed(db: Db) {
   const { signer, key } = aBuilder();
   const envelope = signer.sign(aProvenance());
   const [provenance] = await file(db, clock, [key], {
-    artifact: { digest: ARTIFACT, sizeBytes: 10, repository: "orders", commit: COMMIT, ciRun: "run-1", path: "/private/one.tar.gz" },
+    artifact: artifactFiled,
     envelopes: [envelope],
     actor: "system:ci",
   });
@@ -77,6 +92,57 @@ test("the routes give what was proven about an artifact, and each envelope as it
     decisions: [],
     releases: [],
   });
+});
+
+test("evidence from elsewhere is taken in where a trusted key signed it, and every other is refused and recorded", async () => {
+  const db = await database();
+  const { signer, key } = aBuilder();
+  await file(db, clock, [key], { artifact: artifactFiled, envelopes: [signer.sign(aProvenance())], actor: "system:ci" });
+  const post = async (envelope: unknown, over: object = {}, principal = aPerson()) => {
+    const app = await surfaceFor(db, principal, [key]);
+    const payload = { artifact: ARTIFACT, repository: "orders", commit: COMMIT, envelopes: [envelope], ...over };
+    return app.inject({ method: "POST", url: "/api/evidence", payload });
+  };
+  const code = async (...asked: Parameters<typeof post>) => (await post(...asked)).json().code;
+  expect((await post(signer.sign(aScan([9.8])))).json()).toMatchObject({ evidence: [{ kind: "scan", result: "failed" }] });
+
+  expect(await code(aBuilder().signer.sign(aScan()))).toBe("evidence.signature_invalid");
+  expect(await code(signer.sign(aProvenance({ artifact: `sha256:${"0".repeat(64)}` })))).toBe("evidence.other_artifact");
+  expect(await code(signer.sign(aProvenance({ repository: "payments" })))).toBe("evidence.other_source");
+  expect(await code(signer.sign(aProvenance({ commit: "d".repeat(40) })))).toBe("evidence.other_source");
+  expect(await code(signer.sign(aProvenance({ builder: "https://builders.example/two" })))).toBe("evidence.other_builder");
+  expect(await code(signer.sign(aScan([], "2026-02-01T11:00:00.000Z")))).toBe("evidence.not_now");
+  expect(await code({ signed: "by nobody" })).toBe("evidence.envelope_invalid");
+  expect(await code(signer.sign(aStatement("https://example.com/said-so/v1", {})))).toBe("evidence.predicate_unknown");
+  expect(await code(signer.sign(aProvenance()), { artifact: `sha256:${"1".repeat(64)}` })).toBe("evidence.no_provenance");
+  const refused = await events(db, { types: ["evidence.refused"] });
+  expect(refused.map(({ actor, data }) => [actor, data.code])).toEqual(
+    [
+      ...["signature_invalid", "other_artifact", "other_source", "other_source", "other_builder", "not_now", "envelope_invalid"],
+      ...["predicate_unknown", "no_provenance"],
+    ].map((what) => ["user:default/ada", `evidence.${what}`]),
+  );
+
+  expect(await code(signer.sign(aScan()), {}, aPerson({ groups: [] }))).toBe("identity.forbidden");
+  expect((await post(signer.sign(aScan()), { commit: "main" })).statusCode).toBe(422);
+  expect(await evidenceFor(db, ARTIFACT)).toHaveLength(2);
+});
+
+test("loadBuilders() refuses what is no list of keys, and says which file", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "cairn-builders-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, "builders.yaml");
+  expect(await loadBuilders(path)).toEqual([]);
+  const { key } = aBuilder();
+  const load = async (builders: unknown) => {
+    await writeFile(path, JSON.stringify(builders));
+    return loadBuilders(path);
+  };
+  const publicKey = key.publicKey.export({ type: "spki", format: "pem" });
+  expect(await load([{ id: "one", publicKey }])).toMatchObject([{ builder: "one", keyId: key.keyId }]);
+  const weak = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey.export({ type: "spki", format: "pem" });
+  for (const wrong of [{}, [{ id: "one" }], [{ id: "one", publicKey: "none" }], [{ id: "one", publicKey: weak }]])
+    await expect(load(wrong)).rejects.toMatchObject({ code: "evidence.builders_invalid", message: expect.stringContaining(path) });
 });
 
 test("revoking is refused to strangers and readers, without a reason, and for what is not there", async () => {

@@ -5,7 +5,8 @@ import type { Clock } from "../kernel/clock.ts";
 import { transact, type Db, type Sql } from "../kernel/sql.ts";
 import { citationsOf } from "./citations.ts";
 import { Artifact, CarriedRelease, Citation, Envelope, Evidence } from "./model.ts";
-import { artifactOf, evidenceFor, find, revoke } from "./store.ts";
+import { admit, artifactOf, evidenceFor, find, revoke } from "./store.ts";
+import type { BuilderKey } from "./verify.ts";
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits");
 
@@ -19,6 +20,8 @@ const RevokedEvidence = Reach.extend({ evidence: Evidence });
 export interface EvidenceParts {
   db: Db;
   clock: Clock;
+  /** Whose signature counts. */
+  keys: readonly BuilderKey[];
   /** The owner of a repository; undefined where the catalog knows none. */
   ownerOf: (repository: string) => Promise<string | undefined>;
   /** The releases by these decisions that serve or are on their way. */
@@ -26,7 +29,7 @@ export interface EvidenceParts {
 }
 
 export const evidenceRoutes =
-  ({ db, clock, ownerOf, carriedBy }: EvidenceParts): FastifyPluginAsyncZod =>
+  ({ db, clock, keys, ownerOf, carriedBy }: EvidenceParts): FastifyPluginAsyncZod =>
   async (app) => {
     const reachOf = async (evidence: string) => {
       const decisions = await citationsOf(db, evidence);
@@ -63,6 +66,31 @@ export const evidenceRoutes =
       async (request) => {
         await request.can("read");
         return { ...(await find(db, request.params.digest)), ...(await reachOf(request.params.digest)) };
+      },
+    );
+    app.post(
+      "/evidence",
+      {
+        bodyLimit: 16 * 1024 * 1024,
+        schema: {
+          operationId: "fileEvidence",
+          tags: ["evidence"],
+          summary: "Hand in signed evidence about an artifact, from CI or a scanner elsewhere: all or nothing, and a refusal is recorded",
+          body: z.object({
+            artifact: digest,
+            repository: z.string(),
+            commit: z.string().regex(/^[0-9a-f]{40}$/, "40 hex digits"),
+            envelopes: z.array(z.unknown()).min(1).max(20),
+          }),
+          response: { 201: z.object({ evidence: z.array(Evidence) }) },
+        },
+      },
+      async (request, reply) => {
+        const { artifact, repository, commit, envelopes } = request.body;
+        const owner = await ownerOf(repository);
+        await request.can("evidence.file", { name: repository, ...(owner !== undefined && { owner }) });
+        const trust = { keys, artifactDigest: artifact, repository, commit };
+        return reply.code(201).send({ evidence: await admit(db, clock, envelopes, trust, request.principal.ref) });
       },
     );
     app.post(

@@ -133,19 +133,24 @@ test("file() takes nothing when one envelope does not fit, and records the attem
 test("admit() refuses what nothing places: an unknown artifact, and evidence without provenance by the same key", async () => {
   const db = await database();
   const { signer, key, trust } = aBuilder();
-  await expect(admit(db, clock, signer.sign(aTestResult()), trust, "user:default/ada")).rejects.toMatchObject({
+  await expect(admit(db, clock, [signer.sign(aTestResult())], trust, "user:default/ada")).rejects.toMatchObject({
     code: "evidence.no_provenance",
   });
   await file(db, clock, [key], { artifact, envelopes: [signer.sign(aProvenance())], actor: "system:ci" });
   const other = aBuilder();
-  await expect(admit(db, clock, other.signer.sign(aTestResult()), other.trust, "user:default/ada")).rejects.toMatchObject({
+  await expect(admit(db, clock, [other.signer.sign(aTestResult())], other.trust, "user:default/ada")).rejects.toMatchObject({
     code: "evidence.no_provenance",
   });
-  expect((await admit(db, clock, signer.sign(aTestResult("FAILED")), trust, "user:default/ada")).result).toBe("failed");
+  expect(await admit(db, clock, [signer.sign(aTestResult("FAILED"))], trust, "user:default/ada")).toMatchObject([{ result: "failed" }]);
+  const both = { ...trust, keys: [...trust.keys, ...other.trust.keys] };
+  expect(await admit(db, clock, [other.signer.sign(aScan([9.8]))], both, "user:default/ada")).toMatchObject([
+    { kind: "scan", signedBy: other.key.keyId },
+  ]);
   expect((await events(db)).map((line) => line.type)).toEqual([
     "evidence.refused",
     "evidence.admitted",
     "evidence.refused",
+    "evidence.admitted",
     "evidence.admitted",
   ]);
 });
@@ -163,7 +168,7 @@ test("revoke() keeps the first reason and the evidence visible; facts show it as
   await admit(
     db,
     clock,
-    signer.sign(aProvenance({ startedOn: "2026-03-01T11:00:00.000Z", finishedOn: "2026-03-01T11:10:00.000Z" })),
+    [signer.sign(aProvenance({ startedOn: "2026-03-01T11:00:00.000Z", finishedOn: "2026-03-01T11:10:00.000Z" }))],
     trust,
     "system:ci",
   );

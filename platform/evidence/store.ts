@@ -94,21 +94,16 @@ export async function file(
 }
 
 /**
- * Takes in evidence about an artifact that is known. Throws what `verifyEvidence` throws, after recording the attempt. The same envelope again is no error.
+ * Takes in evidence about an artifact that is known, all or nothing. Throws what `file` throws, after recording the attempt. The same envelope again is no error.
  */
-export async function admit(db: Db, clock: Clock, envelope: unknown, trust: Trust, actor: Actor): Promise<Evidence> {
+export async function admit(db: Db, clock: Clock, envelopes: readonly unknown[], trust: Trust, actor: Actor): Promise<Evidence[]> {
   const artifact = await artifactOf(db, trust.artifactDigest);
   if (!artifact) {
     const fault = noProvenance(trust.artifactDigest);
     await recordRefusal(db, clock, actor, trust, fault.code, fault.message);
     throw fault;
   }
-  const [evidence] = await file(db, clock, trust.keys, {
-    artifact: { ...artifact, repository: trust.repository, commit: trust.commit },
-    envelopes: [envelope],
-    actor,
-  });
-  return evidence as Evidence;
+  return file(db, clock, trust.keys, { artifact: { ...artifact, repository: trust.repository, commit: trust.commit }, envelopes, actor });
 }
 
 /** All evidence about an artifact, the newest first, revoked included. */
@@ -173,16 +168,16 @@ async function insert(
   verified: ReturnType<typeof verifyEvidence>["evidence"],
   envelope: Envelope,
 ): Promise<Evidence> {
-  const provenance = await tx
+  // Tests and components are the builder's own word about its build. A scan may be anybody's who is trusted: it looks at the artifact.
+  const placing = tx
     .selectFrom("evidence")
     .select("isolated")
     .where("artifact_digest", "=", verified.artifactDigest)
     .where("repository", "=", verified.repository)
     .where("commit", "=", verified.commit)
-    .where("signed_by", "=", verified.signedBy)
     .where("kind", "=", "provenance")
-    .orderBy("filed_at", "desc")
-    .executeTakeFirst();
+    .orderBy("filed_at", "desc");
+  const provenance = await (verified.kind === "scan" ? placing : placing.where("signed_by", "=", verified.signedBy)).executeTakeFirst();
   if (verified.kind !== "provenance" && !provenance) throw noProvenance(verified.artifactDigest);
   await keep(tx, envelope, MEDIA_TYPE);
   await tx

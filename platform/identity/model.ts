@@ -51,6 +51,7 @@ export type Action =
   | "change.merge"
   | "release.act"
   | "secret.set"
+  | "evidence.file"
   | "evidence.revoke"
   | "break_glass.open"
   | "break_glass.review"

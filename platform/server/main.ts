@@ -7,6 +7,7 @@ import { directory } from "../catalog/views.ts";
 import { findBuildIsolation } from "../ci/local/isolation.ts";
 import { localCi } from "../ci/local/runner.ts";
 import { LOCAL_BUILDER } from "../ci/local/statements.ts";
+import { loadBuilders } from "../evidence/builders.ts";
 import { statementIn } from "../evidence/dsse.ts";
 import { fileSigner, type Signer } from "../evidence/signer.ts";
 import { file } from "../evidence/store.ts";
@@ -83,7 +84,8 @@ async function start(): Promise<void> {
 
   const secrets = await openSecretStore(config.home);
   const signer = await fileSigner(at.keys);
-  const keys = [{ publicKey: signer.publicKey, keyId: signer.keyId, builder: LOCAL_BUILDER }];
+  const own = { publicKey: signer.publicKey, keyId: signer.keyId, builder: LOCAL_BUILDER };
+  const keys = [own, ...(await loadBuilders(library("builders.yaml")))];
   const forge = await localForge({ db, clock, folder: at.forge, publicUrl: url });
   const policies = await loadPolicies(library("policies"));
   const parts: Parts = {
@@ -164,6 +166,7 @@ async function start(): Promise<void> {
     mergeGround,
     checkpoints,
     ledgerKey: pemOf(ledgerSigner),
+    builderKeys: keys,
     evidenceExport: {
       db,
       clock,

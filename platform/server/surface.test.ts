@@ -26,6 +26,7 @@ async function platform() {
     checkpoints: { sign: async () => undefined, all: async () => [], verify: async () => expect.fail("not asked") },
     ledgerKey: "",
     evidenceExport: {} as never,
+    builderKeys: [],
     mergeGround: { tierOf: async () => "tier-1", needsCodeOwner: () => true, directory: directory(db) },
     planner: unused,
     breakGlass: unused,
