@@ -45,7 +45,12 @@ test("what the tiers demand is what library/environments says", () => {
       productionApproval.by,
       evidence.scan.maxAgeDays,
       evidence.scan.maxCritical,
-      ...[stepsPercent, tolerance, margin, deadlineSeconds, unknownAtDeadline, windows],
+      stepsPercent,
+      tolerance,
+      margin,
+      deadlineSeconds,
+      unknownAtDeadline,
+      windows,
     ];
   });
   expect(demanded).toEqual([
