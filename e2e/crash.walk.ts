@@ -59,11 +59,6 @@ test(
         const done = await createAndDeliver(walk, service);
         await expectOnce(walk, service, done);
         await breakTheGlass(walk, service, second);
-        await walk.insist(
-          "a break-glass",
-          () => walk.platform.cairn("break-glass", "open", "-s", service, "-f", "60s", "-b", "to be walked"),
-          async () => (await walk.platform.cairn<{ breakGlasses: unknown[] }>("break-glass")).breakGlasses.length || undefined,
-        );
         const deletion = await walk.platform.cairn<Plan>("delete", service);
         const run = await walk.insist(
           `the deletion of ${service}`,

@@ -256,7 +256,7 @@ test("killed while it is open, it is over on time all the same; the next process
   expect((await reliefsFor(db, "orders", before.now())).map((relief) => relief.id)).toEqual([id]);
   expect(await reliefsFor(db, "orders", atEnd.now())).toEqual([]);
   const start = async (): Promise<Orchestrator> =>
-    startOrchestrator({ databaseUrl: url, db, clock, log, workflows: [breakGlass], parts: { db, clock } });
+    startOrchestrator({ databaseUrl: url, db, clock, log, workflows: [breakGlass], parts: { clock } });
   const next = await start();
   closing.push(() => next.close());
   await expect.poll(async () => (await findBreakGlass(db, id)).followUpSince, { timeout: 30_000 }).not.toBeNull();
