@@ -70,7 +70,7 @@ export async function startWalk(first: Omit<Settings, "home">): Promise<Walk> {
       await write();
     },
     insist: (what, act, isDone) =>
-      eventually(what, 120, async () => {
+      eventually(what, 600, async () => {
         await alive();
         await act().catch(() => {});
         await alive();

@@ -172,10 +172,8 @@ test(`${SETS} random answer sets with faults: what is there is what the plan say
 
   async function expectNothing(service: string): Promise<void> {
     expect(await stat(join(folder, `${service}.git`)).catch(() => undefined), "repository").toBeUndefined();
-    expect(
-      (await readdir(folder, { recursive: true })).filter((path) => path.includes(`new-${service}-`)),
-      "left-overs",
-    ).toEqual([]);
+    const aside = (await readdir(forge.git.aside)).filter((name) => name.includes(`-${service}-`));
+    expect(aside, "left-overs").toEqual([]);
     expect(await forge.changes({ repository: service }).catch(() => [])).toEqual([]);
     const { rows } = await sql`select ref from catalog_entity where ref = ${`component:default/${service}`}`.execute(db);
     expect(rows, "catalog").toEqual([]);
