@@ -230,28 +230,29 @@ describe("services", () => {
     expect(isGone(pid) && isGone(leader as number)).toBe(true);
   });
 
-  test("restart() brings a new agent without touching services, and loses no request", async () => {
+  test("restart() brings a new agent without touching services, loses no request, and counts on", async () => {
     const target = aTarget();
     const { url } = await serving(target);
-    const { pid } = await only(target);
+    const { pid, epoch, requests } = await only(target);
+    let answered = 0;
     const agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
     const failures: unknown[] = [];
     const stop = new AbortController();
     const client = async () => {
       while (!stop.signal.aborted)
         await ask(url, { agent }).then(
-          ({ status }) => status === 200 || failures.push(status),
+          ({ status }) => (status === 200 ? (answered += 1) : failures.push(status)),
           (error) => failures.push(error),
         );
     };
     const clients = [client(), client()];
     await running.agent.restart();
-    await eventually(async () => (await ask(url)).status === 200);
+    await eventually(async () => (await ask(url)).status === 200 && (answered += 1));
     stop.abort();
     await Promise.all(clients);
     agent.destroy();
     expect(failures).toEqual([]);
-    expect((await only(target)).pid).toBe(pid);
+    expect(await only(target)).toMatchObject({ pid, epoch, requests: requests + answered });
   });
 
   test("after kill -9 of the keeper there is another; after kill -9 of both, the next start finds the services, ports and weights", async () => {

@@ -8,7 +8,7 @@ import type { Log } from "@cairn/platform/kernel/log.ts";
 import type { SecretStore } from "@cairn/platform/secrets/contract.ts";
 import type { Gate } from "./admission/gate.ts";
 import { notAdmitted, quarantined, revisionHasTraffic, revisionLeaving, targetUnknown, treeChanged, unhealthy } from "./faults.ts";
-import { journalWriter, readJournal, type Journal, type RevisionRecord, type TargetRecord } from "./journal.ts";
+import { journalWriter, keepCounters, readJournal, takeCounters, type Journal, type RevisionRecord, type TargetRecord } from "./journal.ts";
 import type { Keeper } from "./keeper/keeper.ts";
 import type { AgentLogLine, LogTail, Finding, RevisionSpec, TargetName, TargetStatus } from "./model.ts";
 import { shortHash } from "./places.ts";
@@ -92,6 +92,11 @@ export class DataPlane {
       for (const revision of record.revisions) live.instances.set(revision.spec.id, this.#instance(live, revision));
       this.#deal(live);
       this.#targets.set(keyOf(record), live);
+    }
+    for (const { target, callers, revisions } of await takeCounters(this.#parts.journalFile)) {
+      const live = this.#targets.get(target);
+      live?.route.callers.resume(callers);
+      for (const [revision, counts] of Object.entries(revisions)) live?.instances.get(revision)?.counters.resume(counts);
     }
     const instances = [...this.#targets.values()].flatMap((live) => [...live.instances.values()]);
     for (const live of this.#targets.values()) this.#barUnadmitted(live);
@@ -206,12 +211,35 @@ export class DataPlane {
     const all = [...this.#targets.values()];
     await Promise.all(all.map((live) => (live.front ? closeFront(live.front, live.route, 5) : undefined)));
     await Promise.all(all.flatMap((live) => [...live.instances.values()].map((instance) => instance.end(5))));
+    await this.#keepCounters();
     await this.#save();
   }
 
   /** Lets requests under way end and takes no new ones; the services run on, and the keeper's sockets queue. */
   async pauseFronts(): Promise<void> {
     await Promise.all([...this.#targets.values()].map((live) => (live.front ? closeFront(live.front, live.route, 10) : undefined)));
+    await this.#keepCounters();
+  }
+
+  /** The next agent counts on. Where that can't be, it begins at zero, and says so by another epoch. */
+  async #keepCounters(): Promise<void> {
+    const kept = [...this.#targets].map(([target, { route, instances }]) => ({
+      target,
+      callers: { epoch: route.callers.epoch, counts: route.callers.counts() },
+      revisions: Object.fromEntries(
+        [...instances].map(
+          ([
+            id,
+            {
+              counters: { epoch, requests, errors, latency },
+            },
+          ]) => [id, { epoch, requests, errors, latency }],
+        ),
+      ),
+    }));
+    await keepCounters(this.#parts.journalFile, kept).catch((error: unknown) =>
+      this.#parts.log.warn({ err: error }, "what was counted could not be kept"),
+    );
   }
 
   async #deploy(live: Live, spec: RevisionSpec): Promise<void> {

@@ -1,6 +1,7 @@
-import { open, readFile, rename } from "node:fs/promises";
+import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Attempt, Quarantined, RevisionSpec, TargetName } from "./model.ts";
+import type { KeptCounts } from "./proxy/counters.ts";
 import type { ProcessIdentity } from "./services/proc.ts";
 
 /** What the agent must know again after its own death. Secrets stand in it as references, within the manifests. */
@@ -69,4 +70,32 @@ export function journalWriter(file: string, current: () => Journal): () => Promi
         next = undefined;
         return write();
       }));
+}
+
+/** What was counted, by target and revision, of an agent that ended in order. */
+export interface KeptCounters {
+  target: string;
+  callers: { epoch: string; counts: { caller: string; requests: number }[] };
+  revisions: Record<string, KeptCounts>;
+}
+
+const countersFile = (journal: string): string => `${journal}.counters`;
+
+/** Keeps what was counted for the next agent. */
+export async function keepCounters(journal: string, kept: readonly KeptCounters[]): Promise<void> {
+  const file = countersFile(journal);
+  await writeFile(`${file}.new`, JSON.stringify(kept), { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}
+
+/** What the agent before had counted, once: after a crash there is nothing, since counters that stood still would be false. */
+export async function takeCounters(journal: string): Promise<KeptCounters[]> {
+  const file = countersFile(journal);
+  const text = await readFile(file, "utf8").catch(() => "[]");
+  await rm(file, { force: true });
+  try {
+    return JSON.parse(text) as KeptCounters[];
+  } catch {
+    return []; // cut off by a full disk: they begin at zero, under another epoch
+  }
 }

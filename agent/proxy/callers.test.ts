@@ -17,6 +17,7 @@ async function anAddress(services: ServiceProcesses[]) {
     counts.count(request.socket);
     response.end("ok");
   });
+  server.on("connection", (socket) => counts.connected(socket));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   ended.push(() => (server.closeAllConnections(), server.close()));

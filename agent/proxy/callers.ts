@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { descriptors } from "../services/sockets.ts";
@@ -17,15 +18,19 @@ export interface ServiceProcesses {
 /** At most this share of the time is spent on finding out. */
 const RESTS_FOR_EACH_MS = 20;
 const LEAST_REST_MS = 10;
+/** Tables that are read faster than this are read at once, while even a caller that asks one thing and goes is still there. */
+const AT_ONCE_MS = 1;
 
 /**
  * Finds out who holds the other end of a connection, by what the kernel says of it and not by what the request claims: the user of the caller's socket, or the
- * process that holds it. A connection that is gone before it was looked up is unknown. Looked up in batches, away from the path of requests.
+ * process that holds it. A connection that is gone before it was looked up is unknown. Looked up at once where that costs little, else in batches, away from the
+ * path of requests.
  */
 export class Callers {
   readonly #services: () => ServiceProcesses[];
   #waiting: { socket: Socket; settle: (caller: string) => void }[] = [];
   #isBusy = false;
+  #lastMs = 0;
 
   constructor(services: () => ServiceProcesses[]) {
     this.#services = services;
@@ -43,7 +48,20 @@ export class Callers {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0);
       const startedAt = performance.now();
-      const found = await this.#find(batch.map(({ socket }) => socket)).catch(() => batch.map(() => UNKNOWN));
+      const tables =
+        this.#lastMs < AT_ONCE_MS
+          ? TABLES.map(readNow)
+          : await Promise.all(TABLES.map((table) => readFile(table, "latin1").catch(() => "")));
+      this.#lastMs = performance.now() - startedAt;
+      let found: string[] = [];
+      try {
+        found = this.#find(
+          batch.map(({ socket }) => socket),
+          tables,
+        );
+      } catch {
+        // Of these nobody knows; the next may be found out.
+      }
       for (const [n, { settle }] of batch.entries()) settle(found[n] ?? UNKNOWN);
       const rest = Math.max(LEAST_REST_MS, RESTS_FOR_EACH_MS * (performance.now() - startedAt));
       await new Promise((wake) => setTimeout(wake, Math.min(rest, 1000)));
@@ -51,10 +69,9 @@ export class Callers {
     this.#isBusy = false;
   }
 
-  async #find(sockets: readonly Socket[]): Promise<string[]> {
+  #find(sockets: readonly Socket[], tables: readonly string[]): string[] {
     const ends = new Map<string, End>();
-    for (const table of ["/proc/net/tcp", "/proc/net/tcp6"])
-      for (const end of endsIn(await readFile(table, "latin1").catch(() => ""))) ends.set(end.name, end);
+    for (const table of tables) for (const end of endsIn(table)) ends.set(end.name, end);
     const services = this.#services();
     const own = sockets.map((socket) =>
       socket.remotePort && socket.localPort ? ends.get(`${socket.remotePort}>${socket.localPort}`) : undefined,
@@ -72,7 +89,7 @@ export class Callers {
 
 /** Counts requests by caller; those of a connection whose caller is still being found out are counted when it is. */
 export class CallerCounts {
-  readonly epoch = randomBytes(6).toString("hex");
+  epoch = randomBytes(6).toString("hex");
   readonly #requests = new Map<string, number>();
   readonly #connections = new WeakMap<object, { caller: string | undefined; waiting: number }>();
   readonly #callers: Callers;
@@ -81,16 +98,28 @@ export class CallerCounts {
     this.#callers = callers;
   }
 
-  count(socket: Socket): void {
-    const known = this.#connections.get(socket);
-    if (known?.caller !== undefined) return this.#add(known.caller, 1);
-    if (known) return void (known.waiting += 1);
-    const connection = { caller: undefined as string | undefined, waiting: 1 };
+  /** A connection is there: now its other end is looked for. */
+  connected(socket: Socket): void {
+    const connection = { caller: undefined as string | undefined, waiting: 0 };
     this.#connections.set(socket, connection);
     void this.#callers.of(socket).then((caller) => {
       connection.caller = caller;
-      this.#add(caller, connection.waiting);
+      if (connection.waiting > 0) this.#add(caller, connection.waiting);
     });
+  }
+
+  /** A request came on a connection. */
+  count(socket: Socket): void {
+    const known = this.#connections.get(socket);
+    if (known?.caller !== undefined) this.#add(known.caller, 1);
+    else if (known) known.waiting += 1;
+    else this.#add(UNKNOWN, 1);
+  }
+
+  /** Counts on where one before it ended. */
+  resume(kept: { epoch: string; counts: readonly { caller: string; requests: number }[] }): void {
+    this.epoch = kept.epoch;
+    for (const { caller, requests } of kept.counts) this.#add(caller, requests);
   }
 
   counts(): { caller: string; requests: number }[] {
@@ -99,6 +128,16 @@ export class CallerCounts {
 
   #add(caller: string, requests: number): void {
     this.#requests.set(caller, (this.#requests.get(caller) ?? 0) + requests);
+  }
+}
+
+const TABLES = ["/proc/net/tcp", "/proc/net/tcp6"];
+
+function readNow(table: string): string {
+  try {
+    return readFileSync(table, "latin1");
+  } catch {
+    return ""; // a kernel without IPv6
   }
 }
 

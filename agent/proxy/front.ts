@@ -32,6 +32,7 @@ export function openFront(options: {
     },
   );
   server.maxConnections = mostConnections;
+  server.on("connection", (socket) => route.callers.connected(socket));
   server.on("upgrade", (request, socket, head) => {
     route.callers.count(request.socket);
     if (refusalOf(request) === undefined) upgrades.forward(route, request, socket, head);
