@@ -241,7 +241,7 @@ test("where there is no second person that is recorded and warned of, until an a
 test("killed while it is open, it is over on time all the same; the next process opens the follow-up, once", async () => {
   const { db, url } = await testDatabase();
   const clock = systemClock;
-  const program = join(import.meta.dirname, "fixtures/glass.ts");
+  const program = join(import.meta.dirname, "break-glass-fixture.ts");
   const child = spawn(process.execPath, [program, JSON.stringify({ databaseUrl: url, seconds: 2 })], {
     stdio: ["ignore", "pipe", "inherit"],
   });
