@@ -75,6 +75,31 @@ test("apply() goes on after a crash at each of its outside effects", async () =>
   await infra.destroy(target, actor, { dropData: true });
 });
 
+test("takeBack() undoes what an apply created or updated, whole or half, and leaves what was there before", async () => {
+  const { infra, secrets, target, adminUrl, failAt } = await start();
+  const order = { ...target, owner: "team-a" };
+  const plan = await infra.plan({ ...order, intent: withDatabase(target.service) });
+  const name = `svc_${target.service}_dev_db`;
+  await using admin = await connected(adminUrl);
+  const roles = async () => (await admin.client.query("select rolconnlimit as max from pg_roles where rolname = $1", [name])).rows;
+  failAt(2);
+  await expect(infra.apply(plan, actor)).rejects.toThrow("crashed");
+  failAt(0);
+  await infra.takeBack(plan, actor);
+  expect([await infra.resources(target), await roles(), await secrets.list(target)]).toEqual([[], [], []]);
+  await infra.takeBack(plan, actor);
+  await infra.apply(plan, actor);
+  const update = await infra.plan({ ...order, intent: withDatabase(target.service, "{ connectionLimit: 5 }") });
+  await infra.apply(update, actor);
+  expect(await roles()).toEqual([{ max: 5 }]);
+  await infra.takeBack(plan, actor); // it is no longer as that plan made it
+  expect(await roles()).toEqual([{ max: 5 }]);
+  await infra.takeBack(update, actor);
+  expect(await roles()).toEqual([{ max: 30 }]);
+  await infra.takeBack(plan, actor);
+  expect(await roles()).toEqual([]);
+});
+
 test("applyDeletes() keeps a database with tables under another name, and its role can't sign in any more", async () => {
   const { infra, secrets, target, adminUrl, db } = await start();
   await infra.apply(await infra.plan({ ...target, owner: "team-a", intent: withDatabase(target.service) }), actor);
