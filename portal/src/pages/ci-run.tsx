@@ -84,9 +84,11 @@ function Evidence({ artifact }: { artifact: string }) {
                     </Anchor>
                   }
                   below={
-                    each.revokedBecause
-                      ? `Revoked: ${each.revokedBecause}`
-                      : `Signed by ${each.builder}${each.isolated ? "" : ", not isolated"}`
+                    each.revokedBecause ? (
+                      <Revoked digest={each.digest} because={each.revokedBecause} />
+                    ) : (
+                      `Signed by ${each.builder}${each.isolated ? "" : ", not isolated"}`
+                    )
                   }
                 >
                   <Digest of={each.digest} />
@@ -101,3 +103,30 @@ function Evidence({ artifact }: { artifact: string }) {
 }
 
 const titled = (name: string): string => (name === "sbom" ? "SBOM" : sentence(name.replace("-", " ")));
+
+/** Why it was taken back, the decisions that this re-opened, and the releases that they carry. */
+function Revoked({ digest, because }: { digest: string; because: string }) {
+  const reach = useAnswer(["evidence", digest], () => api.GET("/api/evidence/{digest}", { params: { path: { digest } } }));
+  const { decisions = [], releases = [] } = reach.data ?? {};
+  return (
+    <>
+      Revoked: {because}.
+      {decisions.map(({ decision }) => (
+        <span key={decision}>
+          {" "}
+          <Anchor component={Link} to={`/decisions/${decision}`} size="sm">
+            Decision re-opened
+          </Anchor>
+        </span>
+      ))}
+      {releases.map(({ id, environment, state }) => (
+        <span key={id}>
+          {" "}
+          <Anchor component={Link} to={`/releases/${id}`} size="sm">
+            {state === "promoted" ? `Serves in ${environment}` : `On its way to ${environment}`}
+          </Anchor>
+        </span>
+      ))}
+    </>
+  );
+}
