@@ -69,7 +69,7 @@ async function main(): Promise<void> {
       if (
         entry.isFile() &&
         /\.tsx?$/.test(path) &&
-        !/node_modules|dist\/|\.test\.ts$|contract-suite|rehearse|\/testing\/|fixture/.test(path)
+        !/node_modules|dist\/|\.test\.ts$|contract-suite|rehearse|\/testing\/|\/simulation\/|fixture/.test(path)
       )
         files.push(path);
     }

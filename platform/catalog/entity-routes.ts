@@ -269,7 +269,12 @@ export const entityRoutes =
           .code(400)
           .type("application/problem+json")
           .send({
-            ...{ type: `https://cairn.dev/problems/${code}`, title: code, status: 400, detail, code, next },
+            type: `https://cairn.dev/problems/${code}`,
+            title: code,
+            status: 400,
+            detail,
+            code,
+            next,
             errors: findings.map(({ where, message }) => ({ name: "InputError", message: `${where}: ${message}` })),
           });
       },

@@ -32,7 +32,11 @@ test("a build whose artifact finds no room fails and says so, keeps nothing, and
     const signer = await fileSigner(join(home, "keys"));
     const keys = [{ publicKey: signer.publicKey, keyId: signer.keyId, builder: LOCAL_BUILDER }];
     const ci = localCi({
-      ...{ db, clock, log: silentLog, forge, signer },
+      db,
+      clock,
+      log: silentLog,
+      forge,
+      signer,
       fileEvidence: (filing, within) => file(db, clock, keys, filing, within),
       folder: join(home, "ci"),
       artifacts: join(home, "artifacts"),

@@ -21,7 +21,7 @@ import { payloadOf } from "../create-service.ts";
 import { planner } from "../planner.ts";
 import type { ReleasePlan } from "../release-plan.ts";
 import { startWhatFollows } from "../start.ts";
-import { Scheduler } from "./scheduler.ts";
+import { Scheduler, givenSeed } from "./scheduler.ts";
 import { startWeb, World } from "./world.ts";
 
 // Random answers and injected faults; then what is there, counted where it is: git, catalog, roles, databases, what runs, ledger. It is what the plan says, or nothing.
@@ -29,7 +29,7 @@ import { startWeb, World } from "./world.ts";
 const SETS = 300;
 /** One in so many is delivered to its environments too, and one in so many of these deleted again. */
 const DELIVERED = 6;
-const given = process.env.CAIRN_SIMULATION_SEED;
+const given = givenSeed;
 
 const { web, stop } = startWeb(getGlobalDispatcher());
 const folder = await mkdtemp(join(tmpdir(), "cairn-effects-"));

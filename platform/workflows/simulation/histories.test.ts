@@ -15,11 +15,11 @@ import { seeded } from "../../releases/seeded.ts";
 import { testClock } from "../../testing/clock.ts";
 import { database } from "../../testing/database.ts";
 import { startWhatFollows } from "../start.ts";
-import { Scheduler } from "./scheduler.ts";
+import { Scheduler, givenSeed } from "./scheduler.ts";
 import { QUALITIES, startWeb, World } from "./world.ts";
 
 const HISTORIES = 500;
-const given = process.env.CAIRN_SIMULATION_SEED;
+const given = givenSeed;
 const { web, stop } = startWeb(getGlobalDispatcher());
 afterAll(stop);
 

@@ -6,6 +6,9 @@ import { cancelled, faultOf } from "../../orchestrator/faults.ts";
 import type { TestClock } from "../../testing/clock.ts";
 import type { Parts } from "../parts.ts";
 
+/** CAIRN_SIMULATION_SEED: this history or set alone. */
+export const givenSeed = process.env.CAIRN_SIMULATION_SEED;
+
 /** The death of the process, thrown where it happens. */
 export class Death extends Error {}
 
