@@ -2,12 +2,12 @@ import { answer, type Answered as Answer } from "@cairn/api";
 import { Alert, Anchor, Button, Group, List, Paper, Progress, Stack, Table, Text, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
-import { Link, useParams } from "react-router";
+import { Link, useNavigate, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "../parts/digest.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
-import { nameOf, sentence } from "../parts/names.ts";
+import { nameOf, runPath, sentence } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 import { Status } from "../parts/status.tsx";
@@ -80,6 +80,7 @@ function ReleaseShown({ release }: { release: Release }) {
         <Approve release={release} />
       )}
       {(release.state === "rolling_out" || release.state === "held") && <Act release={release} />}
+      {release.state === "promoted" && <GoBack release={release} />}
       <Section title="Traffic">
         <Paper withBorder p="md">
           <Text mb={6}>
@@ -282,5 +283,44 @@ function Rounds({ rounds }: { rounds: Release["rounds"] }) {
         </Table>
       </Table.ScrollContainer>
     </div>
+  );
+}
+
+/** The way back from a release that has ended: what served before it there serves again. Shown where this one serves. */
+function GoBack({ release: { id, service, environment, previous } }: { release: Release }) {
+  const [because, setBecause] = useState("");
+  const navigate = useNavigate();
+  const last = useAnswer(["releases", service, environment], () =>
+    api.GET("/api/releases", { params: { query: { service, environment, limit: 20 } } }),
+  );
+  const back = useMutation({
+    mutationFn: () =>
+      answer(
+        api.POST("/api/services/{name}/rollback", { params: { path: { name: service } }, body: { environment, because: because.trim() } }),
+      ),
+    onSuccess: ({ run }) => void navigate(runPath(run)),
+  });
+  const serves = last.data?.releases.find(({ state }) => state === "promoted")?.id === id;
+  if (!serves || previous === null) return null;
+  return (
+    <Section title="The way back">
+      <Group align="flex-end" gap="sm">
+        <TextInput
+          label="Why"
+          placeholder="What is wrong with it"
+          value={because}
+          onChange={(event) => setBecause(event.currentTarget.value)}
+          flex="1 1 240px"
+        />
+        <Button color="red" variant="outline" disabled={because.trim() === ""} loading={back.isPending} onClick={() => back.mutate()}>
+          Bring back what served before
+        </Button>
+        <Equivalents
+          cli={`cairn rollback ${service} -e ${environment} -b REASON`}
+          api={`POST /api/services/${service}/rollback {"environment": "${environment}", "because": "…"}`}
+        />
+      </Group>
+      <ProblemNote error={back.error} />
+    </Section>
   );
 }
