@@ -4065,6 +4065,8 @@ export interface operations {
         parameters: {
             query?: {
                 about?: string;
+                /** @description Leaves out what is about this, such as platform:audit */
+                except?: string;
                 state?: "running" | "waiting" | "success" | "failed" | "rolling_back" | "rolled_back";
                 limit?: number;
             };

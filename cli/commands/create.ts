@@ -87,7 +87,11 @@ export function createCommands(program: Command): void {
       const { api } = await session(process.env);
       tell(
         command,
-        await answer(api.GET("/api/runs", { params: { query: { limit: 30, ...(options.about && { about: options.about }) } } })),
+        await answer(
+          api.GET("/api/runs", {
+            params: { query: { limit: 30, ...(options.about ? { about: options.about } : { except: "platform:audit" }) } },
+          }),
+        ),
         (found) =>
           table(
             found.runs,

@@ -38,9 +38,10 @@ test("/runs and /runs/{id} refuse what is not there and ask for leave; else they
   expect((await app.inject("/runs?limit=0")).statusCode).toBe(422);
   const { runs } = (await app.inject("/runs?about=component:default/orders&state=success")).json<{ runs: unknown[] }>();
   expect(runs).toMatchObject([{ id: "r/1", output: { at: at.toISOString() }, createdAt: at.toISOString(), error: null }]);
+  expect((await app.inject("/runs?except=component:default/orders")).json()).toEqual({ runs: [] });
   expect((await app.inject(`/runs/${encodeURIComponent("r/1")}`)).json()).toMatchObject({
     id: "r/1",
     steps: [{ name: "a", state: "pending", startedAt: null }],
   });
-  expect(asked).toEqual(["read", "read", "read"]);
+  expect(asked).toEqual(["read", "read", "read", "read"]);
 });

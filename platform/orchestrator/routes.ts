@@ -17,6 +17,7 @@ export const orchestratorRoutes =
           summary: "Runs of workflows, newest first",
           querystring: z.object({
             about: z.string().optional(),
+            except: z.string().optional().describe("Leaves out what is about this, such as platform:audit"),
             state: RunState.optional(),
             limit: z.coerce.number().int().min(1).max(500).default(50),
           }),
@@ -24,9 +25,10 @@ export const orchestratorRoutes =
         },
       },
       async (request) => {
-        const { about, state, limit } = request.query;
+        const { about, except, state, limit } = request.query;
         await request.can("read");
-        return { runs: await runs(db, { limit, ...(about !== undefined && { about }), ...(state !== undefined && { state }) }) };
+        const filter = { limit, ...(about !== undefined && { about }), ...(except !== undefined && { except }) };
+        return { runs: await runs(db, { ...filter, ...(state !== undefined && { state }) }) };
       },
     );
     app.get(

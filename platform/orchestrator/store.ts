@@ -211,6 +211,8 @@ export async function unbegun(db: Db): Promise<string[]> {
 export interface RunFilter {
   about?: string;
   state?: RunState;
+  /** Leaves out what is about this. */
+  except?: string;
   limit: number;
 }
 
@@ -218,6 +220,7 @@ export interface RunFilter {
 export async function runs(db: Sql, filter: RunFilter): Promise<WorkflowRun[]> {
   let query = db.selectFrom("workflow_run").selectAll().orderBy("created_at", "desc").orderBy("id", "desc").limit(filter.limit);
   if (filter.about !== undefined) query = query.where("about", "=", filter.about);
+  if (filter.except !== undefined) query = query.where("about", "!=", filter.except);
   if (filter.state !== undefined) query = query.where("state", "=", filter.state);
   return (await query.execute()).map(shown);
 }

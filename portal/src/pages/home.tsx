@@ -16,7 +16,7 @@ type Run = Answer<"listRuns">["runs"][number];
 export default function Home() {
   const services = useAnswer(["services", "home"], () => api.GET("/api/catalog/service-views", { params: { query: { limit: 10 } } }));
   const changes = useAnswer(["changes", "open"], () => api.GET("/api/changes", { params: { query: { state: "open" } } }));
-  const runs = useAnswer(["runs", "home"], () => api.GET("/api/runs", { params: { query: { limit: 100 } } }));
+  const runs = useAnswer(["runs", "home"], () => api.GET("/api/runs", { params: { query: { limit: 100, except: "platform:audit" } } }));
   return (
     <Page title="Home">
       <Answered query={services}>
