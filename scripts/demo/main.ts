@@ -1,9 +1,9 @@
 import { randomInt } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Story } from "./story.ts";
-import { cairn, eventually, expectThat, git, output, result, root } from "./tools.ts";
+import { cairn, eventually, expectThat, git, interruption, output, result, root } from "./tools.ts";
 import { sendTraffic, type Count } from "./traffic.ts";
 
 // The demo is an outside program: it uses the CLI, git and HTTP, and judges from outside what happened.
@@ -46,25 +46,63 @@ const TRAFFIC_PER_SECOND = 150;
 const ENVIRONMENTS = ["dev", "staging", "production"];
 
 const story = new Story();
-const folder = await mkdtemp(join(tmpdir(), "cairn-demo-"));
-let held = false;
+// The first Ctrl-C ends the demo in order, the second at once.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => interruption.abort(signal));
+await removeLeftFolders();
+const folder = await mkdtemp(join(tmpdir(), `cairn-demo-${process.pid}-`));
 try {
-  await tell();
-  held = true;
-} catch {
-  // The story has said what did not hold.
-} finally {
+  const held = await tell().then(
+    () => true,
+    (error: unknown) => {
+      interruption.signal.throwIfAborted();
+      if (story.rows.every((row) => row.held)) console.log(`\n${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    },
+  );
   await rm(folder, { recursive: true, force: true });
+  console.log(`\n${story.table()}\n`);
+  const { url } = await cairn<{ url: string }>("start").catch(() => ({ url: "" }));
+  if (held) await addresses(url);
+  if (exitAfter) {
+    await output(join(root, "cairn"), ["stop", "--all"]);
+    console.log("The platform is stopped.");
+  } else if (url) console.log("The platform goes on running: npm stop stops it.");
+  console.log(held ? "Every stage held." : "A stage did not hold: see above.");
+  process.exitCode = held ? 0 : 1;
+} catch (error) {
+  if (!interruption.signal.aborted) throw error;
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  tellWhatGoesOn(interruption.signal.reason as keyof typeof constants.signals);
 }
-console.log(`\n${story.table()}\n`);
-const { url } = await cairn<{ url: string }>("start").catch(() => ({ url: "" }));
-if (held) await addresses();
-if (exitAfter) {
-  await output(join(root, "cairn"), ["stop", "--all"]);
-  console.log("The platform is stopped.");
-} else if (url) console.log("The platform goes on running: npm stop stops it.");
-console.log(held ? "Every stage held." : "A stage did not hold: see above.");
-process.exitCode = held ? 0 : 1;
+
+/** What Ctrl-C leaves, and how it is stopped. */
+function tellWhatGoesOn(signal: keyof typeof constants.signals): void {
+  const platform = story.rows[0]?.evidence;
+  console.log(`\nInterrupted in "${story.now}".`);
+  console.log(
+    platform
+      ? `The platform goes on running at ${platform}, with ${service} as far as it had come: what is under way there goes on to its end.`
+      : "The platform may go on starting: ./cairn status tells.",
+  );
+  console.log("npm stop stops it, ./cairn stop --all its services and databases too. npm run demo begins again, with another service.");
+  process.exitCode = 128 + constants.signals[signal];
+}
+
+/** Those of demos that were killed. */
+async function removeLeftFolders(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = /^cairn-demo-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !isThere(Number(pid))) await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
 
 async function tell(): Promise<void> {
   const { url } = await story.stage("Start", async () => {
@@ -301,7 +339,7 @@ async function sabotage(work: string, share: number): Promise<void> {
   await writeFile(path, text.slice(0, at) + change + text.slice(at));
 }
 
-async function addresses(): Promise<void> {
+async function addresses(url: string): Promise<void> {
   const { environments } = await cairn<{ environments: Environment[] }>("service", service);
   console.log(`Portal      ${url}/services/${service}`);
   for (const each of environments) console.log(`${each.environment.padEnd(11)} ${each.url}/items`);

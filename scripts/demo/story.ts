@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { interruption } from "./tools.ts";
 
 interface Row {
   stage: string;
@@ -14,8 +15,11 @@ const paint = (format: "bold" | "dim" | "green" | "red", text: string) => (tty ?
 /** Tells the stages as they happen and sums them up at the end. A stage that fails ends the story. */
 export class Story {
   readonly rows: Row[] = [];
+  /** The stage under way, or the last. */
+  now = "";
 
   async stage<T>(stage: string, act: (say: (line: string) => void) => Promise<{ what: string; evidence: string; value: T }>): Promise<T> {
+    this.now = stage;
     console.log(`\n${paint("bold", stage)}`);
     const started = performance.now();
     const seconds = () => (performance.now() - started) / 1000;
@@ -25,6 +29,7 @@ export class Story {
       console.log(`  ${paint("green", "✓")} ${what} ${paint("dim", `(${seconds().toFixed(1)} s)`)}`);
       return value;
     } catch (error) {
+      if (interruption.signal.aborted) throw error;
       const what = error instanceof Error ? error.message : String(error);
       this.rows.push({ stage, what: what.split("\n")[0] ?? "", seconds: seconds(), evidence: "-", held: false });
       console.log(`  ${paint("red", "✗")} ${what}`);

@@ -4,6 +4,9 @@ import { fileURLToPath } from "node:url";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
+/** Aborted by Ctrl-C, with the signal's name: ends the programs under way, and begins no other. */
+export const interruption = new AbortController();
+
 /** A program's standard output; throws with what it said where it fails. */
 export async function output(
   program: string,
@@ -20,14 +23,20 @@ export function result(
   args: readonly string[],
   options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const { signal } = interruption;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: options.cwd ?? root, env: options.env ?? process.env, stdio: ["ignore", "pipe", "pipe"] });
+    signal.throwIfAborted();
+    const { cwd = root, env = process.env } = options;
+    const child = spawn(program, args, { cwd, env, signal, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, stdout, stderr }));
+    child.on("error", (error) => {
+      if (!signal.aborted) reject(error);
+    });
+    // One that is interrupted has ended only now.
+    child.once("close", (code) => (signal.aborted ? reject(signal.reason) : resolve({ code, stdout, stderr })));
   });
 }
 
@@ -59,6 +68,7 @@ export const git = (cwd: string, ...args: string[]): Promise<string> =>
 export async function eventually<T>(what: string, seconds: number, ask: () => Promise<T | undefined>): Promise<T> {
   const deadline = performance.now() + seconds * 1000;
   for (;;) {
+    interruption.signal.throwIfAborted();
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > deadline) throw new Error(`${what} did not come within ${seconds} seconds`);
