@@ -9,6 +9,7 @@ import { evidenceCommands } from "./commands/evidence.ts";
 import { exportCommands } from "./commands/export.ts";
 import { hostCommands } from "./commands/host.ts";
 import { machineCommands } from "./commands/machine.ts";
+import { importCommands } from "./commands/import.ts";
 import { inboxCommands } from "./commands/inbox.ts";
 import { observeCommands } from "./commands/observe.ts";
 import { organisationCommands } from "./commands/organisation.ts";
@@ -41,6 +42,7 @@ for (const add of [
   hostCommands,
   sessionCommands,
   createCommands,
+  importCommands,
   serviceCommands,
   observeCommands,
   changeCommands,

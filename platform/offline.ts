@@ -64,6 +64,10 @@ export async function cairnCi(order: {
 /** `cairn check`: reads the descriptors of a folder and says what is wrong with them. */
 export const cairnCheck = (folder: string): Promise<Descriptors> => readDescriptors(resolve(folder), checks);
 
+/** Why a repository's own descriptor can't be that of a service; loaded where it is asked for. */
+export const whyUnusable = async (...asked: Parameters<typeof import("./offline/contract-file.ts").whyUnusable>) =>
+  (await import("./offline/contract-file.ts")).whyUnusable(...asked);
+
 /** What judging without the server needs; loaded where it is asked for, since a build needs none of it. */
 export const offlinePolicy = () => import("./offline/policy.ts");
 

@@ -4,7 +4,7 @@ import { changeName, tell, until } from "../answer.ts";
 import { ago, bold, dim, facts, status, table } from "../print.ts";
 import { session, type Session } from "../session.ts";
 
-type Review = Answered<"getChange">;
+export type Review = Answered<"getChange">;
 
 export function changeCommands(program: Command): void {
   const changes = program.command("changes").description("change requests");
@@ -114,11 +114,11 @@ export function changeCommands(program: Command): void {
     });
 }
 
-const review = (here: Session, name: string): Promise<Review> =>
+export const review = (here: Session, name: string): Promise<Review> =>
   answer(here.api.GET("/api/changes/{repository}/{number}", { params: { path: changeName(name) } }));
 
 /** A change request once every check of its head has reported. */
-const checked = (here: Session, name: string): Promise<Review> =>
+export const checked = (here: Session, name: string): Promise<Review> =>
   until(
     () => review(here, name),
     (change) =>
@@ -126,7 +126,7 @@ const checked = (here: Session, name: string): Promise<Review> =>
       (change.checks.length > 0 && change.checks.every((check) => check.state !== "pending" && check.state !== "running")),
   );
 
-const changeText = (change: Review): string =>
+export const changeText = (change: Review): string =>
   [
     `${bold(`${change.repository}/${change.number} ${change.title}`)}  ${status(change.state)}`,
     facts([
