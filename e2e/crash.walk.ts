@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { allWorkflows } from "@cairn/platform/workflows/start.ts";
 import type { Victim } from "./kill-points.ts";
 import { apiBy, type Api, type Plan, type Run } from "./outside.ts";
-import { breakTheGlass, create, createAndDeliver, effectsOf, expectOnce, NOTHING, startWalk, type Walk } from "./walk.ts";
+import { breakTheGlass, create, createAndDeliver, effectsOf, ENVIRONMENTS, expectOnce, NOTHING, startWalk, type Walk } from "./walk.ts";
 
 // Every step of every workflow, with kill -9 of server, agent and PostgreSQL as it begins, inside of it, and before it is recorded; and the same in the
 // rollback of every step that can be made to fail. The steps are those that runs show, from what their workflows declare.
@@ -59,14 +59,20 @@ test(
         const done = await createAndDeliver(walk, service);
         await expectOnce(walk, service, done);
         await breakTheGlass(walk, service, second);
-        const deletion = await walk.platform.cairn<Plan>("delete", service);
+        const kept = round % 2 === 0;
+        const deletion = await walk.platform.cairn<Plan>("delete", service, ...(kept ? [] : ["--drop-data"]));
         const run = await walk.insist(
           `the deletion of ${service}`,
           () => walk.platform.cairn("apply", deletion.digest, "--no-wait"),
           async () => (await walk.platform.cairn<{ run: string | null }>("plan", deletion.digest)).run ?? undefined,
         );
         expect(await walk.ended(run)).toMatchObject({ state: "success", error: null });
-        expect(await effectsOf(walk, service)).toEqual(NOTHING);
+        const left = await effectsOf(walk, service);
+        // Kept under another name, once: a database an environment, each with its role.
+        expect(left.databases).toHaveLength(kept ? ENVIRONMENTS.length : 0);
+        for (const name of left.databases) expect(name).toMatch(/^kept_/);
+        expect(left.roles).toEqual(left.databases);
+        expect({ ...left, databases: [], roles: [] }).toEqual(NOTHING);
       });
       const { all, left } = await walk.points();
       say(`${service}: ${all.length - left.length} of ${all.length} points met`);

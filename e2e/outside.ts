@@ -64,7 +64,7 @@ export async function apiOf(platform: Platform): Promise<Api> {
 }
 
 /** The same by a token that somebody has. */
-export function apiBy(platform: Platform, token: string): Api {
+export function apiBy(platform: Pick<Platform, "url">, token: string): Api {
   return async <T>(path: string, body?: object) => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const response = await fetch(`${platform.url}${path}`, body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers });

@@ -28,8 +28,8 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
-/** Starts a platform of its own, by the CLI as a person would: in a new folder, on a free port, with the CLI signed in. */
-export async function startPlatform(options: { env?: NodeJS.ProcessEnv } = {}): Promise<Platform> {
+/** A new folder for a platform of its own on a free port, with the packages that golden paths need; and what a child process needs to use no other. */
+export async function newHome(further: NodeJS.ProcessEnv = {}): Promise<{ home: string; env: NodeJS.ProcessEnv }> {
   await access(join(root, "portal", "dist", "index.html")).catch(() => {
     throw new Error("The portal is not built: run sh scripts/setup.sh --tests");
   });
@@ -42,8 +42,20 @@ export async function startPlatform(options: { env?: NodeJS.ProcessEnv } = {}): 
     CAIRN_PORT: String(await freePort()),
     XDG_CONFIG_HOME: join(home, "config"),
     NO_COLOR: "1",
-    ...options.env,
+    ...further,
   };
+  await warmCache(home, env).catch(async (error: unknown) => {
+    await removeHome(home);
+    throw error;
+  });
+  return { home, env };
+}
+
+export const removeHome = (home: string): Promise<void> => rm(home, { recursive: true, force: true, maxRetries: 5 });
+
+/** Starts a platform of its own, by the CLI as a person would, with the CLI signed in. */
+export async function startPlatform(options: { env?: NodeJS.ProcessEnv } = {}): Promise<Platform> {
+  const { home, env } = await newHome(options.env);
   const run = async (...args: string[]): Promise<string> => {
     try {
       return (await execute(join(root, "cairn"), args, { env, cwd: root, maxBuffer: 64 * 1024 * 1024 })).stdout;
@@ -55,10 +67,9 @@ export async function startPlatform(options: { env?: NodeJS.ProcessEnv } = {}): 
   const cairn = async <T>(...args: string[]): Promise<T> => JSON.parse(await run(...args, "-o", "json")) as T;
   const stop = async () => {
     await run("stop", "--all");
-    await rm(home, { recursive: true, force: true, maxRetries: 5 });
+    await removeHome(home);
   };
   try {
-    await warmCache(home, env);
     const { url } = await cairn<{ url: string }>("start");
     await run("login");
     return {

@@ -1,0 +1,136 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readdir, readlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually, output, root } from "../scripts/demo/tools.ts";
+import { apiBy, processes, type Run } from "./outside.ts";
+import { newHome, removeHome } from "./platform.ts";
+
+// The demo, begun again and again against one CAIRN_HOME: the n-th time it is killed in its n-th stage, by Ctrl-C or by kill -9, until it has no further stage and
+// comes to its end. The stages are those that it announces.
+const seed = Number(process.env.CAIRN_CRASH_SEED ?? Math.floor(Math.random() * 1e9));
+/** The moment of a stage at which the kill comes, drawn up to this. */
+const WITHIN_MS = 2000;
+
+const say = (text: string) => process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
+let home: string;
+let env: NodeJS.ProcessEnv;
+const demos: ChildProcess[] = [];
+
+beforeAll(async () => {
+  say(`seed ${seed}; again: npm run test:crash -- --only demo --seed ${seed}`);
+  ({ home, env } = await newHome());
+});
+afterAll(async () => {
+  for (const demo of demos) if (demo.exitCode === null && demo.signalCode === null) process.kill(-demo.pid!, "SIGKILL");
+  if (!home) return;
+  await output(join(root, "cairn"), ["stop", "--all"], { env });
+  await removeHome(home);
+});
+
+interface Demo {
+  pid: number;
+  /** What it has said so far. */
+  said(): string;
+  /** The stages that it has announced so far: lines of their own that are not indented, until the table at the end. */
+  stages(): string[];
+  ended: Promise<number | NodeJS.Signals>;
+}
+
+function startDemo(): Demo {
+  const child = spawn(process.execPath, [join(root, "scripts", "demo", "main.ts")], {
+    env,
+    cwd: root,
+    detached: true, // a process group of its own, as a terminal's
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  demos.push(child);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  const ended = new Promise<number | NodeJS.Signals>((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal ?? 0)));
+  return { pid: child.pid ?? 0, said: () => said, stages: () => stagesIn(said), ended };
+}
+
+function stagesIn(said: string): string[] {
+  const lines = said.split("\n").slice(0, -1); // the last may be half
+  const table = lines.findIndex((line) => /^(Stage {2,}What|Interrupted)/.test(line));
+  return lines.slice(0, table < 0 ? undefined : table).filter((line) => /^\S/.test(line));
+}
+
+/** What a demo has started for itself: the demo, CLI and git; not the platform. */
+async function ownProcesses(pids: number[]): Promise<number[]> {
+  const own = processes(({ pid, command, env: its }) => {
+    if (its.CAIRN_HOME !== home || pid === process.pid) return false;
+    return /(demo|cli)\/main\.ts|git-credential/.test(command) || pids.includes(pid);
+  });
+  const inFolder = await Promise.all(
+    processes(() => true).map(async (pid) => {
+      const folder = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+      return pids.some((demo) => folder.startsWith(join(tmpdir(), `cairn-demo-${demo}-`))) ? [pid] : [];
+    }),
+  );
+  return [...new Set([...own, ...inFolder.flat()])];
+}
+
+const foldersOf = async (pid: number) => (await readdir(tmpdir())).filter((name) => name.startsWith(`cairn-demo-${pid}-`));
+const cairn = async <T>(...args: string[]) => JSON.parse(await output(join(root, "cairn"), [...args, "-o", "json"], { env })) as T;
+
+test(
+  "the demo holds after Ctrl-C and kill -9 in each of its stages, and no killed one leaves a process",
+  { timeout: 3_600_000 },
+  async () => {
+    const killed: number[] = [];
+    for (let turn = 0; ; turn++) {
+      const demo = startDemo();
+      let ended: number | NodeJS.Signals | undefined;
+      void demo.ended.then((code) => (ended = code));
+      await eventually("the next stage or the end", 1800, async () =>
+        demo.stages().length > turn || ended !== undefined ? true : undefined,
+      );
+      const said = () => `seed ${seed}, turn ${turn}\n${demo.said()}`;
+      const stages = demo.stages();
+      if (stages.length <= turn) {
+        expect(ended, said()).toBe(0);
+        expect(demo.said()).toMatch(/Every stage held\.\n$/);
+        say(`the demo held in all its ${stages.length} stages, after ${turn} kills`);
+        expect(turn, "stages were found").toBeGreaterThan(8);
+        break;
+      }
+      await sleep(drawn(`${seed} ${turn}`) % WITHIN_MS);
+      const [signal, word] = (turn + seed) % 2 === 0 ? (["SIGINT", "Ctrl-C"] as const) : (["SIGKILL", "kill -9"] as const);
+      say(`${word} in "${demo.stages().at(-1)}"`);
+      process.kill(signal === "SIGINT" ? -demo.pid : demo.pid, signal);
+      const code = await demo.ended;
+      killed.push(demo.pid);
+      expect(code, said()).toBe(signal === "SIGINT" ? 130 : "SIGKILL");
+      if (signal === "SIGINT") {
+        expect(demo.said(), said()).toMatch(/Interrupted in ".+"\.[^]*npm stop stops it/);
+        expect(await foldersOf(demo.pid)).toEqual([]);
+        expect(await ownProcesses([demo.pid]), said()).toEqual([]);
+      }
+      // What it has started goes on: a platform that was there still answers.
+      if (turn > 0) expect(await cairn("status")).toMatchObject({ server: { ready: true } });
+    }
+
+    await eventually("the end of all that killed demos had started", 180, async () =>
+      (await ownProcesses(killed)).length === 0 ? true : undefined,
+    );
+    for (const pid of killed) expect(await foldersOf(pid)).toEqual([]);
+
+    // What they had begun has come to its end, too: deliveries by themselves, without their client.
+    const { url } = await cairn<{ url: string }>("start");
+    const { token } = await cairn<{ token: string }>("tokens", "create", "walk");
+    const api = apiBy({ url }, token);
+    const runs = await eventually("the end of what the demos had begun", 900, async () => {
+      const all = (await api<{ runs: Run[] }>("/api/runs?limit=200")).runs;
+      return all.every(({ state }) => ["success", "failed", "rolled_back"].includes(state)) ? all : undefined;
+    });
+    expect(runs.filter(({ workflow, state }) => workflow === "deliver commit" && state === "success").length).toBeGreaterThan(1);
+    expect(runs.filter(({ state }) => state === "failed").map(({ id, error }) => `${id}: ${error?.message}`)).toEqual([]);
+  },
+);
+
+const drawn = (text: string): number => createHash("sha256").update(text).digest().readUInt32BE();
