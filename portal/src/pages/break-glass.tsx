@@ -12,7 +12,7 @@ import { ProblemNote } from "../parts/problem.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
-import { Why } from "../parts/why.tsx";
+import { useWhy, Why } from "../parts/why.tsx";
 
 type Glass = Answer<"getBreakGlass">;
 
@@ -22,8 +22,9 @@ export default function BreakGlassPage() {
   const glass = useAnswer(["break-glass", id], () => api.GET("/api/break-glass/{id}", { params: { path: { id } } }), {
     refetchInterval: 10_000,
   });
+  const why = useWhy(id);
   return (
-    <Answered query={glass} title="Break-glass">
+    <Answered query={glass} title="Break-glass" with={[why]}>
       {(data) => (
         <Page
           title={`Break-glass for ${data.service}${data.environment ? ` in ${data.environment}` : ""}`}

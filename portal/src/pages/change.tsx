@@ -3,7 +3,7 @@ import { Anchor, Button, Group, List, Paper, Stack, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
-import { Delivery } from "../parts/delivery.tsx";
+import { Delivery, useDeliveries } from "../parts/delivery.tsx";
 import { Diff } from "../parts/diff.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { nameOf } from "../parts/names.ts";
@@ -12,7 +12,7 @@ import { ProblemNote } from "../parts/problem.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
-import { Why } from "../parts/why.tsx";
+import { useWhy, Why } from "../parts/why.tsx";
 
 type Change = Answer<"getChange">;
 
@@ -23,8 +23,10 @@ export default function ChangePage() {
   const change = useAnswer(["changes", repository, number], () => api.GET("/api/changes/{repository}/{number}", { params: { path } }), {
     refetchInterval: 5000,
   });
+  const why = useWhy(`${repository}/${number}`);
+  const deliveries = useDeliveries(repository);
   return (
-    <Answered query={change} title={`${repository} #${number}`}>
+    <Answered query={change} title={`${repository} #${number}`} with={[why, deliveries]}>
       {(data) => <ChangeView change={data} />}
     </Answered>
   );

@@ -3,19 +3,21 @@ import { Link, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Rules } from "../parts/decisions.tsx";
 import { Digest } from "../parts/digest.tsx";
+import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
 import { nameOf, pageOf } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
-import { Why } from "../parts/why.tsx";
+import { useWhy, Why } from "../parts/why.tsx";
 
 /** What was decided, by which rules, on which facts? */
 export default function DecisionPage() {
   const { id = "" } = useParams();
   const decision = useAnswer(["decisions", id], () => api.GET("/api/decisions/{id}", { params: { path: { id } } }));
+  const why = useWhy(id);
   return (
-    <Answered query={decision} title="Policy decision">
+    <Answered query={decision} title="Policy decision" with={[why]}>
       {(data) => {
         const page = pageOf(data.about);
         return (
@@ -23,6 +25,7 @@ export default function DecisionPage() {
             title={`Policy decision at ${data.point}`}
             path={[{ name: "Policies", to: "/policies" }]}
             aside={<Status of={data.outcome} />}
+            actions={<Equivalents cli={`cairn decision ${data.id}`} api={`GET /api/decisions/${data.id}`} />}
           >
             <Facts
               of={[

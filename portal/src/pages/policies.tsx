@@ -2,6 +2,7 @@ import { Accordion, Anchor, Badge, Code, Group, Stack, Text } from "@mantine/cor
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "../parts/digest.tsx";
+import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
 import { nameOf } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
@@ -15,115 +16,127 @@ export default function Policies() {
   const audits = useAnswer(["audit"], () => api.GET("/api/audit"));
   const exceptions = useAnswer(["exceptions"], () => api.GET("/api/exceptions", { params: { query: { holding: "true" } } }));
   return (
-    <Page title="Policies">
-      <Section title="What runs, by today's rules">
-        <Answered query={audits}>
-          {({ audits: all }) =>
-            all.length === 0 ? (
-              <Empty title="Nothing to judge yet">
-                What runs is judged every few minutes, and after what bears on it. Nothing is taken down.
-              </Empty>
-            ) : (
-              <Rows label="What runs">
-                {all.map((audit) => (
-                  <Row
-                    key={`${audit.service}/${audit.environment}`}
-                    sign={<Status of={audit.outcome} bare />}
-                    title={
-                      <Anchor component={Link} to={audit.decision === null ? `/releases/${audit.release}` : `/decisions/${audit.decision}`}>
-                        {audit.service} in {audit.environment}
-                      </Anchor>
-                    }
-                    below={audit.because}
-                  >
-                    <span>
-                      since <Time at={audit.since} />
-                    </span>
-                    <span>
-                      looked at <Time at={audit.checkedAt} />
-                    </span>
-                  </Row>
-                ))}
-              </Rows>
-            )
-          }
-        </Answered>
-      </Section>
-      <Section title="Exceptions that hold">
-        <Answered query={exceptions}>
-          {({ exceptions: all }) =>
-            all.length === 0 ? (
-              <Text c="dimmed">None. A decision says who may grant one; cairn exceptions grant does.</Text>
-            ) : (
-              <Rows label="Exceptions">
-                {all.map((exception) => (
-                  <Row
-                    key={exception.id}
-                    title={`${exception.service} in ${exception.environment ?? "every environment"}: ${exception.rules.join(", ")}`}
-                    below={exception.because}
-                  >
-                    <span>by {nameOf(exception.grantedBy)}</span>
-                    <span>
-                      until <Time at={exception.until} />
-                    </span>
-                  </Row>
-                ))}
-              </Rows>
-            )
-          }
-        </Answered>
-      </Section>
-      <Section title="Rules">
-        <Answered query={policies}>
-          {({ bundle, rules }) => (
-            <Stack>
-              <Text c="dimmed" component="div">
-                {rules.length} rules, as data in <Code>library/policies</Code>. Bundle <Digest of={bundle} />
-              </Text>
-              <Accordion variant="contained" chevronPosition="left" multiple>
-                {rules.map((rule) => (
-                  <Accordion.Item value={rule.name} key={rule.name}>
-                    <Accordion.Control>
-                      <Group justify="space-between" gap="xs">
-                        <div>
-                          <Text fw={500}>{rule.name}</Text>
-                          <Text size="xs" c="dimmed">
-                            {rule.description}
-                          </Text>
-                        </div>
-                        <Group gap={6}>
-                          {rule.points.map((point) => (
-                            <Badge key={point} variant="default">
-                              {point}
-                            </Badge>
-                          ))}
-                        </Group>
-                      </Group>
-                    </Accordion.Control>
-                    <Accordion.Panel>
-                      <Stack gap="xs">
-                        <Facts
-                          of={[
-                            ["When it does not hold", modes(rule.modes)],
-                            ["When it is unknown", modes(rule.unknown)],
-                            ["Exceptions by", rule.exceptionsBy.map(nameOf).join(", ") || "nobody"],
-                          ]}
-                        />
-                        <Text>{rule.fix}</Text>
-                        {rule.expressions.map((expression) => (
-                          <Code block key={expression} tabIndex={0}>
-                            {expression}
-                          </Code>
-                        ))}
-                      </Stack>
-                    </Accordion.Panel>
-                  </Accordion.Item>
-                ))}
-              </Accordion>
-            </Stack>
-          )}
-        </Answered>
-      </Section>
+    <Page title="Policies" actions={<Equivalents cli="cairn policies audit" api="GET /api/audit" />}>
+      <Answered query={policies} with={[audits, exceptions]}>
+        {() => (
+          <>
+            <Section title="What runs, by today's rules">
+              <Answered query={audits}>
+                {({ audits: all }) =>
+                  all.length === 0 ? (
+                    <Empty title="Nothing to judge yet">
+                      What runs is judged every few minutes, and after what bears on it. Nothing is taken down.
+                    </Empty>
+                  ) : (
+                    <Rows label="What runs">
+                      {all.map((audit) => (
+                        <Row
+                          key={`${audit.service}/${audit.environment}`}
+                          sign={<Status of={audit.outcome} bare />}
+                          title={
+                            <Anchor
+                              component={Link}
+                              to={audit.decision === null ? `/releases/${audit.release}` : `/decisions/${audit.decision}`}
+                            >
+                              {audit.service} in {audit.environment}
+                            </Anchor>
+                          }
+                          below={audit.because}
+                        >
+                          <span>
+                            since <Time at={audit.since} />
+                          </span>
+                          <span>
+                            looked at <Time at={audit.checkedAt} />
+                          </span>
+                        </Row>
+                      ))}
+                    </Rows>
+                  )
+                }
+              </Answered>
+            </Section>
+            <Section title="Exceptions that hold">
+              <Answered query={exceptions}>
+                {({ exceptions: all }) =>
+                  all.length === 0 ? (
+                    <Text c="dimmed">
+                      None. The page of a decision says who may grant one;{" "}
+                      <Code>cairn exceptions grant SERVICE RULE --until 8h --because REASON</Code> grants it.
+                    </Text>
+                  ) : (
+                    <Rows label="Exceptions">
+                      {all.map((exception) => (
+                        <Row
+                          key={exception.id}
+                          title={`${exception.service} in ${exception.environment ?? "every environment"}: ${exception.rules.join(", ")}`}
+                          below={exception.because}
+                        >
+                          <span>by {nameOf(exception.grantedBy)}</span>
+                          <span>
+                            until <Time at={exception.until} />
+                          </span>
+                        </Row>
+                      ))}
+                    </Rows>
+                  )
+                }
+              </Answered>
+            </Section>
+            <Section title="Rules">
+              <Answered query={policies}>
+                {({ bundle, rules }) => (
+                  <Stack>
+                    <Text c="dimmed" component="div">
+                      {rules.length} rules, as data in <Code>library/policies</Code>. Bundle <Digest of={bundle} />
+                    </Text>
+                    <Accordion variant="contained" chevronPosition="left" multiple>
+                      {rules.map((rule) => (
+                        <Accordion.Item value={rule.name} key={rule.name}>
+                          <Accordion.Control>
+                            <Group justify="space-between" gap="xs">
+                              <div>
+                                <Text fw={500}>{rule.name}</Text>
+                                <Text size="xs" c="dimmed">
+                                  {rule.description}
+                                </Text>
+                              </div>
+                              <Group gap={6}>
+                                {rule.points.map((point) => (
+                                  <Badge key={point} variant="default">
+                                    {point}
+                                  </Badge>
+                                ))}
+                              </Group>
+                            </Group>
+                          </Accordion.Control>
+                          <Accordion.Panel>
+                            <Stack gap="xs">
+                              <Facts
+                                of={[
+                                  ["When it does not hold", modes(rule.modes)],
+                                  ["When it is unknown", modes(rule.unknown)],
+                                  ["Exceptions by", rule.exceptionsBy.map(nameOf).join(", ") || "nobody"],
+                                ]}
+                              />
+                              <Text>{rule.fix}</Text>
+                              {rule.expressions.map((expression) => (
+                                <Code block key={expression} tabIndex={0}>
+                                  {expression}
+                                </Code>
+                              ))}
+                            </Stack>
+                          </Accordion.Panel>
+                        </Accordion.Item>
+                      ))}
+                    </Accordion>
+                  </Stack>
+                )}
+              </Answered>
+            </Section>
+          </>
+        )}
+      </Answered>
     </Page>
   );
 }

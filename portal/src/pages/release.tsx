@@ -12,7 +12,7 @@ import { Answered, Page, Section } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
-import { Why } from "../parts/why.tsx";
+import { useWhy, Why } from "../parts/why.tsx";
 
 const CanaryChart = lazy(() => import("../parts/canary-chart.tsx"));
 type Release = Answer<"getRelease">;
@@ -22,8 +22,9 @@ const CHART = 220;
 export default function ReleasePage() {
   const { id = "" } = useParams();
   const release = useAnswer(["releases", id], () => api.GET("/api/releases/{id}", { params: { path: { id } } }), { refetchInterval: 3000 });
+  const why = useWhy(id);
   return (
-    <Answered query={release} title="Release">
+    <Answered query={release} title="Release" with={[why]}>
       {(data) => <ReleaseShown release={data} />}
     </Answered>
   );
@@ -40,7 +41,7 @@ function ReleaseShown({ release }: { release: Release }) {
         { name: release.service, to: `/services/${release.service}` },
       ]}
       aside={<Status of={release.state} />}
-      actions={<Equivalents cli={`cairn releases ${release.service} -e ${release.environment}`} api={`GET /api/releases/${release.id}`} />}
+      actions={<Equivalents cli={`cairn release ${release.id}`} api={`GET /api/releases/${release.id}`} />}
     >
       <Stack gap="xs">
         <Text fw={600} size="md" className="anywhere">

@@ -5,7 +5,7 @@ import { api, useAnswer } from "../api.ts";
 import { ChangeRows } from "../parts/change-rows.tsx";
 import { Dependencies } from "../parts/dependencies.tsx";
 import { Docs } from "../parts/docs.tsx";
-import { Environments } from "../parts/environments.tsx";
+import { Environments, useEnvironments } from "../parts/environments.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
 import { Logs } from "../parts/logs.tsx";
@@ -13,7 +13,7 @@ import { nameOf, runPath, sentence } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { ReleaseRows } from "../parts/release-rows.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
-import { Health } from "../parts/slo.tsx";
+import { Health, useSlos } from "../parts/slo.tsx";
 import { Scorecard } from "../parts/scorecard.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
@@ -29,8 +29,9 @@ export default function ServicePage() {
   const view = useAnswer(["services", name], () => api.GET("/api/catalog/service-views/{name}", { params: { path: { name } } }));
   // Catalog entries link to #documentation and #runbook of this page.
   const shown = TABS.find((each) => each === tab) ?? (hash === "#runbook" || hash === "#documentation" ? "docs" : "overview");
+  const high = [useEnvironments(name), useSlos(name, "production", shown === "overview")];
   return (
-    <Answered query={view} title={name}>
+    <Answered query={view} title={name} with={high}>
       {(data) => (
         <Page
           title={name}

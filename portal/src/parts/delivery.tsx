@@ -14,10 +14,15 @@ interface Stage {
   steps: Step[];
 }
 
+/** Asked for by the page too, where the delivery stands high on it. */
+export const useDeliveries = (service: string) => {
+  const query = { about: `component:default/${service}`, limit: 100 };
+  return useAnswer(["runs", "about", service], () => api.GET("/api/runs", { params: { query } }), { refetchInterval: 5000 });
+};
+
 /** The way of one merged commit: build, then each environment, to the address that serves it. */
 export function Delivery({ service, commit }: { service: string; commit: string }) {
-  const query = { about: `component:default/${service}`, limit: 100 };
-  const runs = useAnswer(["runs", "about", service], () => api.GET("/api/runs", { params: { query } }), { refetchInterval: 5000 });
+  const runs = useDeliveries(service);
   const id = runs.data?.runs.find(
     (run) => run.parent === null && run.workflow === "deliver commit" && run.id.includes(commit.slice(0, 12)),
   )?.id;
@@ -30,63 +35,65 @@ function Track({ id, service }: { id: string; service: string }) {
     api.GET("/api/services/{name}/environments", { params: { path: { name: service } } }),
   );
   return (
-    <Answered query={run}>
-      {(data) => (
-        <div className="panel" data-delivery={data.state}>
-          <ol className="track" aria-live="polite">
-            {stages(data.steps).map((stage) => {
-              const url = environments.data?.find(
-                (each) => each.environment === stage.name && each.revisions.some((revision) => revision.weightPercent > 0),
-              )?.url;
-              const state = stateOf(stage.steps);
-              return (
-                <li key={stage.name} data-stage={stage.name}>
-                  <Status of={state} label={sentence(stage.name)} />
-                  <Text size="xs" c="dimmed" className="anywhere">
-                    {said(stage.steps, state)}
-                  </Text>
-                  {url && state === "success" && (
-                    <Anchor href={url} target="_blank" rel="noreferrer" size="xs">
-                      {url.replace("http://", "")}
-                    </Anchor>
-                  )}
-                </li>
-              );
-            })}
-          </ol>
-          <Group
-            justify="space-between"
-            className="panel-head"
-            style={{ borderBottom: 0, borderTop: "1px solid var(--mantine-color-default-border)" }}
-          >
-            <Text role="status">
-              {data.error
-                ? `${data.error.message} ${data.error.next}`
-                : data.state === "success"
-                  ? "It is in production."
-                  : `Now: ${data.currentStep ?? "waiting for its turn"}`}
-            </Text>
-            <Group gap="xs">
-              <Button component={Link} to={runPath(id)} variant="default" size="xs">
-                Every step
-              </Button>
-              {data.state === "success" && environments.data?.at(-1) && (
-                <Button
-                  component="a"
-                  href={environments.data.at(-1)?.url}
-                  target="_blank"
-                  rel="noreferrer"
-                  size="xs"
-                  rightSection={<IconExternalLink size={14} aria-hidden />}
-                >
-                  Open the service
+    <div className="track-place">
+      <Answered query={run}>
+        {(data) => (
+          <div className="panel" data-delivery={data.state}>
+            <ol className="track" aria-live="polite">
+              {stages(data.steps).map((stage) => {
+                const url = environments.data?.find(
+                  (each) => each.environment === stage.name && each.revisions.some((revision) => revision.weightPercent > 0),
+                )?.url;
+                const state = stateOf(stage.steps);
+                return (
+                  <li key={stage.name} data-stage={stage.name}>
+                    <Status of={state} label={sentence(stage.name)} />
+                    <Text size="xs" c="dimmed" className="anywhere">
+                      {said(stage.steps, state)}
+                    </Text>
+                    {url && state === "success" && (
+                      <Anchor href={url} target="_blank" rel="noreferrer" size="xs">
+                        {url.replace("http://", "")}
+                      </Anchor>
+                    )}
+                  </li>
+                );
+              })}
+            </ol>
+            <Group
+              justify="space-between"
+              className="panel-head"
+              style={{ borderBottom: 0, borderTop: "1px solid var(--mantine-color-default-border)" }}
+            >
+              <Text role="status">
+                {data.error
+                  ? `${data.error.message} ${data.error.next}`
+                  : data.state === "success"
+                    ? "It is in production."
+                    : `Now: ${data.currentStep ?? "waiting for its turn"}`}
+              </Text>
+              <Group gap="xs">
+                <Button component={Link} to={runPath(id)} variant="default" size="xs">
+                  Every step
                 </Button>
-              )}
+                {data.state === "success" && environments.data?.at(-1) && (
+                  <Button
+                    component="a"
+                    href={environments.data.at(-1)?.url}
+                    target="_blank"
+                    rel="noreferrer"
+                    size="xs"
+                    rightSection={<IconExternalLink size={14} aria-hidden />}
+                  >
+                    Open the service
+                  </Button>
+                )}
+              </Group>
             </Group>
-          </Group>
-        </div>
-      )}
-    </Answered>
+          </div>
+        )}
+      </Answered>
+    </div>
   );
 }
 

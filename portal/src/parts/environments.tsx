@@ -16,13 +16,15 @@ interface Runs {
   since?: string;
 }
 
+/** Asked for by the page too, where they stand high on it. */
+export const useEnvironments = (service: string) =>
+  useAnswer(["environments", service], () => api.GET("/api/services/{name}/environments", { params: { path: { name: service } } }), {
+    refetchInterval: 4000,
+  });
+
 /** What runs where: one line a revision that serves or starts, with its version, health and share of the traffic. */
 export function Environments({ service, facts }: { service: string; facts: Answer<"getServiceView">["facts"] }) {
-  const environments = useAnswer(
-    ["environments", service],
-    () => api.GET("/api/services/{name}/environments", { params: { path: { name: service } } }),
-    { refetchInterval: 4000 },
-  );
+  const environments = useEnvironments(service);
   const releases = useAnswer(["releases", service, 50], () => api.GET("/api/releases", { params: { query: { service, limit: 50 } } }));
   const noted = (environment: string) => (facts.find((fact) => fact.key === `runs.${environment}`)?.value ?? {}) as Runs;
   const commitOf = (environment: string, revision: Revision) =>

@@ -52,9 +52,20 @@ export function Section({ title, actions, children }: { title: string; actions?:
   );
 }
 
-/** An answer of the API, once it is there; its refusal, where it is refused; quiet bars, where it takes longer than 200 ms. `title` heads the refusal where the answer is the whole page. */
-export function Answered<T>({ query, title, children }: { query: UseQueryResult<T>; title?: string; children: (data: T) => ReactNode }) {
-  if (query.data !== undefined) return <>{children(query.data)}</>;
+/** An answer of the API, once it is there; its refusal, where it is refused; quiet bars, where it takes longer than 200 ms. `title` heads the refusal where the answer is the whole page; `with` are answers that stand high on it: they are waited for too, so that nothing jumps when they come. */
+export function Answered<T>(props: {
+  query: UseQueryResult<T>;
+  title?: string;
+  with?: readonly Pick<UseQueryResult, "isLoading">[];
+  children: (data: T) => ReactNode;
+}) {
+  const { query, title, children } = props;
+  const [shown, show] = useState(false);
+  const complete = !(props.with ?? []).some(({ isLoading }) => isLoading);
+  useEffect(() => {
+    if (complete && query.data !== undefined) show(true);
+  }, [complete, query.data]);
+  if (query.data !== undefined && (complete || shown)) return <>{children(query.data)}</>;
   if (query.error) {
     const note = <ProblemNote error={query.error} retry={() => void query.refetch()} />;
     return title === undefined ? note : <Page title={title}>{note}</Page>;

@@ -18,6 +18,14 @@ const RANGES = { "1 h": 3600, "6 h": 21_600, "1 d": 86_400, "7 d": 604_800, "30 
 type Range = keyof typeof RANGES;
 const CHART = 200;
 
+/** Asked for by the page too, where they stand high on it. */
+export const useSlos = (service: string, environment: string, enabled = true) =>
+  useAnswer(
+    ["slos", service, environment],
+    () => api.GET("/api/services/{name}/slos", { params: { path: { name: service }, query: { environment } } }),
+    { refetchInterval: 15_000, keep: true, enabled },
+  );
+
 /** Is it well? What its objectives say, and what it was asked. */
 export function Health({ service }: { service: string }) {
   const [environment, setEnvironment] = useState("production");
@@ -25,11 +33,7 @@ export function Health({ service }: { service: string }) {
   const places = useAnswer(["environments", service], () =>
     api.GET("/api/services/{name}/environments", { params: { path: { name: service } } }),
   );
-  const report = useAnswer(
-    ["slos", service, environment],
-    () => api.GET("/api/services/{name}/slos", { params: { path: { name: service }, query: { environment } } }),
-    { refetchInterval: 15_000, keep: true },
-  );
+  const report = useSlos(service, environment);
   const names = [...new Set([...(places.data?.map((each) => each.environment) ?? []), "production"])];
   return (
     <Section

@@ -18,7 +18,7 @@ setInterval(() => {
   for (const listener of ticking.listeners) listener();
 }, 30_000);
 
-/** `3 minutes ago`, with the instant in the reader's zone on hover. */
+/** `3 minutes ago` or `in 3 minutes`, with the instant in the reader's zone on hover. */
 export function Time({ at }: { at: string | null | undefined }) {
   const now = useSyncExternalStore(ticking.subscribe, () => ticking.now);
   if (!at) return <span>–</span>;
@@ -30,13 +30,14 @@ export function Time({ at }: { at: string | null | undefined }) {
 }
 
 function ago(at: number, now: number): string {
-  const seconds = Math.min(0, Math.round((at - now) / 1000));
-  if (seconds > -45) return "just now";
+  const seconds = Math.round((at - now) / 1000);
+  // What was recorded just now may seem to lie ahead: the clock of the page ticks by the half minute.
+  if (seconds > -45 && seconds < 45) return "just now";
   for (const [unit, size] of [
     ["day", 86_400],
     ["hour", 3600],
     ["minute", 60],
   ] as const)
-    if (-seconds >= size) return relative.format(Math.round(seconds / size), unit);
-  return relative.format(-1, "minute");
+    if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit);
+  return relative.format(Math.sign(seconds), "minute");
 }

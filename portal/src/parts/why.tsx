@@ -7,13 +7,13 @@ import { Status } from "./status.tsx";
 const STATUS = { waits: "waiting", under_way: "running", refused: "refused", failed: "failed", done: "success" } as const;
 const SHOWN = 6;
 
+/** Asked for by the page too, where the answer stands high on it. */
+export const useWhy = (subject: string) =>
+  useAnswer(["why", subject], () => api.GET("/api/why", { params: { query: { subject } } }), { refetchInterval: 5000, keep: true });
+
 /** What a thing waits for or was refused by, which fact says so, and who or which command unblocks it. Nothing where nothing is open. */
 export function Why({ of: subject }: { of: string }) {
-  const why = useAnswer(["why", subject], () => api.GET("/api/why", { params: { query: { subject } } }), {
-    refetchInterval: 5000,
-    keep: true,
-  });
-  const { data } = why;
+  const { data } = useWhy(subject);
   if (!data || (data.state === "done" && data.because.length === 0)) return null;
   const { state, summary, because, unblock, until } = data;
   return (
