@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, output, root } from "../scripts/demo/tools.ts";
-import { apiBy, processes, type Run } from "./outside.ts";
+import { sendTraffic } from "../scripts/demo/traffic.ts";
+import { addressOf, apiBy, processes, type Release, type Run } from "./outside.ts";
 import { newHome, removeHome } from "./platform.ts";
 
 // The demo, begun again and again against one CAIRN_HOME: the n-th time it is killed in its n-th stage, by Ctrl-C or by kill -9, until it has no further stage and
@@ -120,16 +121,26 @@ test(
     );
     for (const pid of killed) expect(await foldersOf(pid)).toEqual([]);
 
-    // What they had begun has come to its end, too: deliveries by themselves, without their client.
+    // What they had begun comes to its end too, without its client; a canary that lost its traffic gets some.
     const { url } = await cairn<{ url: string }>("start");
     const { token } = await cairn<{ token: string }>("tokens", "create", "walk");
     const api = apiBy({ url }, token);
-    const runs = await eventually("the end of what the demos had begun", 900, async () => {
-      const all = (await api<{ runs: Run[] }>("/api/runs?limit=200")).runs;
-      return all.every(({ state }) => ["success", "failed", "rolled_back"].includes(state)) ? all : undefined;
-    });
-    expect(runs.filter(({ workflow, state }) => workflow === "deliver commit" && state === "success").length).toBeGreaterThan(1);
-    expect(runs.filter(({ state }) => state === "failed").map(({ id, error }) => `${id}: ${error?.message}`)).toEqual([]);
+    const { releases } = await api<{ releases: Release[] }>("/api/releases?environment=production");
+    const open = new Set(releases.filter(({ state }) => state === "rolling_out").map((release) => release.service));
+    say(`without a client: ${[...open].join(", ") || "none"}`);
+    const traffic = await Promise.all(
+      [...open].map(async (each) => sendTraffic(`${await addressOf({ cairn }, each, "production")}/items`, 100)),
+    );
+    try {
+      const runs = await eventually("the end of what the demos had begun", 900, async () => {
+        const all = (await api<{ runs: Run[] }>("/api/runs?limit=500")).runs;
+        return all.every(({ state }) => ["success", "failed", "rolled_back"].includes(state)) ? all : undefined;
+      });
+      expect(runs.filter(({ workflow, state }) => workflow === "deliver commit" && state === "success").length).toBeGreaterThan(1);
+      expect(runs.filter(({ state }) => state === "failed").map(({ id, error }) => `${id}: ${error?.message}`)).toEqual([]);
+    } finally {
+      for (const each of traffic) await each.stop();
+    }
   },
 );
 

@@ -15,6 +15,7 @@ export interface Change {
 }
 export interface Release {
   id: string;
+  service: string;
   environment: string;
   commit: string;
   artifactDigest: string;
@@ -80,10 +81,10 @@ export const delivered = (api: Api, service: string, commit: string, seconds = 2
     return run && ["success", "failed", "rolled_back"].includes(run.state) ? run : undefined;
   });
 
-const environments = async ({ cairn }: Platform, service: string): Promise<Environment[]> =>
+const environments = async ({ cairn }: Pick<Platform, "cairn">, service: string): Promise<Environment[]> =>
   (await cairn<{ environments: Environment[] }>("service", service)).environments;
 
-export async function addressOf(platform: Platform, service: string, environment: string): Promise<string> {
+export async function addressOf(platform: Pick<Platform, "cairn">, service: string, environment: string): Promise<string> {
   const found = (await environments(platform, service)).find((each) => each.environment === environment);
   if (!found) throw new Error(`${service} has no address in ${environment}`);
   return found.url;
