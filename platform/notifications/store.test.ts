@@ -38,6 +38,7 @@ test("tell() tells once, however often and by however many at once it is handed 
 test("inbox() shows what is addressed to who is in the group now, and not to who did it", async () => {
   const db = await database();
   await transact(db, (tx) => tell(tx, clock, aNotice({ except: ["user:default/bob"] }), "http://cairn.test"));
+  clock.turn(1);
   await transact(db, (tx) => tell(tx, clock, aNotice({ key: "2", audience: ["administrators", eve.ref] }), "http://cairn.test"));
   const seenBy = async (reader: Reader) => (await inbox(db, reader, { limit: 10 })).items.map(({ audience }) => audience[0]);
   expect(await seenBy(ada)).toEqual(["group:default/team-a"]);
