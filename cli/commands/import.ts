@@ -47,7 +47,7 @@ export function importCommands(program: Command): void {
       const folder = await mkdtemp(join(tmpdir(), "cairn-import-"));
       try {
         const source = await fetchSource(from, join(folder, "repository.git"), options.branch);
-        await bring(here, from, source, options, command);
+        await bring(here, from.replace(/\/\/[^/@]+@/, "//"), source, options, command);
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
@@ -64,11 +64,7 @@ async function bring(here: Session, from: string, source: Source, options: Optio
     const plan = await answer(here.api.POST("/api/plans", { body: { goldenPath: PATH, answers: given } }));
     if (!options.apply)
       return tell(command, { commit: source.commit, proposal, plan }, () =>
-        [
-          planText(plan),
-          "",
-          `That creates the service; its code comes by the same command with --apply.`,
-        ].join("\n"),
+        [planText(plan), "", `That creates the service; its code comes by the same command with --apply.`].join("\n"),
       );
     const { run: id } = await answer(here.api.POST("/api/plans/{digest}/apply", { params: { path: { digest: plan.digest } } }));
     const run = await watchRun(here, id, loud);
@@ -167,11 +163,16 @@ const proposalText = (from: string, source: Source, { answers: found, because, n
     "",
   ].join("\n");
 
-const joinedText = (source: Source, { commit, kept, replaced }: Joined): string =>
+const joinedText = (source: Source, { commit, kept, replaced, foreignOwners }: Joined): string =>
   [
     "",
     `Brought ${source.commits} commits; ${BRANCH} is at ${commit.slice(0, 10)}.`,
     ...(kept.length > 0 ? [`Kept as the repository has them: ${kept.join(", ")}`] : []),
+    ...(foreignOwners
+      ? [
+          `${status("warned")}  CODEOWNERS does not name the owning team: who it names must be teams or people of the catalog here, to approve anything`,
+        ]
+      : []),
     ...replaced.map(({ path, because }) => `${status("warned")}  Generated in place of the repository's ${path}: ${because}`),
   ].join("\n");
 

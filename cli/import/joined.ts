@@ -6,6 +6,8 @@ import type { Source } from "./source.ts";
 /** A commit with both histories behind it. */
 export interface Joined {
   commit: string;
+  /** The repository's own CODEOWNERS stays, and does not name the owning team. */
+  foreignOwners: boolean;
   /** Of the platform's files: what the repository has itself and stays as it is. */
   kept: string[];
   /** What the repository has itself and can't stay, with why; the platform's is in its place. */
@@ -29,7 +31,9 @@ export async function joinHistories(
   const env = { GIT_INDEX_FILE: join(source.folder, "cairn-index"), ...(await identity(own, author)) };
   const theirs = new Set(source.files.map(({ path }) => path));
   const folders = new Set(source.files.flatMap(({ path }) => foldersOf(path)));
-  const joined: Joined = { commit: "", kept: [], replaced: [] };
+  const owners = theirs.has("CODEOWNERS") ? await source.read("CODEOWNERS") : undefined;
+  const foreignOwners = owners !== undefined && !owners.includes(`@${of.owner}`);
+  const joined: Joined = { commit: "", foreignOwners, kept: [], replaced: [] };
   const ours: string[] = [];
   for (const line of (await gitText([...own, "ls-tree", "-r", "-z", "--full-tree", generated])).split("\0")) {
     const [, mode = "", blob = "", path = ""] = /^(\d+) \w+ ([0-9a-f]+)\t([\s\S]+)$/.exec(line) ?? [];

@@ -55,6 +55,7 @@ test("warmNpmCache() fetches what golden paths depend on, so that npm ci needs n
 test("everyVariant() takes each choice and both of each yes or no", async () => {
   const found = await loadGoldenPaths(join(import.meta.dirname, "../../library/golden-paths"));
   expect(found.map((path) => [path.template.name, everyVariant(path).length])).toEqual([
+    ["existing-code", 1],
     ["http-api", 2],
     ["microservice", 6],
   ]);
