@@ -36,6 +36,7 @@ const router = createBrowserRouter([
       { path: "/dora", lazy: page(() => import("./pages/dora.tsx")) },
       { path: "/policies", lazy: page(() => import("./pages/policies.tsx")) },
       { path: "/inbox", lazy: page(() => import("./pages/inbox.tsx")) },
+      { path: "/webhooks", lazy: page(() => import("./pages/webhooks.tsx")) },
       { path: "/break-glass", lazy: page(() => import("./pages/break-glasses.tsx")) },
       { path: "/break-glass/:id", lazy: page(() => import("./pages/break-glass.tsx")) },
       { path: "/audit", lazy: page(() => import("./pages/audit.tsx")) },

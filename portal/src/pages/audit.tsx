@@ -3,6 +3,7 @@ import { useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "../parts/digest.tsx";
+import { Equivalents } from "../parts/equivalents.tsx";
 import { nameOf, pageOf, sentence } from "../parts/names.ts";
 import { Answered, Empty, Page } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
@@ -24,7 +25,10 @@ export default function Audit() {
   const query = { ...filters, limit: LIMIT, ...(before > 0 && { before }) };
   const ledger = useAnswer(["ledger", query], () => api.GET("/api/ledger", { params: { query } }), { keep: true });
   return (
-    <Page title="Audit">
+    <Page
+      title="Audit"
+      actions={<Equivalents cli="cairn audit verify" api={`GET /api/ledger?${new URLSearchParams(filters).toString()}`} />}
+    >
       <form
         onSubmit={(event) => {
           event.preventDefault();

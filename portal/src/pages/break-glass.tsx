@@ -123,6 +123,10 @@ function Act({ glass: { id, state } }: { glass: Glass }) {
         <Button variant="default" disabled={because.trim().length < 10} loading={act.isPending} onClick={() => act.mutate()}>
           {state === "open" ? "End it now" : "Close the review"}
         </Button>
+        <Equivalents
+          cli={`cairn break-glass ${state === "open" ? "close" : "review"} ${id} -b REASON`}
+          api={`POST /api/break-glass/${id}/${state === "open" ? "close" : "review"}\n{"because": "…"}`}
+        />
       </Group>
       <ProblemNote error={act.error} />
     </Alert>

@@ -107,6 +107,10 @@ function Open() {
           <Button type="submit" color="red" variant="outline" loading={open.isPending}>
             Break the glass
           </Button>
+          <Equivalents
+            cli={`cairn break-glass open -s ${form.values.service ?? "SERVICE"} -f ${form.values.minutes}m -b REASON`}
+            api={`POST /api/break-glass\n{"service": "${form.values.service ?? "…"}", "seconds": ${Number(form.values.minutes) * 60}, "because": "…"}`}
+          />
         </Group>
       </Stack>
     </form>

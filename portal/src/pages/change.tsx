@@ -63,8 +63,16 @@ function ChangeView({ change }: { change: Change }) {
       aside={<Status of={change.state} />}
       actions={
         <Equivalents
-          cli={`cairn merge ${repository}/${number}`}
-          api={`POST /api/changes/${repository}/${number}/merge\n{"head": "${head}"}`}
+          cli={
+            open
+              ? `cairn merge ${repository}/${number}\ncairn changes approve ${repository}/${number}\ncairn changes close ${repository}/${number}`
+              : `cairn changes show ${repository}/${number}`
+          }
+          api={
+            open
+              ? `POST /api/changes/${repository}/${number}/merge\n{"head": "${head}"}\n… or /approve, or /close`
+              : `GET /api/changes/${repository}/${number}`
+          }
         />
       }
     >

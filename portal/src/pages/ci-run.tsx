@@ -2,6 +2,7 @@ import { Alert, Anchor, Text } from "@mantine/core";
 import { Link, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "../parts/digest.tsx";
+import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
 import { sentence } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
@@ -26,6 +27,7 @@ export default function CiRunPage() {
           title={`CI of ${data.repository}`}
           path={[{ name: data.repository, to: `/services/${data.repository}` }]}
           aside={<Status of={data.state} />}
+          actions={<Equivalents cli={`cairn why ${data.id}`} api={`GET /api/ci-runs/${data.id}`} />}
         >
           <Facts
             of={[

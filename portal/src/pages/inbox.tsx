@@ -46,9 +46,14 @@ export default function InboxPage() {
             { value: "all", label: "All" },
           ]}
         />
-        <Anchor component={Link} to="/break-glass">
-          Break-glasses
-        </Anchor>
+        <Group gap="md">
+          <Anchor component={Link} to="/break-glass" size="sm">
+            Break-glasses
+          </Anchor>
+          <Anchor component={Link} to="/webhooks" size="sm">
+            Webhooks
+          </Anchor>
+        </Group>
       </Group>
       <ProblemNote error={mark.error} />
       <Answered query={inbox}>

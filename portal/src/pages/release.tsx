@@ -152,7 +152,7 @@ function ReleaseShown({ release }: { release: Release }) {
 }
 
 /** Someone other than the authors approves exactly the plan that is shown: of one that changed by a byte nothing is approved. */
-function Approve({ release: { plan } }: { release: Release }) {
+function Approve({ release: { id, plan } }: { release: Release }) {
   const client = useQueryClient();
   const approve = useMutation({
     mutationFn: () => answer(api.POST("/api/plans/{digest}/approve", { params: { path: { digest: plan } } })),
@@ -172,6 +172,7 @@ function Approve({ release: { plan } }: { release: Release }) {
         <Button variant="default" loading={approve.isPending} onClick={() => approve.mutate()}>
           Approve this plan
         </Button>
+        <Equivalents cli={`cairn approve ${id} --plan ${plan}`} api={`POST /api/plans/${plan}/approve`} />
       </Group>
       <ProblemNote error={approve.error} />
     </Alert>
@@ -210,6 +211,10 @@ function Act({ release: { id, state } }: { release: Release }) {
         <Button color="red" variant="outline" disabled={silent} loading={act.isPending} onClick={() => act.mutate("roll_back")}>
           Roll back
         </Button>
+        <Equivalents
+          cli={`cairn rollback ${id} -b REASON${state === "held" ? `\ncairn go-on ${id} -b REASON` : ""}`}
+          api={`POST /api/releases/${id}/answer\n{"action": "roll_back"${state === "held" ? ' or "go_on"' : ""}, "because": "…"}`}
+        />
       </Group>
       <ProblemNote error={act.error} />
     </Alert>

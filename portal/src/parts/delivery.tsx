@@ -36,7 +36,7 @@ function Track({ id, service }: { id: string; service: string }) {
   );
   return (
     <div className="track-place">
-      <Answered query={run}>
+      <Answered query={run} with={[environments]}>
         {(data) => (
           <div className="panel" data-delivery={data.state}>
             <ol className="track" aria-live="polite">

@@ -1,6 +1,7 @@
 import { Anchor, Button, Code, Group, Progress, Stack, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { sentence } from "./names.ts";
 import { Answered } from "./page.tsx";
 import { Row, Rows } from "./rows.tsx";
 import { Status } from "./status.tsx";
@@ -38,18 +39,21 @@ export function Scorecard({ service }: { service: string }) {
                     )}
                   </Group>
                 }
-                below={point.because}
+                below={
+                  <>
+                    <div>{sentence(point.because)}</div>
+                    {point.next && (
+                      <div>
+                        {point.next.what}: <Code className="anywhere">{point.next.command}</Code>
+                      </div>
+                    )}
+                  </>
+                }
               >
                 {point.next && (
-                  <Stack gap={2} align="flex-end" maw={420}>
-                    <Button component={Link} to={point.next.link} variant="default" size="xs" title={point.next.what}>
-                      {point.state === "unknown" ? "Find out" : "Mend it"}
-                    </Button>
-                    <Text size="xs" c="dimmed" ta="right">
-                      {point.next.what}
-                    </Text>
-                    <Code>{point.next.command}</Code>
-                  </Stack>
+                  <Button component={Link} to={point.next.link} variant="default" size="xs" title={point.next.what}>
+                    {point.state === "unknown" ? "Find out" : "Mend it"}
+                  </Button>
                 )}
               </Row>
             ))}

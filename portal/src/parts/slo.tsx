@@ -168,6 +168,7 @@ function Objective({ slo }: { slo: Slo }) {
       <Text size="xs" c="dimmed">
         {slo.because}
       </Text>
+      <Text size="xs">How fast the budget burns, and from where on it alarms</Text>
       <dl className="burns" aria-label={`Burn rates of ${slo.title}`}>
         {slo.burns.map((burn) => (
           <div key={burn.rule} title={burn.because}>
