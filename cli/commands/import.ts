@@ -147,9 +147,11 @@ const checkedAt = async (here: Session, name: string, commit: string): Promise<R
 
 const shellWord = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
+const commits = ({ commits: count }: Source): string => (count === 1 ? "1 commit" : `${count} commits`);
+
 const proposalText = (from: string, source: Source, { answers: found, because, notes }: Proposal): string =>
   [
-    `${bold(from)}  ${source.branch} at ${source.commit.slice(0, 10)}, ${source.commits} commits, ${source.files.length} files`,
+    `${bold(from)}  ${source.branch} at ${source.commit.slice(0, 10)}, ${commits(source)}, ${source.files.length} files`,
     table(
       Object.entries(found),
       [
@@ -166,7 +168,7 @@ const proposalText = (from: string, source: Source, { answers: found, because, n
 const joinedText = (source: Source, { commit, kept, replaced, foreignOwners }: Joined): string =>
   [
     "",
-    `Brought ${source.commits} commits; ${BRANCH} is at ${commit.slice(0, 10)}.`,
+    `Brought ${commits(source)}; ${BRANCH} is at ${commit.slice(0, 10)}.`,
     ...(kept.length > 0 ? [`Kept as the repository has them: ${kept.join(", ")}`] : []),
     ...(foreignOwners
       ? [

@@ -58,7 +58,7 @@ export async function joinHistories(
   await gitText([...own, "read-tree", source.commit], { env });
   await gitText([...own, "update-index", "-z", "--index-info"], { env, input: ours.join("") });
   const tree = await gitText([...own, "write-tree"], { env });
-  const message = `Bring the code and its history\n\n${source.commits} commits of ${source.branch}, up to ${source.commit}.\n`;
+  const message = `Bring the code and its history\n\nFrom ${source.branch} at ${source.commit}.\n`;
   joined.commit = await gitText([...own, "commit-tree", tree, "-p", generated, "-p", source.commit], { env, input: message });
   return { ...joined, kept: [...new Set(joined.kept)] };
 }
