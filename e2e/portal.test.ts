@@ -59,10 +59,10 @@ test(
     await page.getByRole("button", { name: "Apply this plan" }).click();
 
     // The run's page goes on to what it made.
-    await page.getByRole("button", { name: "Merge" }).waitFor({ timeout: PATIENCE });
+    await page.getByRole("button", { name: "Merge", exact: true }).waitFor({ timeout: PATIENCE });
     const change = page.url();
     expect(new URL(change).pathname).toBe(`/changes/${service}/1`);
-    await page.locator("button:not([disabled])", { hasText: "Merge" }).click({ timeout: PATIENCE });
+    await page.getByRole("button", { name: "Merge", exact: true, disabled: false }).click({ timeout: PATIENCE });
 
     await page.locator('[data-delivery="success"]').waitFor({ timeout: PATIENCE });
     const address = await page.getByRole("link", { name: "Open the service" }).getAttribute("href");
@@ -75,7 +75,7 @@ test(
     expect(JSON.parse(await tab.locator("body").innerText())).toMatchObject({ items: [] });
     await tab.close();
 
-    const paths = ["/", "/services", `/services/${service}`, `/services/${service}/docs`, `/services/${service}/logs`, "/create", "/create/http-api", plan, change, "/releases", release, "/policies", "/audit", "/teams"]; // prettier-ignore
+    const paths = ["/", "/services", `/services/${service}`, `/services/${service}/score`, `/services/${service}/dependencies`, `/services/${service}/docs`, `/services/${service}/logs`, "/create", "/create/http-api", plan, change, "/releases", release, "/dora", "/inbox", "/webhooks", "/break-glass", "/policies", "/audit", "/teams"]; // prettier-ignore
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       for (const path of paths) expect(await violations(path), `${path} in ${colorScheme}`).toEqual([]);
@@ -93,7 +93,7 @@ test(
 async function openProduction(service: string): Promise<string> {
   await page.keyboard.press("Control+k");
   await page.getByRole("textbox", { name: "Search" }).fill(service);
-  await page.getByRole("button", { name: service }).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: service }).first().click();
   await page.locator('[data-environment="production"][data-health="healthy"]').getByText("100 % of traffic").waitFor();
   return (await page.locator('[data-environment="production"]').getByRole("link", { name: "why" }).getAttribute("href")) ?? "";
 }

@@ -11,7 +11,7 @@ import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
-import { Time } from "../parts/time.tsx";
+import { Instant, Time } from "../parts/time.tsx";
 import { useWhy, Why } from "../parts/why.tsx";
 
 type Glass = Answer<"getBreakGlass">;
@@ -37,12 +37,7 @@ export default function BreakGlassPage() {
               ["Because", data.because],
               ["Opened by", nameOf(data.openedBy)],
               ["Opened", <Time key="opened" at={data.openedAt} />],
-              [
-                "Holds until",
-                <time key="until" dateTime={data.until}>
-                  {new Date(data.until).toLocaleString("en")}
-                </time>,
-              ],
+              ["Holds until", <Instant key="until" at={data.until} />],
               ["Passes", data.rules.includes("*") ? "every rule that allows it, approvals and windows" : data.rules.join(", ")],
               ["Told at once", data.witnesses.map(nameOf).join(", ") || "nobody: there was no second person"],
               data.closed && ["Ended early", `by ${nameOf(data.closed.by)}: ${data.closed.because}`],
@@ -54,11 +49,13 @@ export default function BreakGlassPage() {
               {warning}
             </Text>
           ))}
-          {data.state !== "reviewed" && <Why of={data.id} />}
+          {data.state === "to_review" && <Why of={data.id} />}
           {data.state !== "reviewed" && <Act glass={data} />}
           <Section title="What was done under it">
             {data.uses.length === 0 ? (
-              <Empty title="Nothing that would have been refused" />
+              <Empty title="Nothing was done under it">
+                What goes on only because of it appears here: releases, and decisions that would have denied.
+              </Empty>
             ) : (
               <Rows label="What was done under it">
                 {data.uses.map((use) => (
@@ -111,7 +108,11 @@ function Act({ glass: { id, state } }: { glass: Glass }) {
     },
   });
   return (
-    <Alert color={state === "open" ? "red" : "gray"} variant="outline" title={state === "open" ? "It is open" : "It waits for a review"}>
+    <Alert
+      color={state === "open" ? "red" : "gray"}
+      variant="outline"
+      title={state === "open" ? "It is open: whoever answers for the service may end it before its time" : "It waits for a review"}
+    >
       <Group gap="xs" align="flex-end">
         <TextInput
           label={state === "open" ? "Because" : "What you found"}

@@ -45,11 +45,13 @@ export default function BreakGlasses() {
           )
         }
       </Answered>
-      <Section title="Break the glass">
-        <Paper withBorder p="md">
-          <Open />
-        </Paper>
-      </Section>
+      {!glasses.isLoading && (
+        <Section title="Break the glass">
+          <Paper withBorder p="md">
+            <Open />
+          </Paper>
+        </Section>
+      )}
     </Page>
   );
 }

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Equivalents } from "../parts/equivalents.tsx";
+import { sentence } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
@@ -145,7 +146,7 @@ function Deployments({ metric, rows }: { metric: (typeof METRICS)[number]; rows:
                   {row.service} to {row.environment}
                 </Anchor>
               }
-              below={row.because}
+              below={sentence(row.because)}
             >
               {row.change !== null && (
                 <Anchor component={Link} to={`/changes/${row.service}/${row.change}`} size="sm">

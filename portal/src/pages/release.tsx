@@ -33,6 +33,7 @@ export default function ReleasePage() {
 function ReleaseShown({ release }: { release: Release }) {
   const judged = release.rounds.filter((round) => round.baseline !== null);
   const last = release.rounds.at(-1);
+  const waits = release.state === "planned" && (release.gate?.heldBy.length ?? 0) > 0;
   return (
     <Page
       title={`${release.service} to ${release.environment}`}
@@ -40,13 +41,15 @@ function ReleaseShown({ release }: { release: Release }) {
         { name: "Releases", to: "/releases" },
         { name: release.service, to: `/services/${release.service}` },
       ]}
-      aside={<Status of={release.state} />}
+      aside={<Status of={waits ? "waiting" : release.state} />}
       actions={<Equivalents cli={`cairn release ${release.id}`} api={`GET /api/releases/${release.id}`} />}
     >
       <Stack gap="xs">
-        <Text fw={600} size="md" className="anywhere">
-          {sentence(release.because)}
-        </Text>
+        {!waits && (
+          <Text fw={600} size="md" className="anywhere">
+            {sentence(release.because)}
+          </Text>
+        )}
         <Facts
           of={[
             ["Commit", <Digest key="commit" of={release.commit} length={8} />],
@@ -159,7 +162,7 @@ function Approve({ release: { id, plan } }: { release: Release }) {
     onSuccess: () => client.invalidateQueries(),
   });
   return (
-    <Alert color="orange" variant="outline" title="It waits for an approval by someone other than its author">
+    <Alert color="orange" variant="outline" title="Took you no part in it? Then you may approve it">
       <Group gap="sm">
         <Text>
           You approve{" "}

@@ -56,11 +56,13 @@ export default function Webhooks() {
           )
         }
       </Answered>
-      <Section title="Add a webhook">
-        <Paper withBorder p="md">
-          <Add />
-        </Paper>
-      </Section>
+      {!webhooks.isLoading && (
+        <Section title="Add a webhook">
+          <Paper withBorder p="md">
+            <Add />
+          </Paper>
+        </Section>
+      )}
     </Page>
   );
 }

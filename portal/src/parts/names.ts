@@ -17,7 +17,7 @@ export const runPath = (id: string): string => `/runs/${encodeURIComponent(id)}`
 
 /** `deliver commit` is `Deliver commit`; a name such as `slo.yaml` stays as it is. */
 export const sentence = (text: string): string =>
-  /^\S*[./]\w|^\w+(-\w+)+:/.test(text) ? text : text.replace(/^./, (letter) => letter.toUpperCase());
+  /^\S*[./_]\w|^\w+(-\w+)+:/.test(text) ? text : text.replace(/^./, (letter) => letter.toUpperCase());
 
 export const shortDigest = (digest: string): string => digest.replace(/^sha256:/, "").slice(0, 12);
 

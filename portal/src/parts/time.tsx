@@ -4,6 +4,13 @@ import { useSyncExternalStore } from "react";
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const exact = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "long" });
 
+const minute = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+
+/** An instant to come, to the minute, in the reader's zone. */
+export function Instant({ at }: { at: string }) {
+  return <time dateTime={at}>{minute.format(new Date(at))}</time>;
+}
+
 /** One ticking clock for the whole page, by the half minute. */
 const ticking = {
   now: Date.now(),

@@ -3,6 +3,7 @@ import { Fragment } from "react";
 import { api, useAnswer } from "../api.ts";
 import { sentence } from "./names.ts";
 import { Status } from "./status.tsx";
+import { Instant } from "./time.tsx";
 
 const STATUS = { waits: "waiting", under_way: "running", refused: "refused", failed: "failed", done: "success" } as const;
 const SHOWN = 6;
@@ -24,7 +25,7 @@ export function Why({ of: subject }: { of: string }) {
         </Text>
         {until && (
           <Text c="dimmed">
-            It goes on by itself at <time dateTime={until}>{new Date(until).toLocaleString("en")}</time>.
+            It goes on by itself at <Instant at={until} />.
           </Text>
         )}
         {because.length > 0 && (
