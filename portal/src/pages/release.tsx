@@ -162,11 +162,11 @@ function Approve({ release: { id, plan } }: { release: Release }) {
     onSuccess: () => client.invalidateQueries(),
   });
   return (
-    <Alert color="orange" variant="outline" title="Took you no part in it? Then you may approve it">
+    <Alert color="orange" variant="outline" title="Whoever took no part in it may approve it">
       <Group gap="sm">
         <Text>
           You approve{" "}
-          <Anchor component={Link} to={`/plans/${encodeURIComponent(plan)}`}>
+          <Anchor component={Link} to={`/plans/${encodeURIComponent(plan)}`} underline="always">
             this plan
           </Anchor>{" "}
           with all that it changes and its way back:
