@@ -9,6 +9,7 @@ import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
+import { WhyLine } from "../parts/why.tsx";
 
 type Run = Answer<"listRuns">["runs"][number];
 
@@ -103,7 +104,7 @@ function Attention({ changes, runs }: { changes: Answer<"listChanges">["changes"
               {sentence(run.workflow)}: {nameOf(run.about)}
             </Anchor>
           }
-          below={run.error?.message ?? run.currentStep}
+          below={run.error?.message ?? (run.state === "waiting" ? <WhyLine of={run.id} step={run.currentStep} /> : run.currentStep)}
         >
           <Status of={run.state} />
           <Time at={run.createdAt} />

@@ -17,6 +17,7 @@ import { Health, useSlos } from "../parts/slo.tsx";
 import { Scorecard } from "../parts/scorecard.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
+import { WhyLine } from "../parts/why.tsx";
 
 type View = Answer<"getServiceView">;
 const TABS = ["overview", "changes", "releases", "score", "dependencies", "docs", "logs"] as const;
@@ -193,7 +194,15 @@ function Happening({ service }: { service: string }) {
                 {sentence(run.workflow)}
               </Anchor>
             }
-            below={run.error ? `${run.error.message} ${run.error.next}` : run.currentStep}
+            below={
+              run.error ? (
+                `${run.error.message} ${run.error.next}`
+              ) : run.state === "waiting" ? (
+                <WhyLine of={run.id} step={run.currentStep} />
+              ) : (
+                run.currentStep
+              )
+            }
           >
             <Status of={run.state} />
             <Time at={run.createdAt} />

@@ -1,5 +1,5 @@
 import type { Answered as Answer } from "@cairn/api";
-import { Anchor, Progress, Text } from "@mantine/core";
+import { Anchor, Code, Progress, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "./digest.tsx";
@@ -112,7 +112,7 @@ export function Environments({ service, facts }: { service: string; facts: Answe
                   </div>
                 );
               });
-              return [...revisions, row.findings.length > 0 && <Findings key={`${row.environment} findings`} of={row} />];
+              return [...revisions, row.findings.length > 0 && <Findings key={`${row.environment} findings`} service={service} of={row} />];
             })}
           </div>
         )
@@ -122,11 +122,11 @@ export function Environments({ service, facts }: { service: string; facts: Answe
 }
 
 /** What is not as it was started, or should not be there. */
-function Findings({ of: { environment, findings } }: { of: Environment }) {
+function Findings({ service, of: { environment, findings } }: { service: string; of: Environment }) {
   return (
-    <div role="alert" data-findings={environment} style={{ padding: "4px 16px 12px" }}>
+    <div role="alert" data-findings={environment} style={{ padding: "0 14px 12px" }}>
       <Text size="sm" fw={600}>
-        {many(findings.length, "thing")} in {environment} not as it was started
+        {many(findings.length, "thing")} in {environment} {findings.length === 1 ? "is" : "are"} not as released
       </Text>
       <ul style={{ margin: 0, paddingInlineStart: 20 }}>
         {findings.map((finding) => (
@@ -137,6 +137,9 @@ function Findings({ of: { environment, findings } }: { of: Environment }) {
           </li>
         ))}
       </ul>
+      <Text size="sm" mt={4}>
+        To put back what was released: <Code className="anywhere">cairn deliver {service} -b REASON</Code>
+      </Text>
     </div>
   );
 }

@@ -53,6 +53,14 @@ export function Why({ of: subject }: { of: string }) {
   );
 }
 
+/** In one line what a run waits for, and who unblocks it; until that is known, its step. */
+export function WhyLine({ of: subject, step }: { of: string; step: string | null }) {
+  const { data } = useWhy(subject);
+  const first = data?.unblock[0];
+  if (!data) return step;
+  return `${sentence(data.summary)}${first && !data.summary.includes(first.who) ? ` Unblocked by: ${first.who}.` : ""}`;
+}
+
 /** A command to take along. */
 function Command({ text }: { text: string }) {
   return (
