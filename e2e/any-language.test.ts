@@ -12,7 +12,7 @@ import { connectAgent } from "@cairn/agent/client.ts";
 import { Client as Postgres } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, root } from "../scripts/demo/tools.ts";
-import { addressOf, delivered, git, apiOf, processes, type Change, type Api, type Release, type Run } from "./outside.ts";
+import { addressOf, delivered, git, apiOf, processes, type Change, type Api, type Release, type Run, apiBy } from "./outside.ts";
 import { startPlatform, type Platform } from "./platform.ts";
 
 // A service in a language that Cairn does not know, and what policy stops: all of it enters by git push.
@@ -29,6 +29,7 @@ metadata:
   name: ${service}
   description: Files, made by a shell script
   labels: { cairn.dev/tier: ${tier} }
+  annotations: { cairn.dev/oncall-rotation: shell-primary }
 spec: { type: service, lifecycle: experimental, owner: "group:default/${owner}" }
 `;
 const score = (container: object) =>
@@ -221,7 +222,10 @@ test(
     await platform.cairn("org", "create-team", "team-gone");
     const given = await propose("given", main, { "catalog-info.yaml": component("team-gone", "tier-3") });
     const noSlo = await propose("no-slo", main, { "slo.yaml": undefined });
-    const tierOne = await propose("tier-one", main, { "catalog-info.yaml": component("team-shell", "tier-1") });
+    const tierOne = await propose("tier-one", main, {
+      "catalog-info.yaml": component("team-shell", "tier-1"),
+      "observability/alertmanager-route.yaml": "route: { receiver: shell }\nreceivers: [{ name: shell }]\n",
+    });
 
     await merge(bareScore);
     expect(await refusedBy(await merge(noPatch))).toMatch(/dev.*health-check-set: .*resources-set: /);
@@ -434,25 +438,17 @@ async function propose(branch: string, base: string, files: Record<string, strin
   return (await platform.cairn<Change>("changes", "open", service, branch)).number;
 }
 
-/** Has somebody approve a change request who is of the team for as long as that takes. */
+/** Has somebody else of the team sign in and approve a change request. */
 async function approvedByAnother(number: number): Promise<void> {
-  const memberOf = async (groups: string[]) => {
-    const file = join(folder, "people.yaml");
-    const user = { apiVersion: "backstage.io/v1alpha1", kind: "User", metadata: { name: "second" }, spec: { memberOf: groups } };
-    await writeFile(file, JSON.stringify(user));
-    await platform.cairn("org", "load", file);
-  };
-  await memberOf(["team-shell"]);
-  const { token } = await platform.cairn<{ token: string }>("tokens", "create", "admin", "--scope", "admin");
-  const made = await fetch(`${platform.url}/api/auth/tokens`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: JSON.stringify({ name: "second", scopes: ["write"], person: "user:default/second" }),
-  });
-  const second = (await made.json()) as { token: string };
-  const approved = await ended({ ...platform.env, CAIRN_TOKEN: second.token }, "changes", "approve", `${service}/${number}`);
-  expect(approved.code).toBe(0);
-  await memberOf([]);
+  const user = { apiVersion: "backstage.io/v1alpha1", kind: "User", metadata: { name: "second" }, spec: { memberOf: ["team-shell"] } };
+  const file = join(folder, "people.yaml");
+  await writeFile(file, JSON.stringify(user));
+  await platform.cairn("org", "load", file);
+  const { token: admin } = await platform.cairn<{ token: string }>("tokens", "create", "admin", "--scope", "admin");
+  const { token } = await apiBy(platform, admin)<{ token: string }>("/api/auth/links", { person: "user:default/second" });
+  const env = { ...platform.env, XDG_CONFIG_HOME: join(folder, "second") };
+  expect((await ended(env, "login", "--link", `${platform.url}/login#token=${token}`)).code).toBe(0);
+  expect((await ended(env, "changes", "approve", `${service}/${number}`)).code).toBe(0);
 }
 
 /** Merges once the checks have passed; gives the commit. */
