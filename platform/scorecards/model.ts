@@ -67,8 +67,6 @@ export const ScoreFacts = z.object({
     .nullable(),
   /** Of the last 30 days. */
   deployments: z.object({ promoted: z.int(), failed: z.int() }),
-  /** Null where nobody counts incidents. */
-  incidents: z.object({ open: z.int(), withoutReview: z.int() }).nullable(),
 });
 export type ScoreFacts = z.infer<typeof ScoreFacts>;
 

@@ -142,7 +142,6 @@ const FACTS: ScoreFacts = {
     isolatedBuild: true,
   },
   deployments: { promoted: 9, failed: 1 },
-  incidents: { open: 0, withoutReview: 0 },
 };
 
 test("score() of a service that does all that its tier asks for is full", () => {
@@ -165,8 +164,6 @@ const WORSE: [string, Partial<ScoreFacts>, string, "missed" | "unknown"][] = [
   ["scanned", { serving: { ...FACTS.serving!, scan: null } }, "it was never scanned", "unknown"],
   ["scanned", { serving: { ...FACTS.serving!, scan: { ageDays: 30, critical: 0 } } }, "scanned 30 days ago", "missed"],
   ["fresh", { serving: { ...FACTS.serving!, ageDays: 91 } }, "released 91 days ago", "missed"],
-  ["incidents", { incidents: { open: 1, withoutReview: 0 } }, "1 open", "missed"],
-  ["incidents", { incidents: null }, "incidents are not counted yet", "unknown"],
   ["change-fail-rate", { deployments: { promoted: 8, failed: 2 } }, "2 of 10 deployments", "missed"],
   ["change-fail-rate", { deployments: { promoted: 0, failed: 0 } }, "nothing was deployed", "unknown"],
 ];

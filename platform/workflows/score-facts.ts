@@ -63,7 +63,6 @@ export async function scoreFacts(
       promoted: tried.filter(({ outcome }) => outcome === "promoted").length,
       failed: tried.filter(({ outcome }) => outcome !== "promoted").length,
     },
-    incidents: null,
   };
 }
 
