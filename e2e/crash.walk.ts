@@ -96,7 +96,7 @@ test("a creation in which a step fails leaves nothing, through every death in it
         expect(run, step).toMatchObject({ state: at === 0 ? "failed" : "rolled_back" });
         await walk.set({ fails: null });
         expect(await effectsOf(walk, service)).toEqual(NOTHING);
-        await expect(walk.api<Run>(`/api/services/${service}`)).rejects.toThrow("404");
+        await expect(walk.api<Run>(`/services/${service}`)).rejects.toThrow("404");
       });
   }
   await progress();

@@ -52,6 +52,7 @@ async function family(): Promise<number[]> {
 /** The ways of being away, and of being back. */
 const ways = {
   "dead, and not to be started": {
+    refuses: true,
     async goes() {
       await chmod(join(postgres.data, "global", "pg_control"), 0o000); // whoever runs it can't read it
       process.kill(postgres.pid, "SIGKILL");
@@ -59,6 +60,7 @@ const ways = {
     comesBack: () => chmod(join(postgres.data, "global", "pg_control"), 0o600),
   },
   "there, and silent": {
+    refuses: false, // whoever asks waits
     async goes() {
       process.kill(postgres.pid, "SIGSTOP"); // so that it makes no further backend
       for (const pid of await family()) process.kill(pid, "SIGSTOP");
@@ -72,7 +74,7 @@ const ways = {
 test.each(Object.entries(ways))(
   "a delivery goes on to its end after a minute in which the database was %s; services answer on",
   { timeout: 1_800_000 },
-  async (name, { goes, comesBack }) => {
+  async (name, { goes, comesBack, refuses }) => {
     const { platform, api } = walk;
     const service = `away-${Object.keys(ways).indexOf(name)}`;
     const clients = await Promise.all(
@@ -89,6 +91,7 @@ test.each(Object.entries(ways))(
           (await fetch(`${platform.url}/healthz`, { signal: AbortSignal.timeout(10_000) })).status,
           "the server says that it lives",
         ).toBe(200);
+        if (refuses) await expect(api("/api/ledger?limit=1"), "what the API says").rejects.toThrow(/answered 503: .*http\.database_away/);
         await sleep(MINUTE_MS / 2);
       } finally {
         await comesBack();

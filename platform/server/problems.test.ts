@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { sql } from "kysely";
 import { Fault } from "../kernel/faults.ts";
+import { openDatabase } from "../kernel/sql.ts";
 import { database } from "../testing/database.ts";
 import { problemOf } from "./problems.ts";
 
@@ -14,6 +15,21 @@ test("a text that PostgreSQL can't keep is the caller's to mend", async () => {
     );
     expect(problemOf(error)).toMatchObject({ status: 422, code: "http.text_refused" });
   }
+});
+
+test("a database that is away is no failure inside: it is said, with what to do", async () => {
+  const nowhere = openDatabase("postgresql://cairn@localhost/cairn?host=/nonexistent", { maxConnections: 1 });
+  for (const [query, on] of [
+    [sql`select 1`, nowhere],
+    [sql`select pg_terminate_backend(pg_backend_pid())`, db],
+  ] as const) {
+    const error: unknown = await query.execute(on).then(
+      () => undefined,
+      (lost: unknown) => lost,
+    );
+    expect(problemOf(error), String(error)).toMatchObject({ status: 503, code: "http.database_away" });
+  }
+  await nowhere.destroy();
 });
 
 test("a fault keeps its code and facts; what nobody foresaw says nothing of the inside", () => {

@@ -67,6 +67,13 @@ export function problemOf(error: unknown): Problem & Record<string, unknown> {
       "The platform's disk is full: what was asked for could not be kept",
       "Make room on the disk that holds CAIRN_HOME and the database, then try again. Nothing was half done.",
     );
+  if (isAway(error))
+    return problem(
+      503,
+      "http.database_away",
+      "The platform's database does not answer at the moment",
+      "Try again in a while: workflows go on by themselves when it is back, and services run on. cairn status tells how it is.",
+    );
   if (holdsNul(error))
     return problem(422, "http.text_refused", "A text of the request holds a NUL, or half a character", "Take it out and send it again.");
   return problem(500, "http.failed", "Something went wrong inside", "Try again; if it stays, report it with the server's log.");
@@ -76,6 +83,16 @@ export function problemOf(error: unknown): Problem & Record<string, unknown> {
 function isFull(error: unknown): boolean {
   const { code, cause } = error as { code?: unknown; cause?: unknown };
   return ["ENOSPC", "EDQUOT", "EFBIG", "53100"].includes(String(code)) || (cause !== undefined && isFull(cause));
+}
+
+/** PostgreSQL shuts down, starts, or has died (57P01 to 57P03, class 08); nobody listens; the pool waited in vain. */
+function isAway(error: unknown): boolean {
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+  if (typeof code === "string" && (/^(57P0[123]|08...)$/.test(code) || code === "ECONNREFUSED")) return true;
+  return (
+    (code === "ENOENT" && syscall === "connect") ||
+    /^(Connection terminated|timeout exceeded when trying to connect)/.test(messageOf(error))
+  );
 }
 
 /** PostgreSQL keeps no NUL and no lone surrogate in a text (22021) or in JSON (22P05); programs and paths take no NUL either. */
