@@ -46,7 +46,13 @@ export const superseded = (id: string): Error => new Errors.DBOSWorkflowConflict
 
 /** True where the database could not be reached or hung up: the same again may work. */
 export const isConnectionLoss = (error: unknown): boolean =>
-  !isFault(error) && !isSuperseded(error) && (retriablePostgresException(error) || (error as { code?: string } | null)?.code === "EPIPE");
+  !isFault(error) && !isSuperseded(error) && (retriablePostgresException(error) || isClosedSocket(error));
+
+/** What the library does not count: a pipe that nobody reads any more, and a socket's file, which goes when PostgreSQL ends in order. */
+function isClosedSocket(error: unknown): boolean {
+  const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
+  return code === "EPIPE" || (code === "ENOENT" && syscall === "connect");
+}
 
 /** Brings the library's schema (`dbos`) up to date. One process at a time: two at once would leave it broken for good. */
 export async function migrateEngine(db: Db, databaseUrl: string, log: Log): Promise<void> {
