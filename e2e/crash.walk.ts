@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { allWorkflows } from "@cairn/platform/workflows/start.ts";
 import type { Victim } from "./kill-points.ts";
@@ -9,6 +10,8 @@ import { breakTheGlass, create, createAndDeliver, effectsOf, ENVIRONMENTS, expec
 const seed = Number(process.env.CAIRN_CRASH_SEED ?? Math.floor(Math.random() * 1e9));
 const only = process.env.CAIRN_CRASH_ONLY?.split("/");
 const victims = (process.env.CAIRN_CRASH_VICTIMS ?? "server,agent,postgres").split(",") as Victim[];
+/** Processes are told by their service's name: two walks at once have names of their own. */
+const tag = randomInt(36 ** 4).toString(36);
 /** A service meets most points; what an earlier death hid is met by one of the next. */
 const SERVICES = 8;
 
@@ -54,7 +57,7 @@ test(
   { timeout: 3_600_000 },
   async () => {
     for (let round = 1; ; round++) {
-      const service = `walk-${round}`;
+      const service = `walk-${tag}-${round}`;
       await located(`service ${service}`, async () => {
         const done = await createAndDeliver(walk, service);
         await expectOnce(walk, service, done);
@@ -90,7 +93,7 @@ test("a creation in which a step fails leaves nothing, through every death in it
   for (const [at, step] of outline.entries()) {
     for (let round = 1; round <= 3; round++)
       await located(`create service fails in ${step}`, async () => {
-        const service = `fails-${at}-${round}`;
+        const service = `fails-${tag}-${at}-${round}`;
         await walk.set({ fails: `create service/${step}` });
         const { run } = await create(walk, service);
         expect(run, step).toMatchObject({ state: at === 0 ? "failed" : "rolled_back" });

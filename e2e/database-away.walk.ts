@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomInt } from "node:crypto";
 import { chmod, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,6 +12,8 @@ import { createAndDeliver, ENVIRONMENTS, expectOnce, startWalk, type Walk } from
 // The database is away for a minute while a delivery is under way: dead and kept from coming back, or there and silent.
 const seed = Number(process.env.CAIRN_CRASH_SEED ?? Math.floor(Math.random() * 1e9));
 const MINUTE_MS = 60_000;
+/** Processes are told by their service's name: two walks at once have names of their own. */
+const tag = randomInt(36 ** 4).toString(36);
 
 const say = (text: string) => process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
 let walk: Walk;
@@ -21,7 +23,7 @@ beforeAll(async () => {
   say(`seed ${seed}; again: npm run test:crash -- --only "database away" --seed ${seed}`);
   walk = await startWalk({ seed, victims: [], fails: null, only: [] });
   await walk.platform.cairn("org", "create-team", "team-crash");
-  await createAndDeliver(walk, "steady");
+  await createAndDeliver(walk, `steady-${tag}`);
 }, 900_000);
 afterAll(async () => {
   await walk?.stop();
@@ -76,9 +78,9 @@ test.each(Object.entries(ways))(
   { timeout: 1_800_000 },
   async (name, { goes, comesBack, refuses }) => {
     const { platform, api } = walk;
-    const service = `away-${Object.keys(ways).indexOf(name)}`;
+    const service = `away-${tag}-${Object.keys(ways).indexOf(name)}`;
     const clients = await Promise.all(
-      ENVIRONMENTS.map(async (each) => new Client(await addressOf(platform, "steady", each), { writes: false })),
+      ENVIRONMENTS.map(async (each) => new Client(await addressOf(platform, `steady-${tag}`, each), { writes: false })),
     );
     const isAway = async (at: string) => {
       const server = await runningServer(platform.home);
