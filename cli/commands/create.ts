@@ -205,7 +205,12 @@ export function planText({ plan, digest, state }: PlanAnswer): string {
 }
 
 /** Answers by -a, then by asking where somebody is there to ask. */
-export async function answers(here: Session, path: GoldenPath, given: string[], interactive: boolean): Promise<Record<string, string | boolean>> {
+export async function answers(
+  here: Session,
+  path: GoldenPath,
+  given: string[],
+  interactive: boolean,
+): Promise<Record<string, string | boolean>> {
   const known: Record<string, string | boolean> = {};
   for (const each of given) {
     const at = each.indexOf("=");
