@@ -236,6 +236,7 @@ test("a golden path's digest changes with any of its files", async () => {
 test("loadGoldenPaths() finds every template of the library, and offers those that say so", async () => {
   const found = await loadGoldenPaths(library);
   expect(found.map(({ template: { name }, offer }) => [name, offer?.tier])).toEqual([
+    ["existing-code", "tier-3"],
     ["http-api", "tier-3"],
     ["microservice", undefined],
   ]);
