@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { answer } from "@cairn/api";
+import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { tell } from "../answer.ts";
 import { bold, dim, facts, status, table } from "../print.ts";
 import { session } from "../session.ts";
@@ -34,7 +35,10 @@ export function scoreCommands(program: Command): void {
     .option("--days <days>", "how far back", "30")
     .action(async (options: { service?: string; team?: string; days: string }, command: Command) => {
       const { api } = await session(process.env);
-      const from = new Date(Date.now() - Number(options.days) * 86_400_000).toISOString();
+      const days = Number(options.days);
+      if (!(days >= 1 && days <= 366))
+        throw new Fault("invalid", "cli.days", `--days is ${options.days}`, "Give a number of days from 1 to 366.");
+      const from = new Date(Date.now() - days * 86_400_000).toISOString();
       const query = { from, ...(options.service && { service: options.service }), ...(options.team && { team: options.team }) };
       tell(command, await answer(api.GET("/api/dora", { params: { query } })), (found) =>
         [
