@@ -3,6 +3,7 @@ import { dependenciesOf } from "../catalog/dependencies.ts";
 import { serviceRef } from "../catalog/store.ts";
 import { serviceView } from "../catalog/views.ts";
 import { digestOf } from "../kernel/digest.ts";
+import { isFault } from "../kernel/faults.ts";
 import type { Sql } from "../kernel/sql.ts";
 import type { Plan, PlannedChange } from "../plans/model.ts";
 import type { DeletionOrder } from "../plans/routes.ts";
@@ -46,12 +47,12 @@ export async function planDeletion(parts: Parts, { service, dropData }: Deletion
       changes.push({ kind: "resource", action: "delete", id: address, environment, detail });
     }
   }
-  const head = view.repository ? await parts.forge.head(view.repository) : undefined;
-  if (view.repository && head)
+  const head = await headOf(parts, service);
+  if (head)
     changes.push({
       kind: "repository",
       action: "delete",
-      id: view.repository,
+      id: service,
       environment: null,
       detail: `with its history up to ${head.slice(0, 12)} and its change requests`,
     });
@@ -76,18 +77,25 @@ export async function planDeletion(parts: Parts, { service, dropData }: Deletion
 
 /** What a deletion rests on: nothing of it may have changed since it was planned. */
 export async function deletionBasis(parts: Parts, { service, environments }: DeletionPayload): Promise<Basis> {
-  const { db, forge, infra, runtime } = parts;
+  const { db, infra, runtime } = parts;
   const needed = (await dependenciesOf(db, serviceRef(service), "in")).map(({ source_service }) => source_service);
   const runs = (await runtime.targets()).filter((target) => target.service === service).map(({ environment }) => environment);
   const resources = await Promise.all(environments.map((environment) => infra.resources({ service, environment })));
   return {
-    "the repository's head": (await forge.head(service)) ?? "none",
+    "the repository's head": (await headOf(parts, service)) ?? "none",
     "catalog entities": digestOf(await entitiesOf(db, service)),
     "needed by": needed.toSorted().join(", ") || "nobody",
     "runs in": runs.toSorted().join(", ") || "nowhere",
     resources: digestOf(resources.flat().map(({ address, state }) => [address, state])),
   };
 }
+
+/** The head of the service's repository; undefined where it has none, as one that was registered by hand. */
+const headOf = ({ forge }: Pick<Parts, "forge">, service: string): Promise<string | undefined> =>
+  forge.head(service).catch((error: unknown) => {
+    if (isFault(error) && error.kind === "not_found") return undefined;
+    throw error;
+  });
 
 /** Throws `workflows.service_busy` while a workflow of the service is under way. */
 export async function requireIdle(db: Sql, service: string, but?: string): Promise<void> {
