@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const everywhere = { pool: "forks" as const, testTimeout: 60_000, hookTimeout: 120_000 };
+const everywhere = { pool: "forks" as const, testTimeout: 60_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } };
 const skip = ["**/node_modules/**", "library/golden-paths/**/skeleton/**"];
 
 /** `pure` needs nothing but Node; `platform` runs against a real PostgreSQL that platform/testing/cluster.ts starts once; `whole` starts whole platforms. */

@@ -33,11 +33,14 @@ async function aClone(of: Harness = harness): Promise<{ name: string; into: stri
 
 /** What the ledger has of refused pushes; it is written when git has answered. */
 const recorded = (name: string, many = 1) =>
-  vi.waitFor(async () => {
-    const found = await events(db, { about: `repository:${name}`, types: ["forge.push_refused"] });
-    expect(found).toHaveLength(many);
-    return found;
-  });
+  vi.waitFor(
+    async () => {
+      const found = await events(db, { about: `repository:${name}`, types: ["forge.push_refused"] });
+      expect(found).toHaveLength(many);
+      return found;
+    },
+    { timeout: 30_000 },
+  );
 
 /** Writes an object as git would, whatever it holds; gives its id. */
 async function object(into: string, kind: "blob" | "tree" | "commit", content: Buffer | string): Promise<string> {

@@ -148,11 +148,14 @@ test("a client that goes away in the middle of a push leaves nothing behind", as
     const command = `${"0".repeat(40)} ${"1".repeat(40)} refs/heads/half\0report-status side-band-64k\n`;
     sent.write(`${(command.length + 4).toString(16).padStart(4, "0")}${command}0000PACK\0\0\0\x02\0\0\0\x09half`, () => sent.destroy());
   });
-  await vi.waitFor(async () => {
-    expect(await readdir(join(harness.forge.git.pathOf(name), "objects"))).toEqual(before);
-    const processes = await run("ps", ["-eo", "args"], { env: process.env });
-    expect(processes.stdout.toString()).not.toContain(harness.forge.git.pathOf(name));
-  });
+  await vi.waitFor(
+    async () => {
+      expect(await readdir(join(harness.forge.git.pathOf(name), "objects"))).toEqual(before);
+      const processes = await run("ps", ["-eo", "args"], { env: process.env });
+      expect(processes.stdout.toString()).not.toContain(harness.forge.git.pathOf(name));
+    },
+    { timeout: 30_000 },
+  );
   expect(await harness.forge.head(name, "half")).toBeUndefined();
 });
 
