@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import "../identity/request.ts";
-import { why, type WhyParts } from "./why-facts.ts";
-import { Why } from "./why.ts";
+import "../../identity/request.ts";
+import { why, type WhyParts } from "./facts.ts";
+import { Why } from "./model.ts";
 
 /** Why something is as it is, and who or which command unblocks it. */
 export const whyRoutes =

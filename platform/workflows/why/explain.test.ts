@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
-import type { CiRun } from "../ci/contract.ts";
-import type { ChangeReview } from "../forge/model.ts";
-import type { WorkflowRunWithSteps, WorkflowStep } from "../orchestrator/model.ts";
-import type { Plan } from "../plans/model.ts";
-import type { BreakGlass } from "../policy/break-glass.ts";
-import type { Decision, RuleResult } from "../policy/model.ts";
-import type { Release } from "../releases/model.ts";
-import { explain, Why, type Place, type WhyFacts } from "./why.ts";
+import type { CiRun } from "../../ci/contract.ts";
+import type { ChangeReview } from "../../forge/model.ts";
+import type { WorkflowRunWithSteps, WorkflowStep } from "../../orchestrator/model.ts";
+import type { Plan } from "../../plans/model.ts";
+import type { BreakGlass } from "../../policy/break-glass.ts";
+import type { Decision, RuleResult } from "../../policy/model.ts";
+import type { Release } from "../../releases/model.ts";
+import { explain } from "./explain.ts";
+import { Why, type Place, type WhyFacts } from "./model.ts";
 
 const at = new Date("2026-03-01T12:00:00Z");
 const head = "a".repeat(40);
