@@ -4,7 +4,9 @@ import type { Db } from "../kernel/sql.ts";
 const KEEP_DAYS = 7;
 const BATCH = 500;
 
-/** Deletes the checkpoints of runs that ended long ago, which nothing else does. The runs themselves stay, as the view of what happened. `forget` deletes by id. */
+/**
+ * Deletes the checkpoints of runs that ended long ago, which nothing else does. The runs themselves stay, as the view of what happened; but
+ * not those that are about the platform itself, which begin by the clock, every few minutes, whether anything happens or not. `forget` deletes by id. */
 export async function forgetOld(db: Db, forget: (ids: string[]) => Promise<void>): Promise<void> {
   for (;;) {
     const { rows } = await sql<{ id: string }>`
@@ -17,4 +19,7 @@ export async function forgetOld(db: Db, forget: (ids: string[]) => Promise<void>
   await sql`
     delete from workflow_message using workflow_run as run
     where run.id = workflow_message.run and run.ended_at < now() - make_interval(days => ${KEEP_DAYS})`.execute(db);
+  await sql`
+    delete from workflow_run
+    where about like 'platform:%' and ended_at < now() - make_interval(days => ${KEEP_DAYS})`.execute(db);
 }

@@ -378,18 +378,25 @@ test("close() lets a step finish; the next orchestrator goes on after it, and en
   expect(told.toSorted()).toEqual(["first of changed", "first of same", "second of same"]);
 });
 
-test("checkpoints are deleted a week after a run ended; the run stays, and stays ended", async () => {
+test("checkpoints are deleted a week after a run ended; the run stays, and stays ended, unless it was about the platform itself", async () => {
   const { db, url, orchestrator: first } = await started(greet);
   for (const id of ["old", "young"]) {
     await first.start(greet, { name: "ada" }, { id, ...of });
     await first.result(id);
   }
+  for (const id of ["own-old", "own-young"]) {
+    await first.start(greet, { name: "ada" }, { id, ...of, about: "platform:greetings" });
+    await first.result(id);
+  }
   await first.close();
-  await sql`update dbos.workflow_status set updated_at = updated_at - 8 * 86400000::bigint where workflow_uuid = 'old'`.execute(db);
+  await sql`update dbos.workflow_status set updated_at = updated_at - 8 * 86400000::bigint where workflow_uuid like '%old'`.execute(db);
+  await sql`update workflow_run set ended_at = ended_at - interval '8 days' where id like '%old'`.execute(db);
   orchestrator = await startOrchestrator({ databaseUrl: url, db, clock: systemClock, log: silentLog, workflows: [greet], parts: null });
   const kept = async () =>
-    (await sql<{ id: string }>`select distinct workflow_uuid as id from dbos.operation_outputs`.execute(db)).rows.map((row) => row.id);
-  await expect.poll(kept, { timeout: 10_000 }).toEqual(["young"]);
+    (await sql<{ id: string }>`select distinct workflow_uuid as id from dbos.operation_outputs order by id`.execute(db)).rows.map((row) => row.id);
+  await expect.poll(kept, { timeout: 10_000 }).toEqual(["own-young", "young"]);
+  await expect.poll(() => run(db, "own-old").catch(() => "gone")).toBe("gone");
+  await run(db, "own-young");
   const before = await run(db, "old");
   await orchestrator.start(greet, { name: "ada" }, { id: "old", ...of });
   expect(await orchestrator.result("old")).toMatchObject({ said: "hello ada 0" });

@@ -21,6 +21,9 @@ export interface Audited {
   changed: string[];
 }
 
+/** Enough that ten thousand targets are not as many checkpoints, few enough that a death does not begin a long stretch again. */
+const TARGETS_PER_STEP = 25;
+
 /** What is looked at: one service where it is named, else all that runs. */
 export interface AuditInput {
   service?: string;
@@ -34,9 +37,10 @@ export const auditRuntime = workflow(
     const running = await run.step("look at what runs", () => parts.runtime.targets());
     const targets = running.filter((target) => service === undefined || target.service === service);
     const changed: string[] = [];
-    for (const target of targets)
-      if (await run.step("judge what runs", () => audit(parts, run.startedBy, target)))
-        changed.push(`${target.service}/${target.environment}`);
+    for (let at = 0; at < targets.length; at += TARGETS_PER_STEP) {
+      const some = targets.slice(at, at + TARGETS_PER_STEP);
+      changed.push(...(await run.step("judge what runs", () => auditEach(parts, run.startedBy, some))));
+    }
     await run.transaction("forget what runs no more", async (tx) => forgetAudits(tx, parts.clock, run.startedBy, running).then(() => null));
     return { targets: targets.length, changed };
   },
@@ -68,6 +72,13 @@ export async function startAudit(
   const id = after ? `audit-after-${after.seq}` : `audit-${stretch}-${policies.digest.slice("sha256:".length, "sha256:".length + 8)}`;
   const service = /^component:default\/(.+)$/.exec(after?.about ?? "")?.[1];
   await orchestrator.start(auditRuntime, service === undefined ? {} : { service }, { id, about: "platform:audit", startedBy: ACTOR });
+}
+
+/** Judges what serves at some places. Gives those of which another answer was given. */
+async function auditEach(parts: Parts, actor: string, targets: readonly Target[]): Promise<string[]> {
+  const changed: string[] = [];
+  for (const target of targets) if (await audit(parts, actor, target)) changed.push(`${target.service}/${target.environment}`);
+  return changed;
 }
 
 /** Judges what serves at one place. Gives whether the answer is another than the last. */
