@@ -1,6 +1,7 @@
 import { examine } from "../catalog/store.ts";
 import type { ChangeRequest, Check } from "../forge/contract.ts";
 import { workflow } from "../orchestrator/contract.ts";
+import { isConnectionLoss } from "../orchestrator/durable.ts";
 import { judge } from "../policy/judge.ts";
 import { denies, type RuleResult } from "../policy/model.ts";
 import { keep } from "../policy/store.ts";
@@ -37,10 +38,10 @@ export const checkChange = workflow(
       return null;
     });
 
-    /** What stands in the way of one check does not silence it, nor the checks after it: it reports that it could not be made. */
+    /** What stands in the way of one check does not silence it, nor the checks after it: it reports that it could not be made. A database that hangs up says nothing of a check: it is made again. */
     const reported = async (name: (typeof CHECKS)[number], signal: AbortSignal, make: () => Promise<Report>): Promise<Check["state"]> => {
       const report = await make().catch((error: unknown): Report => {
-        if (signal.aborted) throw error;
+        if (signal.aborted || isConnectionLoss(error)) throw error;
         parts.log.warn({ err: error, repository, number, check: name }, "a check could not be made");
         return {
           name,
