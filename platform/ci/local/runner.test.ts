@@ -307,6 +307,16 @@ test.runIf(process.getuid?.() === 0)(
   },
 );
 
+test("run() of a build that eats memory ends it at its limit, and says so", async () => {
+  const eating = `node -e 'const kept = []; for (;;) kept.push(Buffer.alloc(1 << 20, 1))'`;
+  const { ci, order, parts } = await harness(aProject({ build: eating }), { bounds: { memoryBytes: 200 * 2 ** 20 } });
+  expect(await ci.run(order("run-1"))).toMatchObject({
+    state: "failed",
+    because: expect.stringMatching(/^the build used \d+ MiB of memory, its limit is 200 MiB/),
+  });
+  expect(await logOf(parts.folder, "run-1")).toContain("its limit is 200 MiB");
+});
+
 test("readLog() gives whole characters only, and says when nothing will follow", async () => {
   const folder = await mkdtemp(join(tmpdir(), "cairn-log-"));
   onTestFinished(() => rm(folder, { recursive: true }));

@@ -20,6 +20,7 @@ import { componentsOf, readSbom, type CycloneDx } from "../sbom.ts";
 import { readSarif } from "../sarif.ts";
 import { scan, type Scanned } from "../scanner.ts";
 import { end, enqueue, find, pendingStages, show, start, wait, type Order } from "../store.ts";
+import { boundsFrom, watchBounds, type Bounds } from "./bounds.ts";
 import type { BuildIsolation } from "./isolation.ts";
 import { adoptContent, lendCache } from "./npm-cache.ts";
 import { statementsOf } from "./statements.ts";
@@ -54,19 +55,22 @@ export interface LocalCiParts {
   env: NodeJS.ProcessEnv;
   /** Builds at a time. Default 2. */
   atOnce?: number;
+  /** What each may use of the machine. Default: what the environment says. */
+  bounds?: Bounds;
 }
 
 /** The program that builds: the same that `cairn ci` is. It runs as a process of its own. */
 const BUILD_PROGRAM = fileURLToPath(new URL("../../offline/build.ts", import.meta.url));
 /** Above the longest time limit that cairn.yaml may declare: then the build's own process hangs. */
 const OUTER_LIMIT_SECONDS = 3700;
+const AT_ONCE = 2;
 
 /**
  * The embedded runner: each order is built in a clean checkout, in a process of its own with a scrubbed environment. It signs what it states outside that process. Of a run for a merge the artifact is kept and its evidence
  * filed, also that its tests failed: what follows from that is policy's to say. A run for a change builds the artifact too, and keeps its digest only.
  */
 export function localCi(parts: LocalCiParts): Ci {
-  const inTurn = turns(parts.atOnce ?? 2);
+  const inTurn = turns(parts.atOnce ?? AT_ONCE);
   const underWay = new Map<string, Promise<CiRun>>();
   return {
     async run(order, signal) {
@@ -235,6 +239,10 @@ async function runBuild(
     apart ? work.home : undefined,
   );
   const { cell, leave } = await isolation.enter(work.root);
+  const watched = watchBounds(
+    { mark: order.id, user: cell.kind === "user" ? cell.user : undefined, folder: work.root },
+    parts.bounds ?? boundsFrom(parts.env, parts.atOnce ?? AT_ONCE),
+  );
   let result: BuildResult | undefined;
   const complaints: string[] = [];
   const ended = await runProcess(process.execPath, [BUILD_PROGRAM, work.source, work.out, order.purpose, JSON.stringify(cell)], {
@@ -253,11 +261,15 @@ async function runBuild(
       else if (event?.type === "line") progress.line(event.stage, event.text);
       else if (event?.type === "ended") result = event.result;
     },
-    ...(signal && { signal }),
-  }).finally(leave);
+    signal: AbortSignal.any([watched.over, ...(signal ? [signal] : [])]),
+  }).finally(() => {
+    watched.leave();
+    return leave();
+  });
   if (apart) await adoptContent(work.npmCache, parts.npmCache);
   if (signal?.aborted) throw interrupted(order.id);
   if (result) return result;
+  if (watched.over.aborted) return messageOf(watched.over.reason);
   for (const line of complaints) progress.line("build", line);
   if (ended.timedOut) return `the build did not end within ${OUTER_LIMIT_SECONDS} s`;
   return `the build's process ended before the build (${ended.code === null ? (ended.signal ?? "a signal") : `status ${ended.code}`})${complaints.length > 0 ? `: ${complaints.at(-1)}` : ""}`;
