@@ -60,7 +60,7 @@ test("code that exists is imported with its history: planned, created, pushed an
   });
   await commit({ "README.md": "# Old shop\n", "cairn.yaml": "kind: Nonsense\n" });
 
-  const asked = ["import", source, "--name", "old-shop", "--owner", "team-template"];
+  const asked = ["import", source, "--name", "old-shop", "--team", "team-template"];
   const { plan } = await platform.cairn<{ plan: Plan }>(...asked);
   expect(plan.plan.payload.files.map(({ path }) => path)).toContain("slo.yaml");
   await expect(platform.cairn("service", "old-shop")).rejects.toThrow(/catalog/);

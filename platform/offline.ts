@@ -12,6 +12,7 @@ import { checks } from "./offline/checks.ts";
 
 export type { BuildEvent, BuildResult } from "./ci/run-contract.ts";
 export type { PolicyCheck } from "./offline/policy.ts";
+export type { PolicySubject } from "./policy/model.ts";
 
 /**
  * `cairn ci`: builds and tests a folder as the platform does it, without a server. Results go to `out`; what happens is told by `onEvent`. The environment is scrubbed as the platform's
@@ -70,6 +71,9 @@ export const whyUnusable = async (...asked: Parameters<typeof import("./offline/
 
 /** What judging without the server needs; loaded where it is asked for, since a build needs none of it. */
 export const offlinePolicy = () => import("./offline/policy.ts");
+
+/** What other rules would say of what runs. */
+export const offlineTry = () => import("./offline/try.ts");
 
 /** Auditing an exported ledger. */
 export const offlineAudit = () => import("./offline/audit.ts");

@@ -3,6 +3,7 @@ import { answer, type Answered } from "@cairn/api";
 import { changeName, tell, until } from "../answer.ts";
 import { ago, bold, dim, facts, status, table } from "../print.ts";
 import { session, type Session } from "../session.ts";
+import { watch } from "./releases.ts";
 
 export type Review = Answered<"getChange">;
 
@@ -66,14 +67,7 @@ export function changeCommands(program: Command): void {
     .command("approve <change>")
     .description("approve what it holds now")
     .action(async (name: string, _options, command: Command) => {
-      const here = await session(process.env);
-      const { head, result } = await review(here, name);
-      const body = { head, ...(result !== null && { result }) };
-      tell(
-        command,
-        await answer(here.api.POST("/api/changes/{repository}/{number}/approve", { params: { path: changeName(name) }, body })),
-        () => `Approved ${name}.`,
-      );
+      await approveChange(await session(process.env), name, command);
     });
   changes
     .command("check <change>")
@@ -98,7 +92,8 @@ export function changeCommands(program: Command): void {
   program
     .command("merge <change>")
     .description("merge a change request; waits for its checks")
-    .action(async (name: string, _options, command: Command) => {
+    .option("-w, --watch", "until what was merged is delivered")
+    .action(async (name: string, options: { watch?: boolean }, command: Command) => {
       const here = await session(process.env);
       const { head } = await checked(here, name);
       const merged = await answer(
@@ -108,10 +103,22 @@ export function changeCommands(program: Command): void {
         [
           `Merged ${name}: delivery has begun.`,
           ...change.warnings.map((warning) => `${status("warned")}  ${warning}`),
-          `Watch it: cairn releases ${change.repository} --watch`,
+          ...(options.watch ? [] : [`Watch it: cairn releases ${change.repository} --watch`]),
         ].join("\n"),
       );
+      if (options.watch) await watch(here, merged.repository);
     });
+}
+
+/** Approves the head of a change request and what merging it would give, as they are now. */
+export async function approveChange(here: Session, name: string, command: Command): Promise<void> {
+  const { head, result } = await review(here, name);
+  const body = { head, ...(result !== null && { result }) };
+  tell(
+    command,
+    await answer(here.api.POST("/api/changes/{repository}/{number}/approve", { params: { path: changeName(name) }, body })),
+    () => `Approved ${name}.`,
+  );
 }
 
 export const review = (here: Session, name: string): Promise<Review> =>

@@ -13,8 +13,9 @@ const prompts = () => import("@clack/prompts");
 const ENDED = ["success", "failed", "rolled_back"];
 
 export function createCommands(program: Command): void {
-  program
-    .command("paths")
+  const paths = program.command("paths").description("golden paths: what a new service can be made from");
+  paths
+    .command("list", { isDefault: true })
     .description("the golden paths on offer")
     .action(async (_options, command: Command) => {
       const { api } = await session(process.env);
@@ -31,13 +32,36 @@ export function createCommands(program: Command): void {
       );
     });
 
+  paths
+    .command("show <golden-path>")
+    .description("what a golden path asks")
+    .action(async (name: string, _options, command: Command) => {
+      const { api } = await session(process.env);
+      tell(command, await answer(api.GET("/api/golden-paths/{name}", { params: { path: { name } } })), (path) =>
+        [
+          `${bold(path.name)} ${path.version}: ${path.description}`,
+          "",
+          table(
+            path.parameters,
+            [
+              { title: "ANSWER", value: (row) => row.name },
+              { title: "UNLESS GIVEN", value: (row) => (row.required ? "required" : JSON.stringify(row.default ?? "")) },
+              { title: "ONE OF", value: (row) => row.choices?.join(", ") ?? (row.type === "boolean" ? "true, false" : row.pattern) },
+              { title: "WHAT", value: (row) => row.description },
+            ],
+            "It asks nothing.",
+          ),
+        ].join("\n"),
+      );
+    });
+
   program
     .command("create <golden-path>")
     .description("plan a new service; changes nothing until the plan is applied")
     .option("-a, --answer <name=value...>", "an answer; what is missing is asked for", [])
     .option("--apply", "apply the plan at once, and wait")
-    .addHelpText("after", "\nExample:\n  cairn create http-api -a service_name=orders -a owner_team=team-basalt")
-    .action(async (name: string, options: { answer: string[]; apply?: boolean }, command: Command) => {
+    .option("--no-wait", "with --apply: don't wait for the end")
+    .action(async (name: string, options: { answer: string[]; apply?: boolean; wait: boolean }, command: Command) => {
       const here = await session(process.env);
       const path = await answer(here.api.GET("/api/golden-paths/{name}", { params: { path: { name } } }));
       const interactive = process.stdin.isTTY && process.stdout.isTTY && !wantsJson(command);
@@ -46,7 +70,7 @@ export function createCommands(program: Command): void {
       if (!options.apply) tell(command, plan, planText);
       const go =
         options.apply || (interactive && (await (await prompts()).confirm({ message: "Apply this plan?", initialValue: false })) === true);
-      if (go) await apply(here, plan.digest, command, true);
+      if (go) await apply(here, plan.digest, command, options.wait);
     });
 
   program
@@ -82,14 +106,21 @@ export function createCommands(program: Command): void {
   runs
     .command("list", { isDefault: true })
     .description("the last workflows")
-    .option("--about <reference>", "e.g. component:default/orders")
+    .option("--about <reference>", "a service, or an entity: component:default/orders")
     .action(async (options: { about?: string }, command: Command) => {
       const { api } = await session(process.env);
       tell(
         command,
         await answer(
           api.GET("/api/runs", {
-            params: { query: { limit: 30, ...(options.about ? { about: options.about } : { except: "platform:audit" }) } },
+            params: {
+              query: {
+                limit: 30,
+                ...(options.about
+                  ? { about: options.about.includes(":") ? options.about : `component:default/${options.about}` }
+                  : { except: "platform:audit" }),
+              },
+            },
           }),
         ),
         (found) =>
@@ -157,6 +188,13 @@ export async function watchRun(here: Session, id: string, loud: boolean): Promis
       }
     },
   );
+}
+
+/** Waits for a run's end, telling its steps. Throws what it failed by. */
+export async function ran(here: Session, id: string, command: Command, done: string): Promise<void> {
+  const run = await watchRun(here, id, !wantsJson(command));
+  if (run.error) throw new Fault("failed", run.error.code, run.error.message, run.error.next);
+  tell(command, run, () => done);
 }
 
 const runText = (run: Run): string =>

@@ -9,7 +9,7 @@ import { session } from "../session.ts";
 export function evidenceCommands(program: Command): void {
   const evidence = program.command("evidence").description("what was proven about an artifact");
   evidence
-    .command("list <artifact>")
+    .command("list <artifact>", { isDefault: true })
     .description("the evidence about an artifact, by its digest")
     .action(async (artifact: string, _options, command: Command) => {
       const { api } = await session(process.env);

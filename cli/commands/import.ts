@@ -13,13 +13,14 @@ import { bold, dim, status, table } from "../print.ts";
 import { session, type Session } from "../session.ts";
 import { changeText, checked, review, type Review } from "./changes.ts";
 import { answers, planText, watchRun } from "./create.ts";
+import { helper } from "./git.ts";
 
 const PATH = "existing-code";
 const BRANCH = "cairn/first-change";
 
 interface Options {
   name: string;
-  owner: string;
+  team: string;
   answer: string[];
   branch?: string;
   apply?: boolean;
@@ -32,16 +33,13 @@ export function importCommands(program: Command): void {
     .command("import <repository>")
     .description("bring a repository that exists, with its history: by URL or folder; changes nothing until --apply")
     .requiredOption("-n, --name <name>", "what the service is called here")
-    .requiredOption("-t, --owner <team>", "the team that owns it")
+    .requiredOption("-t, --team <team>", "the team that owns it")
     .option("-a, --answer <name=value...>", "an answer of the golden path existing-code, instead of what is proposed", [])
     .option("-b, --branch <branch>", "instead of the repository's default branch")
     .option("--apply", "carry it out: create the service, and push code and history to its first change request")
     .option("--resume", "with --apply, after a push that was refused: the service is there, bring the code")
     .option("--no-wait", "don't wait for the checks")
-    .addHelpText(
-      "after",
-      "\nIt is cloned on this machine, by your own git and its credentials; the platform fetches nothing.\nExample:\n  cairn import https://git.example/team/orders.git -n orders -t team-basalt -a start='node server.js'",
-    )
+    .addHelpText("after", "\nIt is cloned on this machine, by your own git and its credentials; the platform fetches nothing.")
     .action(async (from: string, options: Options, command: Command) => {
       const here = await session(process.env);
       const folder = await mkdtemp(join(tmpdir(), "cairn-import-"));
@@ -55,7 +53,7 @@ export function importCommands(program: Command): void {
 }
 
 async function bring(here: Session, from: string, source: Source, options: Options, command: Command): Promise<void> {
-  const of = { service: options.name, owner: options.owner };
+  const of = { service: options.name, owner: options.team };
   const loud = !wantsJson(command);
   if (!options.resume) {
     const proposal = await detect({ paths: source.files.map(({ path }) => path), read: source.read });
@@ -86,7 +84,7 @@ async function bring(here: Session, from: string, source: Source, options: Optio
       "Bring the code by a branch of its own: git push, then cairn changes open.",
     );
   const repository = (await answer(here.api.GET("/api/repositories/{name}", { params: { path: { name: options.name } } }))).cloneUrl;
-  const joined = await pushed(here, repository, source, of, `cairn import ${from} -n ${options.name} -t ${options.owner} --apply --resume`);
+  const joined = await pushed(here, repository, source, of, `cairn import ${from} -n ${options.name} -t ${options.team} --apply --resume`);
   const change = options.wait ? await checkedAt(here, name, joined.commit) : await review(here, name);
   tell(command, { ...joined, change }, () => [joinedText(source, joined), "", changeText(change), "", nextText(name, change)].join("\n"));
 }
@@ -97,7 +95,7 @@ async function answersFor(here: Session, proposal: Proposal, options: Options, l
   const needed = [...path.parameters.filter(({ required }) => required).map(({ name }) => name), "health_path"];
   const asked = { ...path, parameters: path.parameters.map((one) => ({ ...one, required: needed.includes(one.name) })) };
   const interactive = process.stdin.isTTY && process.stdout.isTTY && loud;
-  const given = [`service_name=${options.name}`, `owner_team=${options.owner}`, ...options.answer];
+  const given = [`service_name=${options.name}`, `owner_team=${options.team}`, ...options.answer];
   const known = new Set(given.map((one) => one.slice(0, one.indexOf("="))));
   const found = Object.entries(proposal.answers).flatMap(([name, value]) => (known.has(name) ? [] : [`${name}=${value}`]));
   const all = await answers(here, asked, [...given, ...found], interactive);
@@ -117,8 +115,7 @@ async function answersFor(here: Session, proposal: Proposal, options: Options, l
 }
 
 async function pushed(here: Session, url: string, source: Source, of: { service: string; owner: string }, again: string): Promise<Joined> {
-  const helper = `!${[process.execPath, ...process.execArgv, process.argv[1] ?? "cairn"].map(shellWord).join(" ")} git-credential`;
-  const remote = ["-C", source.folder, "-c", "credential.helper=", "-c", `credential.helper=${helper}`];
+  const remote = ["-C", source.folder, "-c", "credential.helper=", "-c", `credential.helper=${helper()}`];
   await gitText([...remote, "fetch", "--quiet", "--no-tags", "--no-auto-gc", url, `+refs/heads/${BRANCH}:refs/cairn/generated`]);
   const generated = await gitText(["-C", source.folder, "rev-parse", "refs/cairn/generated"]);
   const { principal } = await answer(here.api.GET("/api/auth/me"));
@@ -144,8 +141,6 @@ const checkedAt = async (here: Session, name: string, commit: string): Promise<R
   );
   return checked(here, name);
 };
-
-const shellWord = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
 const commits = ({ commits: count }: Source): string => (count === 1 ? "1 commit" : `${count} commits`);
 

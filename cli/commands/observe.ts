@@ -29,10 +29,6 @@ export function observeCommands(program: Command): void {
     .option("--until <when>", "up to this")
     .option("--grep <text>", "lines that hold this text, letter by letter")
     .option("-f, --follow", "go on until Ctrl-C")
-    .addHelpText(
-      "after",
-      '\nExamples:\n  cairn logs orders -e dev -f\n  cairn logs orders --since 1h --grep \'"level":"error"\'\n  cairn logs orders -n 1000 -o json | jq -r .line',
-    )
     .action(async (name: string, options: LogOptions, command: Command) => {
       const signedIn = await session(process.env);
       const show = (line: Line) =>

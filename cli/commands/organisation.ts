@@ -30,7 +30,7 @@ export function organisationCommands(program: Command): void {
       );
     });
   org
-    .command("teams")
+    .command("teams", { isDefault: true })
     .description("the teams")
     .action(async (_options, command: Command) => {
       const { api } = await session(process.env);

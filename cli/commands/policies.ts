@@ -9,13 +9,15 @@ import { ago, dim, facts, short, status, table } from "../print.ts";
 import { keepBundle } from "../pulled.ts";
 import { ruleText } from "../rules.ts";
 import { session } from "../session.ts";
+import type { PolicySubject } from "@cairn/platform/offline.ts";
 
 type Point = "change" | "plan" | "release" | "audit";
 
 /** Rules, exceptions from them, and decisions made again. */
 export function policyCommands(program: Command): void {
-  const policies = program
-    .command("policies")
+  const policies = program.command("policies").description("the rules in force, and what others would do");
+  policies
+    .command("list", { isDefault: true })
     .description("the rules in force")
     .action(async (_options, command: Command) => {
       const { api } = await session(process.env);
@@ -67,9 +69,48 @@ export function policyCommands(program: Command): void {
               .join("\n"),
       );
     });
-  program
-    .command("decisions [service]")
-    .description("what policy decided, newest first")
+  policies
+    .command("try <folder>")
+    .description("what other rules would say of what runs, before they hold: a folder of rules, or of one rule among those in force")
+    .addHelpText("after", "\nChanges nothing. Ends with 1 where something that goes today would be refused.")
+    .action(async (folder: string, _options, command: Command) => {
+      const { bundleOf, proposedRules, tryRules } = await (await offlineModule()).offlineTry();
+      const { api } = await session(process.env);
+      const inForce = await answer(api.GET("/api/policies/bundle"));
+      const proposed = await proposedRules(folder, inForce.rules);
+      const { audits } = await answer(api.GET("/api/audit", { params: { query: {} } }));
+      const running: PolicySubject[] = [];
+      for (const { decision } of audits)
+        if (decision !== null)
+          running.push(
+            (await answer(api.GET("/api/decisions/{id}/bundle", { params: { path: { id: decision } } }))).subject as PolicySubject,
+          );
+      const present = bundleOf(inForce.rules);
+      const tried = tryRules(running, { present, proposed, reliefs: inForce.reliefs as never, now: new Date() });
+      const rules = changedRules(inForce.rules, proposed.document);
+      const stopped = tried.filter((one) => one.then === "deny" && one.now !== "deny");
+      tell(command, { present: present.digest, proposed: proposed.digest, rules, tried }, () =>
+        [
+          rules.length === 0 ? "The rules are those in force." : `Rules that differ: ${rules.join(", ")}`,
+          `Tried on what runs in ${running.length} places: ${stopped.length === 0 ? "nothing more would be refused" : `${new Set(stopped.map((one) => `${one.service} ${one.environment}`)).size} would be refused that are not today`}.`,
+          ...tried
+            .filter(({ answers }) => answers.length > 0)
+            .map((one) =>
+              [
+                `${status(one.then)}  ${one.service} in ${one.environment}, ${one.point === "audit" ? "as it runs" : "at its next release"}${one.now === one.then ? "" : dim(`  today ${one.now}`)}`,
+                ...one.answers.map(ruleText),
+              ].join("\n"),
+            ),
+          dim("Nothing has changed. Rules hold from the server's next start: npm stop && npm start"),
+        ].join("\n"),
+      );
+      if (stopped.length > 0) process.exitCode = 1;
+    });
+
+  const decisions = program.command("decisions").description("what policy decided");
+  decisions
+    .command("list [service]", { isDefault: true })
+    .description("decisions, newest first")
     .addOption(new Option("--at <point>", "only at this point").choices(["change", "plan", "release", "audit"]))
     .addOption(new Option("--outcome <outcome>", "only these").choices(["allow", "warn", "deny"]))
     .action(async (service: string | undefined, options: { at?: Point; outcome?: "allow" | "warn" | "deny" }, command: Command) => {
@@ -101,28 +142,31 @@ export function policyCommands(program: Command): void {
         ),
       );
     });
-  program
-    .command("decision <id>")
+  const show = async (id: string, _options: unknown, command: Command): Promise<void> => {
+    const { api } = await session(process.env);
+    tell(command, await answer(api.GET("/api/decisions/{id}", { params: { path: { id } } })), (decision) =>
+      [
+        `${status(decision.outcome)}  ${decision.about} at the point ${decision.point}`,
+        facts([
+          ["Decided", decision.decidedAt],
+          ["Rules", decision.bundle],
+          ["Facts", decision.subject],
+          ["Evaluator", decision.evaluator],
+        ]),
+        ...decision.results.map(ruleText),
+      ].join("\n"),
+    );
+  };
+  decisions
+    .command("show <decision>")
     .description("a decision: what each rule says, what to do, and who may grant an exception")
-    .action(async (id: string, _options, command: Command) => {
-      const { api } = await session(process.env);
-      tell(command, await answer(api.GET("/api/decisions/{id}", { params: { path: { id } } })), (decision) =>
-        [
-          `${status(decision.outcome)}  ${decision.about} at the point ${decision.point}`,
-          facts([
-            ["Decided", decision.decidedAt],
-            ["Rules", decision.bundle],
-            ["Facts", decision.subject],
-            ["Evaluator", decision.evaluator],
-          ]),
-          ...decision.results.map(ruleText),
-        ].join("\n"),
-      );
-    });
+    .action(show);
+  program.command("decision <decision>").description("the same as decisions show").action(show);
 
-  const exceptions = program
-    .command("exceptions")
-    .description("exceptions from rules: who granted what, and until when")
+  const exceptions = program.command("exceptions").description("exceptions from rules");
+  exceptions
+    .command("list", { isDefault: true })
+    .description("who granted what, and until when")
     .option("-s, --service <service>")
     .option("--holding", "only those that hold now")
     .action(async (options: { service?: string; holding?: boolean }, command: Command) => {
@@ -208,6 +252,18 @@ export function policyCommands(program: Command): void {
         await rm(scratch, { recursive: true, force: true });
       }
     });
+}
+
+const offlineModule = () => import("@cairn/platform/offline.ts");
+
+/** The names of rules that are new, gone or other. */
+function changedRules(present: unknown, proposed: unknown): string[] {
+  const byName = (document: unknown) =>
+    new Map(
+      (document as { policies: { metadata: { name: string } }[] }).policies.map((rule) => [rule.metadata.name, JSON.stringify(rule)]),
+    );
+  const [before, after] = [byName(present), byName(proposed)];
+  return [...new Set([...before.keys(), ...after.keys()])].filter((name) => before.get(name) !== after.get(name)).toSorted();
 }
 
 const placesOf = (modes: Record<string, string>): string =>

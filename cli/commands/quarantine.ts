@@ -7,7 +7,7 @@ import { session } from "../session.ts";
 export function quarantineCommands(program: Command): void {
   const quarantine = program.command("quarantine").description("artifacts that are not released and not started again");
   quarantine
-    .command("list")
+    .command("list", { isDefault: true })
     .description("what is barred, by whom or by which release, and why")
     .action(async (_options, command: Command) => {
       const { api } = await session(process.env);

@@ -4,13 +4,16 @@ import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { tell, until } from "../answer.ts";
 import { ago, bold, dim, facts, short, status, table } from "../print.ts";
 import { session, type Session } from "../session.ts";
+import { approveChange } from "./changes.ts";
+import { ran } from "./create.ts";
 
 type Releases = Answered<"listReleases">;
 
 export function releaseCommands(program: Command): void {
-  program
-    .command("releases [service]")
-    .description("what went where, and why")
+  const releases = program.command("releases").description("what went where, and why");
+  releases
+    .command("list [service]", { isDefault: true })
+    .description("the last releases, of one service where it is named")
     .option("-e, --environment <environment>")
     .option("-w, --watch", "until the delivery under way has ended")
     .action(async (service: string | undefined, options: { environment?: string; watch?: boolean }, command: Command) => {
@@ -25,18 +28,19 @@ export function releaseCommands(program: Command): void {
     .requiredOption("-b, --because <reason>", "kept in the ledger")
     .option("-e, --environment <environment>", "of a service", "production")
     .option("--to <release>", "bring back this release, not the one before")
-    .addHelpText(
-      "after",
-      '\nExamples:\n  cairn rollback orders -b "orders are lost"\n  cairn rollback orders --to rel-orders-production-1f0c2e9a4b7d -b "as it was on Monday"',
-    )
-    .action(async (name: string, options: { because: string; environment: string; to?: string }, command: Command) => {
+    .option("-w, --watch", "until it has ended")
+    .action(async (name: string, options: { because: string; environment: string; to?: string; watch?: boolean }, command: Command) => {
       const { api } = await session(process.env);
       const { because, to } = options;
       const release = name.startsWith("rel-") ? await answer(api.GET("/api/releases/{id}", { params: { path: { id: name } } })) : undefined;
-      if (release && !release.endedAt) return say(api, command, name, "roll_back", because);
+      if (release && !release.endedAt) {
+        await say(api, command, name, "roll_back", because);
+        return options.watch ? void (await ended(await session(process.env), name)) : undefined;
+      }
       const { service = name, environment = options.environment } = release ?? {};
       const body = { environment, because, ...(to && { to }) };
       const back = await answer(api.POST("/api/services/{name}/rollback", { params: { path: { name: service } }, body }));
+      if (options.watch) return ran(await session(process.env), back.run, command, `${back.to} is back.`);
       tell(command, back, () => `${back.to} comes back. Watch it: cairn runs show ${back.run} --watch`);
     });
   program
@@ -48,12 +52,16 @@ export function releaseCommands(program: Command): void {
       await say(api, command, id, "go_on", options.because);
     });
   program
-    .command("approve <release>")
-    .description("approve the plan of a release that waits for it; of a plan that differs by a byte nothing is approved")
+    .command("approve <change-or-release>")
+    .description(
+      "approve a change request, or the plan of a release that waits for it; of a plan that differs by a byte nothing is approved",
+    )
     .option("-p, --plan <digest>", "the plan that you looked at; refused where the release has another one by now")
     .action(async (id: string, options: { plan?: string }, command: Command) => {
-      const { api } = await session(process.env);
-      const release = await answer(api.GET("/api/releases/{id}", { params: { path: { id } } }));
+      const here = await session(process.env);
+      const { api } = here;
+      if (/[/#]/.test(id)) return approveChange(here, id, command);
+      const release = await releaseOf(here, id);
       if (options.plan !== undefined && options.plan !== release.plan) throw planDiffers(id, options.plan, release.plan);
       const approved = await answer(api.POST("/api/plans/{digest}/approve", { params: { path: { digest: release.plan } } }));
       tell(command, approved, ({ plan, digest }) =>
@@ -63,41 +71,60 @@ export function releaseCommands(program: Command): void {
         ].join("\n"),
       );
     });
-  program
-    .command("release <id>")
-    .description("one release: its canary, the evidence so far, the decision")
-    .action(async (id: string, _options, command: Command) => {
-      const { api } = await session(process.env);
-      tell(command, await answer(api.GET("/api/releases/{id}", { params: { path: { id } } })), (release) => {
-        const last = release.rounds.at(-1);
-        return [
-          `${bold(`${release.service} to ${release.environment}`)}  ${status(release.state)}`,
-          release.because,
-          "",
-          facts([
-            ["Commit", release.commit],
-            ["Artifact", release.artifactDigest],
-            ["Plan", release.plan],
-            ["Decision", release.decision],
-            ["Traffic", `${release.percent} % of steps ${release.stepsPercent.join(", ")} %`],
-            ...(release.gate?.heldBy ?? []).flatMap(({ because, unblockedBy }): [string, string][] => [
-              ["Waits for", because],
-              ["Unblocked by", unblockedBy],
-            ]),
-            ["Let through", release.gate?.openBy.length ? release.gate.openBy.join("; ") : undefined],
-            ["Begun", `${ago(release.createdAt, new Date())} by ${release.startedBy}`],
-            ["Canary", last ? `${last.canary.requests} requests, ${last.canary.errors} errors, ${last.canary.slow} slow` : undefined],
-            [
-              "Baseline",
-              last?.baseline ? `${last.baseline.requests} requests, ${last.baseline.errors} errors, ${last.baseline.slow} slow` : undefined,
-            ],
+  const show = async (id: string, options: { watch?: boolean }, command: Command): Promise<void> => {
+    const here = await session(process.env);
+    tell(command, options.watch ? await ended(here, id) : await releaseOf(here, id), (release) => {
+      const last = release.rounds.at(-1);
+      return [
+        `${bold(`${release.service} to ${release.environment}`)}  ${status(release.state)}`,
+        release.because,
+        "",
+        facts([
+          ["Commit", release.commit],
+          ["Artifact", release.artifactDigest],
+          ["Plan", release.plan],
+          ["Decision", release.decision],
+          ["Traffic", `${release.percent} % of steps ${release.stepsPercent.join(", ")} %`],
+          ...(release.gate?.heldBy ?? []).flatMap(({ because, unblockedBy }): [string, string][] => [
+            ["Waits for", because],
+            ["Unblocked by", unblockedBy],
           ]),
-          ...(last?.tests.map((test) =>
-            dim(`${test.metric} ${test.process.replaceAll("_", " ")}: ${test.logE.toFixed(2)} of ${test.threshold.toFixed(2)}`),
-          ) ?? []),
-        ].join("\n");
-      });
+          ["Let through", release.gate?.openBy.length ? release.gate.openBy.join("; ") : undefined],
+          ["Begun", `${ago(release.createdAt, new Date())} by ${release.startedBy}`],
+          ["Canary", last ? `${last.canary.requests} requests, ${last.canary.errors} errors, ${last.canary.slow} slow` : undefined],
+          [
+            "Baseline",
+            last?.baseline ? `${last.baseline.requests} requests, ${last.baseline.errors} errors, ${last.baseline.slow} slow` : undefined,
+          ],
+        ]),
+        ...(last?.tests.map((test) =>
+          dim(`${test.metric} ${test.process.replaceAll("_", " ")}: ${test.logE.toFixed(2)} of ${test.threshold.toFixed(2)}`),
+        ) ?? []),
+      ].join("\n");
     });
+  };
+  for (const [parent, name, what] of [
+    [releases, "show", "one release: its canary, the evidence so far, the decision"],
+    [program, "release", "the same as releases show"],
+  ] as const)
+    parent.command(`${name} <release>`).description(what).option("-w, --watch", "until it has ended").action(show);
+}
+
+type Release = Answered<"getRelease">;
+
+const releaseOf = ({ api }: Session, id: string): Promise<Release> => answer(api.GET("/api/releases/{id}", { params: { path: { id } } }));
+
+/** A release once it has ended, each change of its state told on the way. */
+function ended(here: Session, id: string): Promise<Release> {
+  let told = "";
+  return until(
+    () => releaseOf(here, id),
+    ({ endedAt }) => endedAt !== null,
+    ({ state, percent, because }) => {
+      const line = `${status(state)}  ${percent} %${because ? dim(`  ${because}`) : ""}`;
+      if (line !== told) console.error((told = line));
+    },
+  );
 }
 
 async function say(api: Session["api"], command: Command, id: string, action: "roll_back" | "go_on", because: string): Promise<void> {
@@ -114,7 +141,7 @@ const planDiffers = (id: string, seen: string, now: string) =>
   );
 
 /** Waits until the last merge is delivered and no workflow of the service is under way, telling each change of a release. Throws what a failed delivery failed by. */
-async function watch(here: Session, service: string): Promise<void> {
+export async function watch(here: Session, service: string): Promise<void> {
   const told = new Set<string>();
   const merged = await answer(here.api.GET("/api/changes", { params: { query: { repository: service, state: "merged" } } }));
   const newest = merged.changes.reduce<(typeof merged.changes)[number] | undefined>(

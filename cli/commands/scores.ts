@@ -30,8 +30,8 @@ export function scoreCommands(program: Command): void {
   program
     .command("dora")
     .description("DORA's five metrics of production, with the deployments that they rest on")
-    .option("--service <service>")
-    .option("--team <team>")
+    .option("-s, --service <service>")
+    .option("-t, --team <team>")
     .option("--days <days>", "how far back", "30")
     .action(async (options: { service?: string; team?: string; days: string }, command: Command) => {
       const { api } = await session(process.env);

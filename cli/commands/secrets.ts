@@ -4,9 +4,10 @@ import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { tell } from "../answer.ts";
 import { ago, status, table } from "../print.ts";
 import { session, type Session } from "../session.ts";
+import { ran } from "./create.ts";
 
 export function secretCommands(program: Command): void {
-  const secret = program.command("secret").description("values that a service needs and nobody may read");
+  const secret = program.command("secrets").alias("secret").description("values that a service needs and nobody may read");
   secret
     .command("set <service> <name>")
     .description("set a secret: the value is read from standard input, or asked for; never from the command line")
@@ -31,7 +32,7 @@ export function secretCommands(program: Command): void {
       );
     });
   secret
-    .command("list <service>")
+    .command("list <service>", { isDefault: true })
     .description("names, who set them and when; never values")
     .action(async (service: string, _options, command: Command) => {
       const { api } = await session(process.env);
@@ -66,8 +67,11 @@ export function secretCommands(program: Command): void {
     .command("deliver <service>")
     .description("deliver what was merged last once more, with the secrets and rules of now")
     .option("-b, --because <reason>", "kept in the ledger", "asked by hand")
-    .action(async (service: string, options: { because: string }, command: Command) => {
-      const run = await deliver(await session(process.env), service, options.because);
+    .option("-w, --watch", "until it has ended")
+    .action(async (service: string, options: { because: string; watch?: boolean }, command: Command) => {
+      const here = await session(process.env);
+      const run = await deliver(here, service, options.because);
+      if (options.watch) return ran(here, run, command, `${service} is delivered.`);
       tell(command, { run }, () => `Delivering: cairn runs show ${run} -w`);
     });
 }

@@ -5,10 +5,11 @@ import { ago, bold, facts, short, status, table } from "../print.ts";
 import { session } from "../session.ts";
 
 export function serviceCommands(program: Command): void {
-  program
-    .command("services")
-    .description("what we run, and who owns it")
-    .option("--team <team>")
+  const services = program.command("services").description("what we run, and who owns it");
+  services
+    .command("list", { isDefault: true })
+    .description("services with owner, tier and lifecycle")
+    .option("-t, --team <team>")
     .option("--lifecycle <lifecycle>", "experimental, development, production or deprecated")
     .option("--search <text>")
     .action(async (options: { team?: string; lifecycle?: string; search?: string }, command: Command) => {
@@ -34,45 +35,44 @@ export function serviceCommands(program: Command): void {
       );
     });
 
-  program
-    .command("service <name>")
-    .description("one service: its owner, and what runs where")
-    .action(async (name: string, _options, command: Command) => {
-      const { api } = await session(process.env);
-      const params = { path: { name } };
-      const { service, ...more } = await answer(api.GET("/api/catalog/service-views/{name}", { params }));
-      const environments = await answer(api.GET("/api/services/{name}/environments", { params }));
-      tell(command, { ...service, ...more, environments }, (view) =>
-        [
-          bold(view.name),
-          facts([
-            ["What", view.description],
-            ["Owner", `${view.owner}${view.ownerExists ? "" : " (unowned: no such team)"}`],
-            ["Tier", view.tier],
-            ["Lifecycle", view.lifecycle],
-            ["Repository", view.repository],
-          ]),
-          "",
-          table(
-            view.environments.flatMap((environment) => environment.revisions.map((revision) => ({ ...revision, environment }))),
-            [
-              { title: "ENVIRONMENT", value: (row) => row.environment.environment },
-              { title: "ADDRESS", value: (row) => row.environment.url },
-              { title: "ARTIFACT", value: (row) => short(row.artifactDigest) },
-              { title: "HEALTH", value: (row) => status(row.health) },
-              { title: "TRAFFIC", value: (row) => `${row.weightPercent} %`, align: "right" },
-              { title: "REQUESTS", value: (row) => row.requests, align: "right" },
-              { title: "ERRORS", value: (row) => row.errors, align: "right" },
-            ],
-            "It runs nowhere yet.",
+  const show = async (name: string, _options: unknown, command: Command): Promise<void> => {
+    const { api } = await session(process.env);
+    const params = { path: { name } };
+    const { service, ...more } = await answer(api.GET("/api/catalog/service-views/{name}", { params }));
+    const environments = await answer(api.GET("/api/services/{name}/environments", { params }));
+    tell(command, { ...service, ...more, environments }, (view) =>
+      [
+        bold(view.name),
+        facts([
+          ["What", view.description],
+          ["Owner", `${view.owner}${view.ownerExists ? "" : " (unowned: no such team)"}`],
+          ["Tier", view.tier],
+          ["Lifecycle", view.lifecycle],
+          ["Repository", view.repository],
+        ]),
+        "",
+        table(
+          view.environments.flatMap((environment) => environment.revisions.map((revision) => ({ ...revision, environment }))),
+          [
+            { title: "ENVIRONMENT", value: (row) => row.environment.environment },
+            { title: "ADDRESS", value: (row) => row.environment.url },
+            { title: "ARTIFACT", value: (row) => short(row.artifactDigest) },
+            { title: "HEALTH", value: (row) => status(row.health) },
+            { title: "TRAFFIC", value: (row) => `${row.weightPercent} %`, align: "right" },
+            { title: "REQUESTS", value: (row) => row.requests, align: "right" },
+            { title: "ERRORS", value: (row) => row.errors, align: "right" },
+          ],
+          "It runs nowhere yet.",
+        ),
+        ...view.environments.flatMap(({ environment, findings }) =>
+          findings.map(
+            ({ kind, subject, detail, foundAt }) =>
+              `${status("warned")} ${environment}: ${kind.replaceAll("_", " ")}: ${subject}: ${detail} (${ago(foundAt, new Date())})`,
           ),
-          ...view.environments.flatMap(({ environment, findings }) =>
-            findings.map(
-              ({ kind, subject, detail, foundAt }) =>
-                `${status("warned")} ${environment}: ${kind.replaceAll("_", " ")}: ${subject}: ${detail} (${ago(foundAt, new Date())})`,
-            ),
-          ),
-        ].join("\n"),
-      );
-    });
+        ),
+      ].join("\n"),
+    );
+  };
+  services.command("show <service>").description("one service: its owner, and what runs where").action(show);
+  program.command("service <service>").description("the same as services show").action(show);
 }

@@ -12,10 +12,7 @@ export function sessionCommands(program: Command): void {
     .option("--link [url]", "print a new one-time link for a browser; with a URL: sign in by that link")
     .option("--url <url>", "the platform's address")
     .option("--token <token>", "sign in by an API token")
-    .addHelpText(
-      "after",
-      "\nOn the platform's own machine no option is needed.\nExamples:\n  cairn login\n  cairn login --link\n  cairn login --url https://cairn.example --token cairn_…",
-    )
+    .addHelpText("after", "\nOn the platform's own machine no option is needed.")
     .action(async (options: { link?: string | true; url?: string; token?: string }, command: Command) => {
       const config = readConfig(process.env);
       if (options.link === true) {
@@ -57,7 +54,7 @@ export function sessionCommands(program: Command): void {
 
   const tokens = program.command("tokens").description("API tokens for programs and git");
   tokens
-    .command("list")
+    .command("list", { isDefault: true })
     .description("your tokens")
     .action(async (_options, command: Command) => {
       const { api } = await session(process.env);
@@ -94,16 +91,6 @@ export function sessionCommands(program: Command): void {
       const { api } = await session(process.env);
       await answer(api.DELETE("/api/auth/tokens/{id}", { params: { path: { id } } }));
       tell(command, { id }, () => `Revoked ${id}.`);
-    });
-
-  program
-    .command("git-credential <operation>", { hidden: true })
-    .description("git's credential helper: git config credential.helper '!cairn git-credential'")
-    .action(async (operation: string) => {
-      if (operation !== "get") return;
-      const { url, token } = await session(process.env);
-      const { protocol, host } = new URL(url);
-      console.log(`protocol=${protocol.slice(0, -1)}\nhost=${host}\nusername=cairn\npassword=${token}\n`);
     });
 }
 

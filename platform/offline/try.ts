@@ -1,0 +1,70 @@
+import { readFile, stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { parse } from "yaml";
+import { messageOf } from "../kernel/faults.ts";
+import { BundleDocument, bundleOf, loadPolicies, type Bundle } from "../policy/bundle.ts";
+import { policyBroken } from "../policy/faults.ts";
+import { judge, type Judgement } from "../policy/judge.ts";
+import type { PolicySubject, Relief, RuleResult } from "../policy/model.ts";
+
+export { bundleOf } from "../policy/bundle.ts";
+
+/** Where a rule bears on what runs: as it is today, and at its next release. */
+const POINTS = ["audit", "release"] as const;
+
+/** What one place would be told by other rules. */
+export interface Tried {
+  service: string;
+  environment: string;
+  point: (typeof POINTS)[number];
+  now: Judgement["outcome"];
+  then: Judgement["outcome"];
+  /** What the other rules answer otherwise than today's; a rule that is gone or not asked is not among them. */
+  answers: RuleResult[];
+}
+
+/**
+ * Rules that are not in force: a folder of rules takes the place of all, that of one rule its place among today's. Throws `policy.broken`, naming file, place and cause.
+ */
+export async function proposedRules(path: string, present: unknown): Promise<Bundle> {
+  const folder = resolve(path);
+  const file = join(folder, "policy.yaml");
+  if (!(await stat(file).catch(() => undefined))) {
+    const proposed = await loadPolicies(folder).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === "ENOENT" || error.code === "ENOTDIR" ? policyBroken(path, "it is no folder of rules") : error;
+    });
+    if (proposed.rules.length === 0) throw policyBroken(path, "it holds no rule: name a rule's folder, or the folder of all");
+    return proposed;
+  }
+  const name = basename(folder);
+  const others = BundleDocument.parse(present).policies.filter(({ metadata }) => metadata.name !== name);
+  try {
+    return bundleOf({ policies: [...others, parse(await readFile(file, "utf8"))] });
+  } catch (error) {
+    throw policyBroken(`${name}/policy.yaml`, messageOf(error));
+  }
+}
+
+/** Judges what runs by today's rules and by others, on the same facts. Pure. */
+export function tryRules(
+  running: readonly PolicySubject[],
+  { present, proposed, reliefs, now }: { present: Bundle; proposed: Bundle; reliefs: readonly Relief[]; now: Date },
+): Tried[] {
+  return running.flatMap((facts) =>
+    POINTS.map((point) => {
+      const subject = { ...facts, point };
+      const before = judge(subject, present, now, reliefs);
+      const after = judge(subject, proposed, now, reliefs);
+      const same = (result: RuleResult) =>
+        before.results.some(({ rule, outcome, mode, message }) => rule === result.rule && outcome === result.outcome && mode === result.mode && message === result.message); // prettier-ignore
+      return {
+        service: subject.service.name,
+        environment: subject.environment?.name ?? "",
+        point,
+        now: before.outcome,
+        then: after.outcome,
+        answers: after.results.filter((result) => !same(result)),
+      };
+    }),
+  );
+}
