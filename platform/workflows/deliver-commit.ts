@@ -2,7 +2,7 @@ import { ingest, note, requireOwner, serviceRef } from "../catalog/store.ts";
 import { reopenedBecause } from "../evidence/citations.ts";
 import type { Digest } from "../kernel/digest.ts";
 import { isFault } from "../kernel/faults.ts";
-import { transact } from "../kernel/sql.ts";
+import { transact, type Tx } from "../kernel/sql.ts";
 import { workflow, type Step } from "../orchestrator/contract.ts";
 import { find as findPlan } from "../plans/store.ts";
 import { claim } from "../plans/store.ts";
@@ -116,26 +116,32 @@ export const deliverCommit = workflow(
         const begun = await run.step(
           `begin ${environment}`,
           async (step) => {
-            await turn(step, environment, release);
             const { basis, payload } = (await findPlan(db, plan)).plan as unknown as ReleasePlan;
             const supersede = (because: string) =>
               transact(db, (tx) => endRelease(tx, clock, actor, release, { state: "superseded", because }));
-            // What a decision rests on may have ended since: evidence that was revoked, an exception or break-glass whose time is over.
-            const reopened = (await reopenedBecause(db, decision)) ?? (await reliefEnded(db, decision, clock.now()));
-            if (reopened !== undefined) {
-              await supersede(`the decision was re-opened: ${reopened}`);
-              return false;
+            for (;;) {
+              await turn(step, environment, release);
+              // An execution that was cut off has come this far.
+              if ((await findRelease(db, release)).state === "superseded") return false;
+              // What a decision rests on may have ended since: evidence that was revoked, an exception or break-glass whose time is over.
+              const reopened = (await reopenedBecause(db, decision)) ?? (await reliefEnded(db, decision, clock.now()));
+              if (reopened !== undefined) {
+                await supersede(`the decision was re-opened: ${reopened}`);
+                return false;
+              }
+              try {
+                const basisNow = { ...basis, serves: await servesNow(parts, payload.target) };
+                const begin = (tx: Tx) => beginRelease(tx, clock, actor, release, { decision, rules: payload.rules });
+                await claim(db, clock, actor, plan, { basisNow, run: run.id, begin });
+                return true;
+              } catch (error) {
+                // Another one was quicker: this one waits for it, and then finds that something else serves.
+                if (isFault(error) && error.code === "releases.under_way") continue;
+                if (!isFault(error) || error.code !== "plans.stale") throw error;
+                await supersede(error.message);
+                return false;
+              }
             }
-            try {
-              const basisNow = { ...basis, serves: await servesNow(parts, payload.target) };
-              await claim(db, clock, actor, plan, { basisNow, run: run.id, begin: async () => {} });
-            } catch (error) {
-              if (!isFault(error) || error.code !== "plans.stale") throw error;
-              await supersede(error.message);
-              return false;
-            }
-            await transact(db, (tx) => beginRelease(tx, clock, actor, release, { decision, rules: payload.rules }));
-            return true;
           },
           { timeoutSeconds: 3600 },
         );

@@ -35,6 +35,8 @@ export async function askAtGate(
   { release: id, plan: digest, decision }: Pick<PlannedRelease, "release" | "plan" | "decision">,
 ): Promise<AtTheGate> {
   const { db, clock } = parts;
+  // As an execution that was cut off has found.
+  if ((await find(db, id)).state === "superseded") return { kind: "stale" };
   const plan = (await findPlan(db, digest)).plan as unknown as ReleasePlan;
   const changed = first ? [] : await changedWhileWaiting(parts, id, plan, delivery, decision);
   if (changed.length > 0) {

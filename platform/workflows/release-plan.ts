@@ -9,12 +9,13 @@ import { groupRef } from "../identity/access.ts";
 import type { InfraPlan } from "../infra/contract.ts";
 import { digestOf, type Digest } from "../kernel/digest.ts";
 import { transact, type Sql } from "../kernel/sql.ts";
+import { read } from "../ledger/store.ts";
 import type { ApprovalWanted, Plan } from "../plans/model.ts";
 import { differing } from "../plans/staleness.ts";
 import { offer } from "../plans/store.ts";
 import { judge } from "../policy/judge.ts";
-import { denies } from "../policy/model.ts";
-import { keep } from "../policy/store.ts";
+import { denies, type Decision } from "../policy/model.ts";
+import { find as findDecision, keep } from "../policy/store.ts";
 import { environmentNamed } from "../releases/environments.ts";
 import { rulesFor, type ArmRef, type RolloutRules } from "../releases/rollout.ts";
 import { currentRelease, planRelease, refuseRelease } from "../releases/store.ts";
@@ -79,6 +80,8 @@ export async function planOneRelease(
 ): Promise<PlannedRelease> {
   const { db, clock, policies } = parts;
   const { repository, commit } = delivery;
+  const before = await plannedBefore(db, id);
+  if (before) return before;
   const draft = await draftRelease(parts, id, delivery, artifactDigest, environmentName);
   const { plan, subject, reliefs, judgement, evidence } = draft;
   const { target, revision, rules, infra } = plan.payload;
@@ -96,13 +99,25 @@ export async function planOneRelease(
       stepsPercent: rules.stepsPercent,
       decision: decision.id,
     });
-    const denied = decision.outcome === "deny" ? decision.results.filter(denies).map((result) => `${result.rule}: ${result.message}`) : [];
+    const denied = denialsOf(decision);
     const { missingSecrets } = infra;
     const because = [...missingSecrets.map((name) => `the secret ${name} is not set for ${target.environment}`), ...denied].join("; ");
     if (because !== "") await refuseRelease(tx, clock, actor, id, { decision: decision.id, because });
     return { release: id, plan: digest, decision: decision.id, denied, missingSecrets };
   });
 }
+
+/** What an execution that was cut off has planned: that holds, though things may have changed since, and the next step says so. */
+async function plannedBefore(db: Sql, id: string): Promise<PlannedRelease | undefined> {
+  const there = await db.selectFrom("release").select(["plan", "decision"]).where("id", "=", id).executeTakeFirst();
+  if (!there?.decision) return undefined;
+  const plan = there.plan as Digest;
+  const { missingSecrets } = (await read<ReleasePlan>(db, plan)).payload.infra;
+  return { release: id, plan, decision: there.decision, denied: denialsOf(await findDecision(db, there.decision)), missingSecrets };
+}
+
+const denialsOf = ({ outcome, results }: Pick<Decision, "outcome" | "results">): string[] =>
+  outcome === "deny" ? results.filter(denies).map(({ rule, message }) => `${rule}: ${message}`) : [];
 
 /** What would keep a kept plan from going on: what of its basis has changed since, and what policy would deny today. Empty where it may. */
 export async function whatChanged(parts: Parts, id: string, kept: ReleasePlan, delivery: Delivery): Promise<string[]> {

@@ -7,7 +7,7 @@ import type { Answer, Move } from "../releases/next-move.ts";
 import { enterStep, roundOf, startRollout, type Observed, type Rollout } from "../releases/rollout.ts";
 import type { Round } from "../releases/model.ts";
 import { quarantined } from "../releases/quarantine.ts";
-import { endRelease, find, lastAnswer, noteRound } from "../releases/store.ts";
+import { currentRelease, endRelease, find, lastAnswer, noteRound, underWay } from "../releases/store.ts";
 import type { Reading } from "../runtime/contract.ts";
 import { admit } from "./admit.ts";
 import { agreeOnQuarantine } from "./look-at-runtime.ts";
@@ -173,8 +173,10 @@ async function finish(parts: Parts, actor: string, id: string, ended: RolledOut,
   const { target, revision, baseline } = (await planOf(parts, id)).payload;
   await transact(db, (tx) => endRelease(tx, clock, actor, id, { state: ended.kind, because: ended.because, quarantine }));
   if (quarantine) await agreeOnQuarantine(parts);
-  const keep = ended.kind === "promoted" ? revision.id : baseline?.revision;
-  for (const reading of (await runtime.observe(target)).readings)
-    if (reading.revision !== keep) await runtime.retire(target, reading.revision);
+  const { readings } = await runtime.observe(target);
+  // The release has ended, so the next one may have begun meanwhile: what it starts, and what serves by now, is its own. Asked after looking: what is seen here began before.
+  const next = [await underWay(db, target.service, target.environment), await currentRelease(db, target.service, target.environment)];
+  const keep = [ended.kind === "promoted" ? revision.id : baseline?.revision, ...next.map((release) => release?.revision)];
+  for (const reading of readings) if (!keep.includes(reading.revision)) await runtime.retire(target, reading.revision);
   return null;
 }
