@@ -71,6 +71,17 @@ async function main() {
 
   // Commit -> provenance -> artifact
   if (given.commit) check("the release is of the commit that you expect", release.commit === given.commit, release.commit);
+  const commit = Buffer.from(bundle.commit ?? "", "base64");
+  const found = createHash(release.commit.length === 64 ? "sha256" : "sha1")
+    .update(`commit ${commit.length}\0`)
+    .update(commit)
+    .digest("hex");
+  check(
+    "the commit's bytes are what its id is the hash of",
+    found === release.commit,
+    bundle.commit === null ? "its repository is gone" : found,
+  );
+  const tree = /^tree ([0-9a-f]+)\n/.exec(commit.toString("latin1"))?.[1];
   const statements = bundle.evidence.map((one) => ({ ...one, statement: opened(one.envelope, builder) }));
   for (const { kind, digest, envelope, statement, revokedBecause } of statements) {
     check(`${kind} is signed by the builder`, statement !== null);
@@ -88,10 +99,9 @@ async function main() {
       externalParameters.repository === judged.subject.service.repository,
       externalParameters.repository,
     );
-    check(
-      "that commit is what was fetched",
-      resolvedDependencies.some((one) => one.digest?.gitCommit === release.commit),
-    );
+    const fetched = resolvedDependencies.find((one) => one.digest?.gitCommit === release.commit);
+    if (check("that commit is what was fetched", fetched !== undefined) && fetched.digest.gitTree !== undefined)
+      check("with the tree of files that the commit names", fetched.digest.gitTree === tree, tree);
     console.log(
       `      built by ${provenance.runDetails.builder.id}, ${internalParameters.isolated ? `isolated (${internalParameters.isolation})` : "not isolated"}`,
     );

@@ -31,6 +31,7 @@ interface ProvenanceParts {
   finishedOn?: string;
   isolated?: boolean;
   artifact?: string;
+  tree?: string;
 }
 
 export const aProvenance = (parts: ProvenanceParts = {}) =>
@@ -42,7 +43,10 @@ export const aProvenance = (parts: ProvenanceParts = {}) =>
         externalParameters: { repository: parts.repository ?? "orders", commit: parts.commit ?? COMMIT },
         internalParameters: { isolated: parts.isolated ?? false },
         resolvedDependencies: [
-          { uri: "git+http://forge.example/orders.git", digest: { gitCommit: parts.resolved ?? parts.commit ?? COMMIT } },
+          {
+            uri: "git+http://forge.example/orders.git",
+            digest: { gitCommit: parts.resolved ?? parts.commit ?? COMMIT, ...(parts.tree && { gitTree: parts.tree }) },
+          },
         ],
       },
       runDetails: {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gitTreeId, TreeFile } from "../kernel/file-tree.ts";
 import { run } from "../kernel/processes.ts";
+import { treeOf } from "./commit-object.ts";
 import type { Author, Forge } from "./contract.ts";
 
 export interface StartedForge {
@@ -293,6 +294,22 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
       expect(await readFile(join(into, "b.txt"), "utf8")).toBe("b");
       await expect(forge.checkout(name, commit, into)).rejects.toMatchObject({ code: "forge.folder_not_empty" });
       await expect(forge.checkout(name, "0".repeat(40), join(folder, "none"))).rejects.toMatchObject({ code: "forge.revision_missing" });
+    });
+
+    test("commitObject() gives the bytes that the commit's id is the hash of, and the tree is in them", async () => {
+      const { name } = await aRepository();
+      const { commit, tree } = await forge.createBranch({
+        repository: name,
+        branch: "code",
+        files: someFiles({ "b.txt": "b" }),
+        message: "b",
+        author,
+        at,
+      });
+      const bytes = await forge.commitObject(name, commit);
+      expect(treeOf(commit, bytes)).toBe(tree);
+      expect(() => treeOf(commit, Buffer.concat([bytes, Buffer.from(" ")]))).toThrow(/commit/);
+      await expect(forge.commitObject(name, "0".repeat(40))).rejects.toMatchObject({ code: "forge.revision_missing" });
     });
 
     test("removeRepository() leaves the name free, and repeating it is no error", async () => {

@@ -76,7 +76,10 @@ export interface Forge {
     author: Author;
     at: Date;
   }): Promise<{ commit: string; cloneUrl: string }>;
-  /** Puts a commit with exactly this tree on a new branch that starts at the default branch. The same input gives the same commit; repeating it is no error. */
+  /**
+   * Puts a commit with exactly this tree on a new branch that starts at the default branch; with `keepOthers` these files beside those of the default branch.
+   * The same input gives the same commit; repeating it is no error.
+   */
   createBranch(input: {
     repository: string;
     branch: string;
@@ -84,6 +87,7 @@ export interface Forge {
     message: string;
     author: Author;
     at: Date;
+    keepOthers?: boolean;
   }): Promise<{ commit: string; tree: string }>;
   /** Opens a change request for a branch; the one already open for it is given back. */
   openChange(input: { repository: string; branch: string; title: string; description: string; author: string }): Promise<ChangeRequest>;
@@ -98,6 +102,8 @@ export interface Forge {
   head(repository: string, branch?: string): Promise<string | undefined>;
   /** A clean checkout of a commit in an empty folder, as a git work tree. */
   checkout(repository: string, commit: string, folder: string): Promise<void>;
+  /** A commit as git hashes it, without the header: its tree, its parents, who and when. Its id is the hash of `commit SIZE\0` and this. */
+  commitObject(repository: string, commit: string): Promise<Buffer>;
   cloneUrl(repository: string): string;
   /** Removes a repository, and what a crash left of it. With `firstTree` only one whose first commit holds that tree; another one, or none, is no error. */
   removeRepository(repository: string, only?: { firstTree: string }): Promise<void>;

@@ -148,6 +148,14 @@ export const defaultBranchMoved = (repository: string) =>
     "Look at the change again, then repeat.",
   );
 
+export const commitWrong = (commit: string) =>
+  new Fault(
+    "failed",
+    "forge.commit_wrong",
+    `What the repository keeps as commit ${commit} is not that commit: its bytes have another id`,
+    "Look at the disk, and run git fsck in the repository; then push the commit again.",
+  );
+
 export const gitFailed = (args: readonly string[], stderr: string) =>
   new Fault(
     "failed",

@@ -168,6 +168,7 @@ async function start(): Promise<void> {
     ledgerKey: pemOf(ledgerSigner),
     builderKeys: keys,
     evidenceExport: {
+      forge,
       db,
       clock,
       runtime: parts.runtime,

@@ -68,7 +68,7 @@ beforeAll(async () => {
   const observe: typeof runtime.observe = async (target) => ({ ...(await runtime.observe(target)), url, findings: [] });
   const observed = { targets: () => runtime.targets(), observe } as typeof runtime;
   const keys = { builder: pem(world.builderKey), platform: pem(platform.publicKey) };
-  parts = { db, clock, runtime: observed, keys, sign: (statement) => platform.sign(statement) };
+  parts = { db, clock, runtime: observed, forge: world.parts.forge, keys, sign: (statement) => platform.sign(statement) };
   good = JSON.parse(JSON.stringify(await exportEvidence(parts, "rel-1"))) as EvidenceBundle;
   return () => void server.close();
 });
@@ -96,6 +96,11 @@ const but = (change: (bundle: EvidenceBundle) => void): EvidenceBundle => {
   change(copy);
   return copy;
 };
+const changedByte = (base64: string, at: number): string => {
+  const bytes = Buffer.from(base64, "base64");
+  bytes.writeUInt8(bytes.at(at)! ^ 1, at < 0 ? bytes.length + at : at);
+  return bytes.toString("base64");
+};
 const zeros = `sha256:${"0".repeat(64)}`;
 const resigned = (envelope: { payload: string }, change: (predicate: Record<string, unknown>) => void, key = platform) => {
   const statement = JSON.parse(Buffer.from(envelope.payload, "base64").toString()) as { predicate: Record<string, unknown> };
@@ -106,6 +111,21 @@ const resigned = (envelope: { payload: string }, change: (predicate: Record<stri
 describe("the verifier finds", () => {
   test.each<[string, (bundle: EvidenceBundle) => void, string]>([
     ["another artifact", (it) => void (it.release.artifactDigest = zeros), "is about the artifact"],
+    [
+      "a commit with one byte changed",
+      (it) => void (it.commit = changedByte(it.commit!, 0)),
+      "the commit's bytes are what its id is the hash of",
+    ],
+    [
+      "a commit with its last byte changed",
+      (it) => void (it.commit = changedByte(it.commit!, -1)),
+      "the commit's bytes are what its id is",
+    ],
+    [
+      "a commit that is left out",
+      (it) => void (it.commit = null),
+      "the commit's bytes are what its id is the hash of: its repository is gone",
+    ],
     ["another commit", (it) => void (it.release.commit = "d".repeat(40)), "built from the release's commit"],
     [
       "a changed envelope",
@@ -150,6 +170,26 @@ describe("the verifier finds", () => {
     const { code, failed, text } = await verified(but(change));
     expect(code, text).toBe(1);
     expect(failed.join("\n")).toContain(check);
+  });
+
+  test("that what was built is another tree than the commit's", async () => {
+    const mine = signerOf(generateKeyPairSync("ed25519").privateKey);
+    const { failed } = await verified(
+      but((it) => {
+        it.keys.builder = pem(mine.publicKey);
+        for (const one of it.evidence)
+          one.envelope = resigned(
+            one.envelope,
+            (said) => {
+              const [source] = (said as { buildDefinition?: { resolvedDependencies: { digest: { gitTree?: string } }[] } }).buildDefinition
+                ?.resolvedDependencies ?? [undefined];
+              if (source) source.digest.gitTree = "f".repeat(40);
+            },
+            mine,
+          );
+      }),
+    );
+    expect(failed.join("\n")).toContain("with the tree of files that the commit names: 4b825dc642cb6eb9a060e54bf8d69288fbee4904");
   });
 
   test("a bundle that was signed anew with keys of its own, by the keys that one trusts", async () => {

@@ -4,8 +4,10 @@ import { citedBy } from "../evidence/citations.ts";
 import { Envelope, Evidence } from "../evidence/model.ts";
 import { find as findEvidence } from "../evidence/store.ts";
 import "../identity/request.ts";
+import type { Forge } from "../forge/contract.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
+import { isFault } from "../kernel/faults.ts";
 import type { Db } from "../kernel/sql.ts";
 import { read } from "../ledger/store.ts";
 import { DecisionBundle } from "../policy/portable.ts";
@@ -21,6 +23,8 @@ export const EvidenceBundle = z
     format: z.literal("cairn-evidence/1"),
     exportedAt: z.coerce.date(),
     release: Release,
+    /** The commit as git hashes it, in base64; null where its repository is gone. */
+    commit: z.string().nullable(),
     /** Public keys, PEM. Whoever checks takes them from elsewhere if he can. */
     keys: z.object({ builder: z.string(), platform: z.string() }),
     /** What the decision rests on, as it was signed. */
@@ -38,6 +42,7 @@ export interface ExportParts {
   db: Db;
   clock: Clock;
   runtime: Runtime;
+  forge: Pick<Forge, "commitObject">;
   /** PEM. */
   keys: EvidenceBundle["keys"];
   /** Signs a statement in the platform's name. */
@@ -47,7 +52,7 @@ export interface ExportParts {
 const VERIFIER = "https://cairn.dev/platform/v1";
 
 /** Throws `releases.missing`, and `workflows.release_not_decided` for a release that no decision let on. */
-export async function exportEvidence({ db, clock, runtime, keys, sign }: ExportParts, id: string): Promise<EvidenceBundle> {
+export async function exportEvidence({ db, clock, runtime, forge, keys, sign }: ExportParts, id: string): Promise<EvidenceBundle> {
   const release = await findRelease(db, id);
   if (release.decision === null) throw releaseNotDecided(id);
   const decision = await bundleOfDecision(db, await findDecision(db, release.decision));
@@ -67,6 +72,7 @@ export async function exportEvidence({ db, clock, runtime, keys, sign }: ExportP
     format: "cairn-evidence/1",
     exportedAt: now,
     release,
+    commit: await commitOf(forge, cited[0]?.evidence.repository, release.commit),
     keys,
     evidence: cited.map(({ evidence, envelope }) => ({ ...evidence, envelope })),
     decision,
@@ -89,6 +95,16 @@ export async function exportEvidence({ db, clock, runtime, keys, sign }: ExportP
     }),
     running: statement("https://cairn.dev/observation/v1", runningOf(release.revision, observed, now)),
   };
+}
+
+/** What was deleted since is no reason to show nothing. */
+async function commitOf(forge: ExportParts["forge"], repository: string | undefined, commit: string): Promise<string | null> {
+  try {
+    return repository === undefined ? null : (await forge.commitObject(repository, commit)).toString("base64");
+  } catch (error) {
+    if (isFault(error) && error.kind === "not_found") return null;
+    throw error;
+  }
 }
 
 /** What the runtime says of a revision now: it hashed what it unpacked, and counts what of it serves. */

@@ -102,7 +102,7 @@ test("run() builds a merge: artifact kept by digest, three signed statements, le
     predicate: {
       buildDefinition: {
         internalParameters: { isolated: false, isolation: "none" },
-        resolvedDependencies: [{ digest: { gitCommit: commit } }],
+        resolvedDependencies: [{ digest: { gitCommit: commit, gitTree: expect.stringMatching(/^[0-9a-f]{40}$/) } }],
       },
       runDetails: { builder: { id: LOCAL_BUILDER } },
     },

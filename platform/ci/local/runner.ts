@@ -8,6 +8,7 @@ import { isFault, messageOf } from "../../kernel/faults.ts";
 import type { Log } from "../../kernel/log.ts";
 import { run as runProcess } from "../../kernel/processes.ts";
 import { transact, type Db, type Tx } from "../../kernel/sql.ts";
+import { treeOf } from "../../forge/commit-object.ts";
 import type { Forge } from "../../forge/contract.ts";
 import { digestOfFile } from "../artifact.ts";
 import type { Ci, CiRun } from "../contract.ts";
@@ -41,7 +42,7 @@ export interface LocalCiParts {
   db: Db;
   clock: Clock;
   log: Log;
-  forge: Pick<Forge, "checkout" | "cloneUrl">;
+  forge: Pick<Forge, "checkout" | "cloneUrl" | "commitObject">;
   /** Signs in the name of the local builder. Its key stays in this process. */
   signer: { sign(statement: unknown): unknown };
   fileEvidence: FileEvidence;
@@ -132,7 +133,9 @@ async function build(
   };
 
   progress.enter("checkout");
+  let tree: string;
   try {
+    tree = treeOf(order.commit, await parts.forge.commitObject(order.repository, order.commit));
     await parts.forge.checkout(order.repository, order.commit, work.source);
   } catch (error) {
     // What is not there stays so; anything else may be better at the next attempt.
@@ -163,6 +166,7 @@ async function build(
       run: order.id,
       repository: order.repository,
       commit: order.commit,
+      tree,
       cloneUrl: parts.forge.cloneUrl(order.repository),
       artifact,
       tests: result.tests,

@@ -10,6 +10,8 @@ export interface Built {
   run: string;
   repository: string;
   commit: string;
+  /** git's id of the tree of files that the commit stands for. */
+  tree: string;
   /** Where the repository can be cloned from. */
   cloneUrl: string;
   artifact: { digest: string };
@@ -29,7 +31,7 @@ export interface Built {
  * Where the build was not isolated from the runner the provenance says so.
  */
 export function statementsOf(built: Built): Record<string, unknown>[] {
-  const source = { uri: `git+${built.cloneUrl}`, digest: { gitCommit: built.commit } };
+  const source = { uri: `git+${built.cloneUrl}`, digest: { gitCommit: built.commit, gitTree: built.tree } };
   const statement = (predicateType: string, predicate: Record<string, unknown>) => ({
     _type: "https://in-toto.io/Statement/v1",
     subject: [{ name: `${built.repository}.tar.gz`, digest: { sha256: built.artifact.digest.replace(/^sha256:/, "") } }],

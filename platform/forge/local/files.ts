@@ -39,6 +39,11 @@ export async function listFilesAt(
     });
 }
 
+/** The bytes of a commit that its id is the hash of, but for git's header. */
+export async function commitObjectAt(git: Git, repository: string, revision: string): Promise<Buffer> {
+  return (await git.run(repository, ["cat-file", "commit", await resolveCommit(git, repository, revision)])).stdout;
+}
+
 /** Puts a commit into an empty folder as a work tree with its own objects: nothing that happens there reaches the repository. */
 export async function checkoutInto(git: Git, repository: string, revision: string, folder: string): Promise<void> {
   const commit = await resolveCommit(git, repository, revision);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Tier } from "../../catalog/model.ts";
 import type { Directory, Principal } from "../../identity/model.ts";
 import type { Clock } from "../../kernel/clock.ts";
-import { gitTreeId } from "../../kernel/file-tree.ts";
+import { bytesOf, gitTreeId } from "../../kernel/file-tree.ts";
 import { transact, type Db, type Tx } from "../../kernel/sql.ts";
 import type { ChangeRequest, Forge, ForgeEvents } from "../contract.ts";
 import { record } from "../../ledger/store.ts";
@@ -47,7 +47,7 @@ import {
   type ChangeRow,
 } from "../store.ts";
 import { changedPaths, diffOf } from "./diff.ts";
-import { checkoutInto, listFilesAt, readFileAt } from "./files.ts";
+import { checkoutInto, commitObjectAt, listFilesAt, readFileAt } from "./files.ts";
 import { openGit, type Git } from "./git.ts";
 import { branchHead, branchHeads, isAncestor, mainHead, moveBranch, NONE, pinHead, resolveCommit, treeOf, tryMerge } from "./history.ts";
 import { finishMerges, prepareMerge } from "./merge.ts";
@@ -220,7 +220,7 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
       });
     },
 
-    async createBranch({ repository, branch, files, message, author, at }) {
+    async createBranch({ repository, branch, files, message, author, at, keepOthers = false }) {
       const valid = await git.runIn(undefined, ["check-ref-format", `refs/heads/${branch}`], { allow: [0, 1] });
       if (valid.code !== 0 || branch === "HEAD" || branch.startsWith("-")) throw branchInvalid(branch);
       if (branch === DEFAULT_BRANCH) throw branchIsDefault(branch);
@@ -229,6 +229,13 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
         const main = await mainHead(git, repository);
         const head = await branchHead(git, repository, branch);
         const tree = gitTreeId(files);
+        if (head !== undefined && keepOthers) {
+          for (const file of files) {
+            const there = await readFileAt(git, repository, head, file.path);
+            if (there !== bytesOf(file).toString("utf8")) throw branchExists(repository, branch);
+          }
+          return { commit: head, tree: await treeOf(git, repository, head) };
+        }
         if (head !== undefined) {
           const seconds = Math.floor(at.getTime() / 1000);
           const log = await git.run(repository, ["log", "--max-count=1000", "--format=%H %T %at", head, `^${main}`]);
@@ -240,7 +247,7 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
           if (!made) throw branchExists(repository, branch);
           return { commit: made[0]!, tree };
         }
-        const written = await writeCommit(git, git.pathOf(repository), { files, parent: main, message, author, at });
+        const written = await writeCommit(git, git.pathOf(repository), { files, parent: main, message, author, at, keepOthers });
         if (!(await moveBranch(git, repository, branch, NONE, written.commit))) throw branchExists(repository, branch);
         return written;
       });
@@ -297,6 +304,10 @@ export async function localForge({ db, clock, folder, publicUrl, maxPushBytes = 
     async listFiles(repository, revision) {
       await repositoryRow(db, repository);
       return listFilesAt(git, repository, revision);
+    },
+    async commitObject(repository, commit) {
+      await repositoryRow(db, repository);
+      return commitObjectAt(git, repository, commit);
     },
     async head(repository, branch = DEFAULT_BRANCH) {
       await repositoryRow(db, repository);

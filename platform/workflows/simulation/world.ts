@@ -6,9 +6,10 @@ import type { Ci, CiRun } from "../../ci/contract.ts";
 import { aBuilder, aProvenance, anSbom, aScan, aTestResult } from "../../evidence/fixture.ts";
 import { signerOf } from "../../evidence/signer.ts";
 import { file } from "../../evidence/store.ts";
+import { objectId } from "../../forge/commit-object.ts";
 import type { ChangeRequest, Forge } from "../../forge/contract.ts";
 import { localInfra } from "../../infra/local/infra.ts";
-import { sha256 } from "../../kernel/digest.ts";
+import { sha256, type Digest } from "../../kernel/digest.ts";
 import { Fault } from "../../kernel/faults.ts";
 import { silentLog } from "../../kernel/log.ts";
 import { transact, type Db } from "../../kernel/sql.ts";
@@ -16,6 +17,7 @@ import { record } from "../../ledger/store.ts";
 import { loadPolicies } from "../../policy/bundle.ts";
 import { loadEnvironments } from "../../releases/environments.ts";
 import { LATENCY_BOUNDS_SECONDS, type Reading, type Runtime, type Target } from "../../runtime/contract.ts";
+import type { SecretStore } from "../../secrets/contract.ts";
 import type { TestClock } from "../../testing/clock.ts";
 import type { Parts } from "../parts.ts";
 import { Death } from "./scheduler.ts";
@@ -45,6 +47,21 @@ interface Place {
   served: string[][];
 }
 
+interface Built {
+  digest: Digest;
+  path: string;
+  sizeBytes: number;
+}
+
+/** What of the outside is real: that takes the place of what is in memory, behind the same edge with its deaths and absences. */
+export interface Real extends Partial<Pick<Parts, "forge" | "runtime" | "signAdmission">> {
+  secrets?: SecretStore;
+  /** PostgreSQL in which services get databases. */
+  adminUrl?: string;
+  /** What CI makes of a commit. */
+  artifactOf?: (commit: string) => Promise<Built>;
+}
+
 /**
  * What lies outside the database, in memory: repositories, builds, and services that run with traffic of their own. Each call of it is one at which the process
  * may die, before or after it was done, or that finds its counterpart away.
@@ -56,6 +73,7 @@ export class World {
   readonly qualities = new Map<string, Quality>();
   readonly changes = new Map<string, ChangeRequest[]>();
   readonly heads = new Map<string, string>();
+  readonly #commits = new Map<string, Buffer>();
   /** Builds that ran to their end, by order: each must be one. */
   readonly builds = new Map<string, number>();
   /** Deaths and absences to come: the number of calls until then. */
@@ -67,19 +85,14 @@ export class World {
   dead = false;
   readonly #clock: TestClock;
   readonly #random: () => number;
+  readonly #artifactOf: (commit: string) => Promise<Built>;
   readonly #barred = new Map<string, string>();
   readonly #services: Map<string, { tier: Tier; environments: string[] }> = new Map();
 
-  constructor(
-    db: Db,
-    clock: TestClock,
-    random: () => number,
-    web: Web,
-    service: string,
-    real: Partial<Pick<Parts, "forge" | "infra">> = {},
-  ) {
+  constructor(db: Db, clock: TestClock, random: () => number, web: Web, service: string, real: Real = {}) {
     this.#clock = clock;
     this.#random = random;
+    this.#artifactOf = real.artifactOf ?? ((commit) => memoryArtifact(`artifact of ${commit}`));
     const memory = { set: async () => true, reveal: async () => "", list: async () => [], remove: async () => {} };
     this.parts = {
       db,
@@ -88,18 +101,17 @@ export class World {
       forge: this.#edge(real.forge ?? this.#forge()),
       ci: this.#edge(this.#ci(db)),
       infra: this.#edge(
-        real.infra ??
-          localInfra({
-            db,
-            clock,
-            adminUrl: "",
-            secrets: memory as never,
-            prices: { currency: "EUR", monthly: {} },
-            serviceSecrets: noSecrets,
-          }),
+        localInfra({
+          db,
+          clock,
+          adminUrl: real.adminUrl ?? "",
+          secrets: this.#edge(real.secrets ?? (memory as never)),
+          prices: { currency: "EUR", monthly: {} },
+          serviceSecrets: noSecrets,
+        }),
       ),
-      runtime: this.#edge(this.#runtime()),
-      signAdmission: (payloadType, statement) => platformKey.sign(statement, payloadType),
+      runtime: this.#edge(real.runtime ?? this.#runtime()),
+      signAdmission: real.signAdmission ?? ((payloadType, statement) => platformKey.sign(statement, payloadType)),
       policies,
       environments,
       goldenPaths: join(library, "golden-paths"),
@@ -141,7 +153,11 @@ export class World {
     this.changes.set(service, list);
     this.#services.set(service, options);
     const number = list.length + 1;
-    const commit = sha256(`${service}/${number}`).slice("sha256:".length, "sha256:".length + 40);
+    const bytes = Buffer.from(
+      `tree ${TREE}\nauthor ${options.by} <> 0 +0000\ncommitter ${options.by} <> 0 +0000\n\n${service}/${number}\n`,
+    );
+    const commit = objectId("commit", bytes, 40);
+    this.#commits.set(commit, bytes);
     this.qualities.set(commit, options.quality);
     const at = this.#clock.now();
     list.push({
@@ -189,8 +205,13 @@ export class World {
           const failing = this.#failure && this.#failure.calls-- <= 0 ? this.#failure : undefined;
           if (failing) this.#failure = undefined;
           if (failing && !failing.after) throw broken();
-          const result: unknown = await (method as (...all: unknown[]) => unknown).apply(target, args);
-          if (last) this.#die();
+          let result: unknown;
+          try {
+            result = await (method as (...all: unknown[]) => unknown).apply(target, args);
+          } catch (error) {
+            throw this.dead ? new Death() : error; // it died in a call within this one
+          }
+          if (last || this.dead) this.#die();
           if (failing) throw broken();
           return result;
         };
@@ -210,6 +231,7 @@ export class World {
       readFile: async (repository, _, path) => filesOf(repository)[path],
       head: async (repository) => this.heads.get(repository),
       change: async (repository, number) => this.changes.get(repository)![number - 1]!,
+      commitObject: async (_, commit) => this.#commits.get(commit)!,
       cloneUrl: (name) => `http://127.0.0.1/git/${name}.git`,
     };
     return forge as Forge;
@@ -222,17 +244,17 @@ export class World {
         const before = ended.get(id);
         if (before) return before;
         this.builds.set(id, (this.builds.get(id) ?? 0) + 1);
-        const digest = sha256(`artifact of ${commit}`);
+        const { digest, path, sizeBytes } = await this.#artifactOf(commit);
         const tested = this.qualities.get(commit) !== "untested";
         const times = { startedOn: this.#clock.now().toISOString(), finishedOn: this.#clock.now().toISOString() };
         const statements = [
-          aProvenance({ repository, commit, artifact: digest, ...times }),
+          aProvenance({ repository, commit, artifact: digest, ...(this.#commits.has(commit) && { tree: TREE }), ...times }),
           { ...aTestResult(tested ? "PASSED" : "FAILED", commit), subject: aProvenance({ artifact: digest }).subject },
           { ...anSbom(), subject: aProvenance({ artifact: digest }).subject },
           { ...aScan([], times.finishedOn), subject: aProvenance({ artifact: digest }).subject },
         ];
         const evidence = await file(db, this.#clock, [builder.key], {
-          artifact: { digest, sizeBytes: 1, repository, commit, ciRun: id, path: `/artifacts/${digest}` },
+          artifact: { digest, sizeBytes, repository, commit, ciRun: id, path },
           envelopes: statements.map((statement) => builder.signer.sign(statement)),
           actor: "system:ci",
         });
@@ -245,7 +267,7 @@ export class World {
           because: tested ? null : "tests failed",
           stages: [],
           tests: null,
-          artifact: { digest, sizeBytes: 1 },
+          artifact: { digest, sizeBytes },
           evidence: evidence.map((one) => one.digest),
           createdAt: this.#clock.now(),
           endedAt: this.#clock.now(),
@@ -341,7 +363,14 @@ export class World {
   }
 }
 
+/** git's empty tree. */
+const TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 const broken = () => new Fault("failed", "simulation.broken", "It broke", "Mend it.");
+
+const memoryArtifact = async (text: string): Promise<Built> => {
+  const digest = sha256(text);
+  return { digest, path: `/artifacts/${digest}`, sizeBytes: 1 };
+};
 
 const noSecrets = { versions: async () => ({}), forgetUnused: async () => {} };
 const urlOf = ({ service, environment }: Target) => `http://${service}.${environment}.test`;
@@ -349,11 +378,12 @@ const urlOf = ({ service, environment }: Target) => `http://${service}.${environ
 /** By service: the artifact that answers a request in an environment. */
 export type Web = Map<string, (environment: string) => string | undefined>;
 
-/** Answers requests to services, without a network: the smoke test's. */
+/** Answers requests to services, without a network: the smoke test's. Those that run on this machine answer for themselves. */
 export function startWeb(before: Dispatcher): { web: Web; stop: () => Promise<void> } {
   const web: Web = new Map();
   const agent = new MockAgent();
   agent.disableNetConnect();
+  agent.enableNetConnect(/^127\.0\.0\.1:/);
   agent
     .get(/\.test$/)
     .intercept({ path: () => true })
