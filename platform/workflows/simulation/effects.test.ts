@@ -8,7 +8,7 @@ import { afterAll, expect, inject, test } from "vitest";
 import { insert } from "../../catalog/store.ts";
 import { localForge } from "../../forge/local/forge.ts";
 import type { Principal } from "../../identity/model.ts";
-import { localInfra } from "../../infra/local/infra.ts";
+import { resourcesOf } from "../../infra/local/store.ts";
 import { run as execute } from "../../kernel/processes.ts";
 import { transact, type Db } from "../../kernel/sql.ts";
 import { events, verify } from "../../ledger/store.ts";
@@ -22,19 +22,22 @@ import { planner } from "../planner.ts";
 import type { ReleasePlan } from "../release-plan.ts";
 import { startWhatFollows } from "../start.ts";
 import { Scheduler, givenSeed } from "./scheduler.ts";
+import { Machine, MISHAPS, type Running } from "./machine.ts";
 import { startWeb, World } from "./world.ts";
 
-// Random answers and injected faults; then what is there, counted where it is: git, catalog, roles, databases, what runs, ledger. It is what the plan says, or nothing.
-// What runs, and where, is in memory here: with real processes and ports the same is counted in e2e.
+// Random answers and injected faults; then what is there, counted where it is: git, catalog, roles, databases, secrets, processes, ports, ledger. It is what the plan says, or nothing.
+// All of it is real, the agent and its processes too; builds alone are not made here, but a service in plain Node instead. Creating starts no process: so one in so many is delivered
+// to its environments, which is where processes and ports come from, and half of those are deleted again by a plan. More of them would show nothing else and take minutes more.
 const SETS = 300;
-/** One in so many is delivered to its environments too, and one in so many of these deleted again. */
-const DELIVERED = 6;
+const DELIVERED = 3;
+/** So many of them get to a delivery at least. */
+const LEAST_DELIVERED = 60;
 const given = givenSeed;
 
 const { web, stop } = startWeb(getGlobalDispatcher());
 const folder = await mkdtemp(join(tmpdir(), "cairn-effects-"));
 const made = new Set<string>();
-const secrets = memorySecrets();
+const machine = await Machine.start();
 const ada: Principal = {
   ref: "user:default/ada",
   kind: "person",
@@ -46,6 +49,7 @@ const ada: Principal = {
 
 afterAll(async () => {
   await stop();
+  await machine.end();
   await rm(folder, { recursive: true, force: true });
   await withAdmin(async (admin) => {
     for (const name of made) {
@@ -60,22 +64,15 @@ test(`${SETS} random answer sets with faults: what is there is what the plan say
   await addTeam(db);
   const clock = testClock();
   const forge = await localForge({ db, clock, folder, publicUrl: "http://127.0.0.1" });
-  const infra = localInfra({
-    db,
-    clock,
-    adminUrl: inject("postgresUrl"),
-    secrets,
-    prices: { currency: "EUR", monthly: {} },
-    serviceSecrets: { versions: async () => ({}), forgetUnused: async () => {} },
-  });
   const seen = new Map<string, number>();
+  const note = (what: string) => void seen.set(what, (seen.get(what) ?? 0) + 1);
   const seeds = given === undefined ? Array.from({ length: SETS }, (_, n) => n + 1) : [Number(given)];
   await Promise.all(
     Array.from({ length: 4 }, async () => {
       for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift())
         try {
           const outcome = await one(seed);
-          seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
+          note(outcome);
         } catch (error) {
           throw new Error(`set ${seed}: ${(error as Error).message}\nAgain: CAIRN_SIMULATION_SEED=${seed} npm test -- effects`, {
             cause: error,
@@ -84,14 +81,30 @@ test(`${SETS} random answer sets with faults: what is there is what the plan say
     }),
   );
   expect(await verify(db)).toBeUndefined();
+  expect(machine.processesOf(), "processes").toEqual([]);
+  expect(await machine.addresses(), "ports").toEqual([]);
+  expect(await machine.unpacked(), "folders").toEqual([]);
   if (given !== undefined) return;
-  for (const outcome of ["created", "nothing", "delivered", "not delivered", "deleted"])
-    expect(seen.get(outcome), outcome).toBeGreaterThan(3);
+  console.log(Object.fromEntries(seen));
+  const number = (outcome: string) => seen.get(outcome) ?? 0;
+  for (const outcome of ["created", "nothing", "delivered", "not delivered", "deleted", ...MISHAPS])
+    expect(number(outcome), outcome).toBeGreaterThan(3);
+  expect(number("on processes")).toBeGreaterThanOrEqual(LEAST_DELIVERED);
 
   async function one(seed: number): Promise<string> {
     const random = seeded(seed * 104_729);
     const service = nameFor(seed, random);
-    const world = new World(db, clock, random, web, service, { forge, infra });
+    const mishaps = seeded(seed * 7907);
+    const mishap = MISHAPS[Math.floor(mishaps() * MISHAPS.length)]!;
+    const { runtime, happened, done } = machine.runtime(service, mishap, mishaps);
+    const world = new World(db, clock, random, web, service, {
+      forge,
+      runtime,
+      secrets: machine.secrets,
+      signAdmission: machine.signAdmission,
+      adminUrl: inject("postgresUrl"),
+      artifactOf: (commit) => machine.artifactOf(commit, mishap === "exits at once"),
+    });
     const scheduler = new Scheduler(world.parts, clock);
     const plans = planner(world.parts, scheduler as never);
     const answers = {
@@ -120,16 +133,21 @@ test(`${SETS} random answer sets with faults: what is there is what the plan say
     await toItsEnd(world, scheduler, random);
     const delivery = scheduler.runs.get(`deliver-${service}-${merged.mergeCommit?.slice(0, 12)}`);
     expect(delivery?.state).toMatch(/success|rolled_back|failed/);
-    const promoted = await expectDelivered(world, service);
+    const promoted = await expectDelivered(service);
     if (delivery?.state === "success") expect(promoted).toEqual(["dev", "production", "staging"]);
-    if (seed % (DELIVERED * 2) !== 0) return delivery?.state === "success" ? "delivered" : "not delivered";
+    await done();
+    for (const what of ["on processes", ...(happened() || mishap === "exits at once" ? [mishap] : [])]) note(what);
+    if (seed % (DELIVERED * 2) !== 0) {
+      for (const target of await targetsOf(service)) await machine.agent.remove(target);
+      await expectNothingRuns(service);
+      return delivery?.state === "success" ? "delivered" : "not delivered";
+    }
 
     const deletion = await plans.makeDeletion({ service, dropData: true }, ada);
     const { run } = await plans.apply(deletion.digest, ada);
     await toItsEnd(world, scheduler, random, false);
     expect(scheduler.runs.get(run), scheduler.runs.get(run)?.fault?.message).toMatchObject({ state: "success" });
     await expectNothing(service);
-    expect([...world.places.values()].flatMap(({ revisions }) => [...revisions])).toEqual([]);
     return "deleted";
   }
 
@@ -168,6 +186,14 @@ test(`${SETS} random answer sets with faults: what is there is what the plan say
       (await events(db, { types: ["plans.applied"], limit: 1000 })).filter(({ data }) => (data as { digest: string }).digest === digest),
     ).toHaveLength(1);
     expect(await namesOf(service)).toEqual({ databases: [], roles: [] });
+    expect(await machine.secretsOf(service)).toEqual([]);
+    await expectNothingRuns(service);
+  }
+
+  async function expectNothingRuns(service: string): Promise<void> {
+    expect(await targetsOf(service), "targets").toEqual([]);
+    expect(machine.processesOf(service), "processes").toEqual([]);
+    expect(await machine.unpacked(service), "folders").toEqual([]);
   }
 
   async function expectNothing(service: string): Promise<void> {
@@ -178,6 +204,8 @@ test(`${SETS} random answer sets with faults: what is there is what the plan say
     const { rows } = await sql`select ref from catalog_entity where ref = ${`component:default/${service}`}`.execute(db);
     expect(rows, "catalog").toEqual([]);
     expect(await namesOf(service)).toEqual({ databases: [], roles: [] });
+    expect(await machine.secretsOf(service), "secrets").toEqual([]);
+    await expectNothingRuns(service);
     // As often as it was made it was removed.
     expect(await count("forge.repository_removed", `repository:${service}`)).toBe(
       await count("forge.repository_created", `repository:${service}`),
@@ -185,31 +213,78 @@ test(`${SETS} random answer sets with faults: what is there is what the plan say
   }
 
   /** Each environment has what its release's plan says, where a release began; else nothing. Gives those that were promoted. */
-  async function expectDelivered(world: World, service: string): Promise<string[]> {
+  async function expectDelivered(service: string): Promise<string[]> {
     const releases = await db.selectFrom("release").selectAll().where("service", "=", service).execute();
-    const wanted: string[] = [];
+    const databases: string[] = [];
+    const secrets: string[] = [];
+    const runs: object[] = [];
     for (const { environment, state, plan, artifact_digest } of releases) {
       expect(["planned", "rolling_out", "held"], `the release to ${environment}`).not.toContain(state);
       const { payload } = (await findPlan(db, plan as never)).plan as unknown as ReleasePlan;
       const began = ["promoted", "rolled_back"].includes(state);
-      if (began)
-        for (const { type, properties } of payload.infra.resources) if (type === "postgres") wanted.push(String(properties.database));
-      const recorded = await infra.resources({ service, environment });
+      const resources = began ? payload.infra.resources : [];
+      const recorded = await resourcesOf(db, { service, environment });
       expect(recorded.map(({ address, state: its }) => `${address} ${its}`).toSorted(), `${environment}, ${state}`).toEqual(
-        began ? payload.infra.resources.map(({ address }) => `${address} ready`).toSorted() : [],
+        resources.map(({ address }) => `${address} ready`).toSorted(),
       );
-      const place = world.places.get(`${service}/${environment}`);
-      const runs = [...(place?.revisions ?? [])].map(([id, one]) => ({ id, artifact: one.artifactDigest, weight: one.weightPercent }));
-      expect(runs, `what runs in ${environment}`).toEqual(
-        state === "promoted" ? [{ id: payload.revision.id, artifact: artifact_digest, weight: 100 }] : [],
+      const own = resources
+        .filter(({ type }) => type === "postgres")
+        .map(({ properties }) => properties as { database: string; secret: string });
+      databases.push(...own.map(({ database }) => database));
+      secrets.push(...own.flatMap(({ secret }) => SECRET_KEYS.map((key) => `${environment}/${secret}/${key}`)));
+      if (state !== "promoted") continue;
+      const signsIn = own.map(({ database }) => ({ database, role: database }));
+      runs.push({ environment, revision: payload.revision.id, artifact: artifact_digest, ownPort: true, ownUser: true, signsIn });
+    }
+    // One that was killed is started again; whoever killed the agent waits for the next.
+    await expect.poll(() => whatRuns(service), { timeout: 30_000 }).toEqual(runs.toSorted(byEnvironment));
+    const began = releases.filter(({ state }) => ["promoted", "rolled_back"].includes(state)).map(({ environment }) => environment);
+    const addresses = await machine.addresses();
+    const there = await targetsOf(service);
+    expect(there.map(({ environment }) => environment).toSorted(), "addresses").toEqual(began.toSorted());
+    for (const target of there) {
+      const { url } = await machine.agent.observe(target);
+      expect(addresses, `the address of ${target.environment}`).toContain(new URL(url).host);
+      const wanted = releases.find(({ environment, state }) => environment === target.environment && state === "promoted");
+      const answer = await fetch(url);
+      await answer.arrayBuffer();
+      expect({ status: answer.status, artifact: answer.headers.get("x-cairn-digest") }, `what answers in ${target.environment}`).toEqual(
+        wanted ? { status: 200, artifact: wanted.artifact_digest } : { status: 503, artifact: null },
       );
     }
-    for (const { target } of world.places.values()) expect(releases.map(({ environment }) => environment)).toContain(target.environment);
-    expect(await namesOf(service)).toEqual({ databases: wanted.toSorted(), roles: wanted.toSorted() });
+    expect(await machine.secretsOf(service), "secrets").toEqual(secrets.toSorted());
+    expect(await namesOf(service)).toEqual({ databases: databases.toSorted(), roles: databases.toSorted() });
     return releases
       .filter(({ state }) => state === "promoted")
       .map(({ environment }) => environment)
       .toSorted();
+  }
+
+  /** The processes of a service as the kernel shows them, one entry for each that was started: with their port, their user, and where their database's address leads. */
+  async function whatRuns(service: string) {
+    const all = machine.processesOf(service);
+    const users = new Set(all.map(({ user }) => user));
+    const places = new Set(all.map(({ environment }) => environment));
+    const instances = Map.groupBy(all, ({ instance }) => instance);
+    const seen = await Promise.all(
+      [...instances.values()].map(async (processes) => {
+        const [{ environment, revision, env }] = processes as [Running];
+        const artifact = /service\.version=([^,]*)/.exec(env.OTEL_RESOURCE_ATTRIBUTES ?? "")?.[1];
+        return {
+          environment,
+          revision,
+          artifact: artifact && decodeURIComponent(artifact),
+          ownPort: processes.flatMap(({ listens }) => listens).join() === `127.0.0.1:${env.PORT}`,
+          ownUser: process.getuid?.() !== 0 || (users.size === places.size && !users.has(0)),
+          signsIn: env.DATABASE_URL === undefined ? [] : [await signIn(env.DATABASE_URL)],
+        };
+      }),
+    );
+    return seen.toSorted(byEnvironment);
+  }
+
+  async function targetsOf(service: string) {
+    return (await machine.agent.targets()).filter((target) => target.service === service);
   }
 
   async function count(type: string, about: string): Promise<number> {
@@ -271,20 +346,20 @@ function sentence(random: () => number): string {
   return `Keeps ${Array.from({ length: 1 + Math.floor(random() * 6) }, () => words[Math.floor(random() * words.length)]).join(" ")}`;
 }
 
-function memorySecrets() {
-  const values = new Map<string, { ref: { service: string; environment: string; name: string; key: string }; value: string }>();
-  const keyOf = (ref: object) => JSON.stringify(Object.values(ref));
-  return {
-    set: async (ref: never, value: string, options?: { onlyIfMissing?: boolean }) => {
-      if (options?.onlyIfMissing && values.has(keyOf(ref))) return false;
-      values.set(keyOf(ref), { ref, value });
-      return true;
-    },
-    reveal: async (ref: never) => values.get(keyOf(ref))?.value ?? "",
-    list: async (at: { service: string; environment: string }) =>
-      [...values.values()].map(({ ref }) => ref).filter((ref) => ref.service === at.service && ref.environment === at.environment),
-    remove: async () => {},
-  } as never;
+const SECRET_KEYS = ["database", "host", "name", "password", "port", "uri", "username"];
+
+const byEnvironment = (a: object, b: object): number =>
+  (a as { environment: string }).environment.localeCompare((b as { environment: string }).environment);
+
+async function signIn(url: string): Promise<{ database: string; role: string }> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ database: string; role: string }>("select current_database() as database, current_user as role");
+    return rows[0]!;
+  } finally {
+    await client.end();
+  }
 }
 
 async function addTeam(db: Db): Promise<void> {
