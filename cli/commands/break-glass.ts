@@ -60,7 +60,7 @@ export function breakGlassCommands(program: Command): void {
       );
     });
   glass
-    .command("show <id>")
+    .command("show <break-glass>")
     .description("one of them, with what was done under it")
     .action(async (id: string, _options, command: Command) => {
       const { api } = await session(process.env);
@@ -89,7 +89,7 @@ export function breakGlassCommands(program: Command): void {
     ["review", "close its follow-up, by somebody else than who opened it", "Reviewed."],
   ] as const)
     glass
-      .command(`${name} <id>`)
+      .command(`${name} <break-glass>`)
       .description(what)
       .requiredOption("-b, --because <text>", name === "close" ? "kept in the ledger" : "what you found, kept in the ledger")
       .action(async (id: string, options: { because: string }, command: Command) => {

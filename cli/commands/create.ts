@@ -137,7 +137,7 @@ export function createCommands(program: Command): void {
       );
     });
   runs
-    .command("show <id>")
+    .command("show <run>")
     .description("the steps of a workflow")
     .option("-w, --watch", "until it ends")
     .action(async (id: string, options: { watch?: boolean }, command: Command) => {

@@ -61,7 +61,7 @@ export function organisationCommands(program: Command): void {
       tell(command, await answer(api.POST("/api/catalog/groups", { body })), () => `Made ${name}.`);
     });
   org
-    .command("remove-team <name>")
+    .command("remove-team <team>")
     .description("remove a team that owns nothing; its people stay")
     .action(async (name: string, _options, command: Command) => {
       const { api } = await session(process.env);

@@ -88,7 +88,7 @@ export function policyCommands(program: Command): void {
       const present = bundleOf(inForce.rules);
       const tried = tryRules(running, { present, proposed, reliefs: inForce.reliefs as never, now: new Date() });
       const rules = changedRules(inForce.rules, proposed.document);
-      const stopped = tried.filter((one) => one.then === "deny" && one.now !== "deny");
+      const stopped = tried.filter((one) => one.proposed === "deny" && one.today !== "deny");
       tell(command, { present: present.digest, proposed: proposed.digest, rules, tried }, () =>
         [
           rules.length === 0 ? "The rules are those in force." : `Rules that differ: ${rules.join(", ")}`,
@@ -97,7 +97,7 @@ export function policyCommands(program: Command): void {
             .filter(({ answers }) => answers.length > 0)
             .map((one) =>
               [
-                `${status(one.then)}  ${one.service} in ${one.environment}, ${one.point === "audit" ? "as it runs" : "at its next release"}${one.now === one.then ? "" : dim(`  today ${one.now}`)}`,
+                `${status(one.proposed)}  ${one.service} in ${one.environment}, ${one.point === "audit" ? "as it runs" : "at its next release"}${one.today === one.proposed ? "" : dim(`  today ${one.today}`)}`,
                 ...one.answers.map(ruleText),
               ].join("\n"),
             ),

@@ -35,7 +35,7 @@ export function quarantineCommands(program: Command): void {
       tell(command, entry, () => `Barred: ${short(artifactDigest)} of ${service}.`);
     });
   quarantine
-    .command("lift <artifact>")
+    .command("lift <quarantined>")
     .description("let a quarantined artifact be released and started again")
     .requiredOption("-b, --because <reason>", "kept in the ledger")
     .action(async (digest: string, { because }: { because: string }, command: Command) => {

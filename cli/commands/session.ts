@@ -85,7 +85,7 @@ export function sessionCommands(program: Command): void {
       );
     });
   tokens
-    .command("revoke <id>")
+    .command("revoke <token>")
     .description("a revoked token works nowhere from then on")
     .action(async (id: string, _options, command: Command) => {
       const { api } = await session(process.env);
