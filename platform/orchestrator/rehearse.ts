@@ -14,6 +14,8 @@ export interface RehearsalParts<Parts> {
   startedBy?: string;
   /** What comes on each topic, in order. */
   messages?: Record<string, unknown[]>;
+  /** What happens when a step says how far it is. */
+  onTell?: (detail: string) => Promise<void>;
 }
 
 export interface Rehearsal<Output> {
@@ -55,7 +57,10 @@ export async function rehearse<Input, Parts, Output>(
         signal: new AbortController().signal,
         attempt,
         key,
-        tell: async (detail) => void told.push(detail),
+        tell: async (detail) => {
+          told.push(detail);
+          await at.onTell?.(detail);
+        },
       });
       const { rollback } = options;
       const undoable = (result: T | undefined) => {
