@@ -101,7 +101,7 @@ async function warmCache(home: string, env: NodeJS.ProcessEnv): Promise<void> {
   await execute(process.execPath, [join(root, "scripts", "warm-cache.ts")], { env, cwd: root });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
