@@ -82,6 +82,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
       lastOutput = (await readFile(logFile)).subarray(from).toString().slice(-4000);
       // After a kill -9 of the postmaster its orphans hold the memory segment for some seconds more.
       if (!/lock file|shared memory block|is another postmaster/i.test(lastOutput)) break;
+      await endLeftBehind(data);
       await new Promise((wake) => setTimeout(wake, 250));
     }
     throw new Fault(
@@ -143,10 +144,13 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** A shell between us and the postmaster: it starts it, waits for the end of the pipe from us, then asks it to shut down. */
+/**
+ * A shell between us and the postmaster: it starts it, waits for the end of the pipe from us, then asks it to shut down until it has: one that has just begun does not
+ * hear it yet, since a shell's background process ignores SIGINT until it says otherwise.
+ */
 function spawnWatched(binaries: Binaries, args: string[], log: number) {
   const script =
-    'ulimit -c 0; "$0" "$@" 3<&- & pid=$!; (read -r _ <&3; kill -INT $pid 2>/dev/null) & dog=$!; wait $pid; code=$?; kill $dog 2>/dev/null; exit $code';
+    'ulimit -c 0; "$0" "$@" 3<&- & pid=$!; (read -r _ <&3; while kill -INT $pid 2>/dev/null; do sleep 1; done) & dog=$!; wait $pid; code=$?; kill $dog 2>/dev/null; exit $code';
   return spawn("/bin/sh", ["-c", script, join(binaries.folder, "bin", "postgres"), ...args], {
     detached: true,
     stdio: ["ignore", "ignore", log, "pipe"],
@@ -222,6 +226,13 @@ async function isReady(data: string, stale: string, ended: () => boolean): Promi
     await new Promise((wake) => setTimeout(wake, 20));
   }
   return false;
+}
+
+/** Asks a postmaster of our folder to shut down that nobody cares for any more, since its watchdog was killed. Whoever comes here has the lock of the home, so it is nobody else's. */
+async function endLeftBehind(data: string): Promise<void> {
+  const pid = Number((await pidFile(data))[0]);
+  const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  if (command.split("\0").includes(data)) signal(pid, "SIGINT");
 }
 
 const pidFile = async (data: string): Promise<string[]> =>
