@@ -1615,6 +1615,177 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Incidents, newest first; `active` are those that are not resolved */
+        get: operations["listIncidents"];
+        put?: never;
+        /** Report that something is wrong; whoever is on call is told */
+        post: operations["openIncident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/incidents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An incident with who is on call, suspects, ways back and timeline */
+        get: operations["getIncident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/incidents/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take it: nobody else is told */
+        post: operations["acknowledgeIncident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/incidents/{id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that it is over, and what ended it */
+        post: operations["resolveIncident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/incidents/{id}/note": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add a sentence to its timeline */
+        post: operations["noteIncident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/incidents/{id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Open a change request with a draft of its review in the service's docs/; the same one again where there is one */
+        post: operations["draftIncidentReview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alertmanager": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take in what Alertmanager sends to a webhook (version 4): alerts open incidents, their ends end them */
+        post: operations["receiveAlerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/on-call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is on call now, until when, and who is next: of a group, of a service's owner, or of all */
+        get: operations["listOnCall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rotations of the organisation, as loaded */
+        get: operations["listRotations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rotations/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a rotation away: from then on all of its group is on call */
+        delete: operations["removeRotation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/services/{name}/scorecard": {
         parameters: {
             query?: never;
@@ -1641,6 +1812,40 @@ export interface paths {
         };
         /** DORA's five metrics of a service, a team or all, with the deployments that each number rests on */
         get: operations["getDora"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/service-states": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What runs in production of some services, whether it is well, and their scores */
+        get: operations["listServiceStates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes/{repository}/{number}/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a change request does to the catalog's graph */
+        get: operations["getChangeGraph"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1807,6 +2012,27 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        RotationInput: {
+            name: string;
+            title: string;
+            group: string;
+            timeZone: string;
+            start: string;
+            /** @enum {string} */
+            frequency: "daily" | "weekly";
+            interval: number;
+            members: string[];
+            overrides: {
+                person: string;
+                from: string;
+                until: string;
+            }[];
+            escalation: {
+                afterMinutes: number;
+                /** @enum {string} */
+                to: "next" | "group";
+            }[] | null;
+        };
         CheckInput: {
             name: string;
             /** @enum {string} */
@@ -1919,10 +2145,227 @@ export interface components {
             files: components["schemas"]["DiffFileInput"][];
             truncated: boolean;
         };
+        AlertmanagerMessageInput: {
+            /** @constant */
+            version: "4";
+            groupKey: string;
+            truncatedAlerts?: number;
+            /** @enum {string} */
+            status: "firing" | "resolved";
+            receiver: string;
+            groupLabels?: {
+                [key: string]: string;
+            };
+            commonLabels?: {
+                [key: string]: string;
+            };
+            commonAnnotations?: {
+                [key: string]: string;
+            };
+            externalURL?: string;
+            alerts: {
+                /** @enum {string} */
+                status: "firing" | "resolved";
+                labels: {
+                    [key: string]: string;
+                };
+                /** @default {} */
+                annotations: {
+                    [key: string]: string;
+                };
+                /** Format: date-time */
+                startsAt: string;
+                /** Format: date-time */
+                endsAt?: string;
+                generatorURL?: string;
+                fingerprint: string;
+            }[];
+        };
+        IncidentInput: {
+            id: string;
+            title: string;
+            service: string | null;
+            environment: string | null;
+            alert: string | null;
+            /** @enum {string} */
+            source: "slo" | "alertmanager" | "person";
+            /** @enum {string} */
+            severity: "page" | "ticket";
+            /** @enum {string} */
+            state: "open" | "acknowledged" | "resolved";
+            because: string;
+            beganAt: unknown;
+            openedAt: unknown;
+            openedBy: string;
+            acknowledged: {
+                by: string;
+                at: unknown;
+            } | null;
+            resolved: {
+                by: string;
+                at: unknown;
+                because: string;
+            } | null;
+            firing: number;
+            fired: number;
+            round: number;
+            escalation: {
+                level: number;
+                told: string[];
+                nextAt: unknown | null;
+            };
+            review: {
+                /** @enum {string} */
+                state: "none" | "drafted" | "done";
+                change: string | null;
+            };
+            link: string | null;
+        };
+        SuspectInput: {
+            /** @enum {string} */
+            kind: "release" | "dependency_release" | "infrastructure" | "policy" | "secret" | "catalog";
+            id: string;
+            title: string;
+            service: string | null;
+            environment: string | null;
+            at: unknown;
+            by: string;
+            weight: number;
+            because: string;
+            link: string;
+            wayBack: {
+                what: string;
+                command: string;
+                operation: {
+                    /** @enum {string} */
+                    method: "POST" | "PUT" | "DELETE";
+                    path: string;
+                    body: {
+                        [key: string]: unknown;
+                    };
+                } | null;
+            } | null;
+        };
+        IncidentTimelineEntryInput: {
+            seq: number;
+            at: unknown;
+            type: string;
+            actor: string;
+            text: string;
+            link: string | null;
+        };
+        OnCallInput: {
+            group: string;
+            rotation: string | null;
+            people: string[];
+            because: string;
+            until: unknown | null;
+            next: string[];
+        };
+        IncidentShownInput: {
+            id: string;
+            title: string;
+            service: string | null;
+            environment: string | null;
+            alert: string | null;
+            /** @enum {string} */
+            source: "slo" | "alertmanager" | "person";
+            /** @enum {string} */
+            severity: "page" | "ticket";
+            /** @enum {string} */
+            state: "open" | "acknowledged" | "resolved";
+            because: string;
+            beganAt: unknown;
+            openedAt: unknown;
+            openedBy: string;
+            acknowledged: {
+                by: string;
+                at: unknown;
+            } | null;
+            resolved: {
+                by: string;
+                at: unknown;
+                because: string;
+            } | null;
+            firing: number;
+            fired: number;
+            round: number;
+            escalation: {
+                level: number;
+                told: string[];
+                nextAt: unknown | null;
+            };
+            review: {
+                /** @enum {string} */
+                state: "none" | "drafted" | "done";
+                change: string | null;
+            };
+            link: string | null;
+            owner: string | null;
+        };
+        IncidentDetailInput: {
+            id: string;
+            title: string;
+            service: string | null;
+            environment: string | null;
+            alert: string | null;
+            /** @enum {string} */
+            source: "slo" | "alertmanager" | "person";
+            /** @enum {string} */
+            severity: "page" | "ticket";
+            /** @enum {string} */
+            state: "open" | "acknowledged" | "resolved";
+            because: string;
+            beganAt: unknown;
+            openedAt: unknown;
+            openedBy: string;
+            acknowledged: {
+                by: string;
+                at: unknown;
+            } | null;
+            resolved: {
+                by: string;
+                at: unknown;
+                because: string;
+            } | null;
+            firing: number;
+            fired: number;
+            round: number;
+            escalation: {
+                level: number;
+                told: string[];
+                nextAt: unknown | null;
+            };
+            review: {
+                /** @enum {string} */
+                state: "none" | "drafted" | "done";
+                change: string | null;
+            };
+            link: string | null;
+            owner: string | null;
+            onCall: components["schemas"]["OnCallInput"] | null;
+            suspects: components["schemas"]["SuspectInput"][];
+            timeline: components["schemas"]["IncidentTimelineEntryInput"][];
+        };
+        IncidentReviewInput: {
+            change: string;
+            path: string;
+            incident: components["schemas"]["IncidentShownInput"];
+        };
+        AlertsTakenInput: {
+            incidents: {
+                id: string;
+                /** @enum {string} */
+                what: "opened" | "reopened" | "raised" | "joined" | "known" | "resolved" | "ended";
+                alert: string;
+                service: string | null;
+            }[];
+            unknown: number;
+        };
         InboxItemInput: {
             id: string;
             /** @enum {string} */
-            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test";
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "incident.opened" | "incident.paged" | "incident.acknowledged" | "incident.resolved" | "webhook.test";
             title: string;
             body: string;
             link: string;
@@ -1936,7 +2379,7 @@ export interface components {
             id: string;
             url: string;
             description: string;
-            kinds: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test")[];
+            kinds: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "incident.opened" | "incident.paged" | "incident.acknowledged" | "incident.resolved" | "webhook.test")[];
             thisMachine: boolean;
             createdBy: string;
             createdAt: unknown;
@@ -1949,7 +2392,7 @@ export interface components {
             id: string;
             webhook: string;
             /** @enum {string} */
-            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test";
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "incident.opened" | "incident.paged" | "incident.acknowledged" | "incident.resolved" | "webhook.test";
             /** @enum {string} */
             state: "pending" | "delivered" | "given_up";
             createdAt: unknown;
@@ -2235,6 +2678,9 @@ export interface components {
                 mode: "audit" | "warn" | "enforce";
             }[];
             groups: string[];
+            tiers: {
+                [key: string]: "tier-1" | "tier-2" | "tier-3";
+            };
             reliefs: components["schemas"]["ReliefInput"][];
             takenAt: unknown;
         };
@@ -2726,11 +3172,29 @@ export interface components {
             points: components["schemas"]["ScorePointInput"][];
             rules: string;
         };
+        ServiceStateInput: {
+            service: string;
+            runs: {
+                environment: string;
+                release: string;
+                commit: string;
+                since: unknown;
+            } | null;
+            /** @enum {string} */
+            health: "healthy" | "degraded" | "down" | "unknown" | "not_deployed";
+            because: string;
+            score: {
+                met: number;
+                required: number;
+                unknown: number;
+            } | null;
+        };
         EvidenceBundleInput: {
             /** @constant */
             format: "cairn-evidence/1";
             exportedAt: unknown;
             release: components["schemas"]["ReleaseInput"];
+            commit: string | null;
             keys: {
                 builder: string;
                 platform: string;
@@ -2805,6 +3269,46 @@ export interface components {
                 command: string | null;
             }[];
             until: unknown | null;
+        };
+        ChangeGraphInput: {
+            added: string[];
+            removed: string[];
+            changed: {
+                ref: string;
+                fields: string[];
+            }[];
+            relationsAdded: {
+                source: string;
+                type: string;
+                target: string;
+            }[];
+            relationsRemoved: {
+                source: string;
+                type: string;
+                target: string;
+            }[];
+            readable: boolean;
+        };
+        Rotation: {
+            name: string;
+            title: string;
+            group: string;
+            timeZone: string;
+            start: string;
+            /** @enum {string} */
+            frequency: "daily" | "weekly";
+            interval: number;
+            members: string[];
+            overrides: {
+                person: string;
+                from: string;
+                until: string;
+            }[];
+            escalation: {
+                afterMinutes: number;
+                /** @enum {string} */
+                to: "next" | "group";
+            }[] | null;
         };
         Check: {
             name: string;
@@ -2924,10 +3428,241 @@ export interface components {
             files: components["schemas"]["DiffFile"][];
             truncated: boolean;
         };
+        AlertmanagerMessage: {
+            /** @constant */
+            version: "4";
+            groupKey: string;
+            truncatedAlerts?: number;
+            /** @enum {string} */
+            status: "firing" | "resolved";
+            receiver: string;
+            groupLabels?: {
+                [key: string]: string;
+            };
+            commonLabels?: {
+                [key: string]: string;
+            };
+            commonAnnotations?: {
+                [key: string]: string;
+            };
+            externalURL?: string;
+            alerts: {
+                /** @enum {string} */
+                status: "firing" | "resolved";
+                labels: {
+                    [key: string]: string;
+                };
+                /** @default {} */
+                annotations: {
+                    [key: string]: string;
+                };
+                /** Format: date-time */
+                startsAt: string;
+                /** Format: date-time */
+                endsAt?: string;
+                generatorURL?: string;
+                fingerprint: string;
+            }[];
+        };
+        Incident: {
+            id: string;
+            title: string;
+            service: string | null;
+            environment: string | null;
+            alert: string | null;
+            /** @enum {string} */
+            source: "slo" | "alertmanager" | "person";
+            /** @enum {string} */
+            severity: "page" | "ticket";
+            /** @enum {string} */
+            state: "open" | "acknowledged" | "resolved";
+            because: string;
+            /** Format: date-time */
+            beganAt: string;
+            /** Format: date-time */
+            openedAt: string;
+            openedBy: string;
+            acknowledged: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+            } | null;
+            resolved: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+                because: string;
+            } | null;
+            firing: number;
+            fired: number;
+            round: number;
+            escalation: {
+                level: number;
+                told: string[];
+                nextAt: string | null;
+            };
+            review: {
+                /** @enum {string} */
+                state: "none" | "drafted" | "done";
+                change: string | null;
+            };
+            link: string | null;
+        };
+        Suspect: {
+            /** @enum {string} */
+            kind: "release" | "dependency_release" | "infrastructure" | "policy" | "secret" | "catalog";
+            id: string;
+            title: string;
+            service: string | null;
+            environment: string | null;
+            /** Format: date-time */
+            at: string;
+            by: string;
+            weight: number;
+            because: string;
+            link: string;
+            wayBack: {
+                what: string;
+                command: string;
+                operation: {
+                    /** @enum {string} */
+                    method: "POST" | "PUT" | "DELETE";
+                    path: string;
+                    body: {
+                        [key: string]: unknown;
+                    };
+                } | null;
+            } | null;
+        };
+        IncidentTimelineEntry: {
+            seq: number;
+            /** Format: date-time */
+            at: string;
+            type: string;
+            actor: string;
+            text: string;
+            link: string | null;
+        };
+        OnCall: {
+            group: string;
+            rotation: string | null;
+            people: string[];
+            because: string;
+            until: string | null;
+            next: string[];
+        };
+        IncidentShown: {
+            id: string;
+            title: string;
+            service: string | null;
+            environment: string | null;
+            alert: string | null;
+            /** @enum {string} */
+            source: "slo" | "alertmanager" | "person";
+            /** @enum {string} */
+            severity: "page" | "ticket";
+            /** @enum {string} */
+            state: "open" | "acknowledged" | "resolved";
+            because: string;
+            /** Format: date-time */
+            beganAt: string;
+            /** Format: date-time */
+            openedAt: string;
+            openedBy: string;
+            acknowledged: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+            } | null;
+            resolved: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+                because: string;
+            } | null;
+            firing: number;
+            fired: number;
+            round: number;
+            escalation: {
+                level: number;
+                told: string[];
+                nextAt: string | null;
+            };
+            review: {
+                /** @enum {string} */
+                state: "none" | "drafted" | "done";
+                change: string | null;
+            };
+            link: string | null;
+            owner: string | null;
+        };
+        IncidentDetail: {
+            id: string;
+            title: string;
+            service: string | null;
+            environment: string | null;
+            alert: string | null;
+            /** @enum {string} */
+            source: "slo" | "alertmanager" | "person";
+            /** @enum {string} */
+            severity: "page" | "ticket";
+            /** @enum {string} */
+            state: "open" | "acknowledged" | "resolved";
+            because: string;
+            /** Format: date-time */
+            beganAt: string;
+            /** Format: date-time */
+            openedAt: string;
+            openedBy: string;
+            acknowledged: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+            } | null;
+            resolved: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+                because: string;
+            } | null;
+            firing: number;
+            fired: number;
+            round: number;
+            escalation: {
+                level: number;
+                told: string[];
+                nextAt: string | null;
+            };
+            review: {
+                /** @enum {string} */
+                state: "none" | "drafted" | "done";
+                change: string | null;
+            };
+            link: string | null;
+            owner: string | null;
+            onCall: components["schemas"]["OnCall"] | null;
+            suspects: components["schemas"]["Suspect"][];
+            timeline: components["schemas"]["IncidentTimelineEntry"][];
+        };
+        IncidentReview: {
+            change: string;
+            path: string;
+            incident: components["schemas"]["IncidentShown"];
+        };
+        AlertsTaken: {
+            incidents: {
+                id: string;
+                /** @enum {string} */
+                what: "opened" | "reopened" | "raised" | "joined" | "known" | "resolved" | "ended";
+                alert: string;
+                service: string | null;
+            }[];
+            unknown: number;
+        };
         InboxItem: {
             id: string;
             /** @enum {string} */
-            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test";
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "incident.opened" | "incident.paged" | "incident.acknowledged" | "incident.resolved" | "webhook.test";
             title: string;
             body: string;
             link: string;
@@ -2942,7 +3677,7 @@ export interface components {
             id: string;
             url: string;
             description: string;
-            kinds: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test")[];
+            kinds: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "incident.opened" | "incident.paged" | "incident.acknowledged" | "incident.resolved" | "webhook.test")[];
             thisMachine: boolean;
             createdBy: string;
             /** Format: date-time */
@@ -2957,7 +3692,7 @@ export interface components {
             id: string;
             webhook: string;
             /** @enum {string} */
-            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test";
+            kind: "approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "incident.opened" | "incident.paged" | "incident.acknowledged" | "incident.resolved" | "webhook.test";
             /** @enum {string} */
             state: "pending" | "delivered" | "given_up";
             /** Format: date-time */
@@ -3262,6 +3997,9 @@ export interface components {
                 mode: "audit" | "warn" | "enforce";
             }[];
             groups: string[];
+            tiers: {
+                [key: string]: "tier-1" | "tier-2" | "tier-3";
+            };
             reliefs: components["schemas"]["Relief"][];
             /** Format: date-time */
             takenAt: string;
@@ -3782,12 +4520,31 @@ export interface components {
             points: components["schemas"]["ScorePoint"][];
             rules: string;
         };
+        ServiceState: {
+            service: string;
+            runs: {
+                environment: string;
+                release: string;
+                commit: string;
+                /** Format: date-time */
+                since: string;
+            } | null;
+            /** @enum {string} */
+            health: "healthy" | "degraded" | "down" | "unknown" | "not_deployed";
+            because: string;
+            score: {
+                met: number;
+                required: number;
+                unknown: number;
+            } | null;
+        };
         EvidenceBundle: {
             /** @constant */
             format: "cairn-evidence/1";
             /** Format: date-time */
             exportedAt: string;
             release: components["schemas"]["Release"];
+            commit: string | null;
             keys: {
                 builder: string;
                 platform: string;
@@ -3863,6 +4620,25 @@ export interface components {
                 command: string | null;
             }[];
             until: string | null;
+        };
+        ChangeGraph: {
+            added: string[];
+            removed: string[];
+            changed: {
+                ref: string;
+                fields: string[];
+            }[];
+            relationsAdded: {
+                source: string;
+                type: string;
+                target: string;
+            }[];
+            relationsRemoved: {
+                source: string;
+                type: string;
+                target: string;
+            }[];
+            readable: boolean;
         };
     };
     responses: never;
@@ -4895,7 +5671,7 @@ export interface operations {
                      * @description empty for all
                      * @default []
                      */
-                    kinds?: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "webhook.test")[];
+                    kinds?: ("approval.wanted" | "check.failed" | "release.refused" | "release.held" | "release.rolled_back" | "release.failed" | "break_glass.opened" | "break_glass.follow_up" | "break_glass.reviewed" | "evidence.revoked" | "runtime.found" | "runtime.attempt_refused" | "policy.breached" | "incident.opened" | "incident.paged" | "incident.acknowledged" | "incident.resolved" | "webhook.test")[];
                     /**
                      * @description it may lie on this very machine
                      * @default false
@@ -5630,9 +6406,11 @@ export interface operations {
                 team?: string;
                 tier?: "tier-1" | "tier-2" | "tier-3";
                 lifecycle?: "experimental" | "development" | "production" | "deprecated";
+                language?: string;
                 text?: string;
                 limit?: number;
                 cursor?: string;
+                offset?: number;
             };
             header?: never;
             path?: never;
@@ -5657,6 +6435,7 @@ export interface operations {
                             tier: "tier-1" | "tier-2" | "tier-3";
                             /** @enum {string} */
                             lifecycle: "experimental" | "development" | "production" | "deprecated";
+                            language: string | null;
                             repository: string | null;
                             /** @enum {string} */
                             source: "registered" | "descriptor";
@@ -5698,6 +6477,7 @@ export interface operations {
                             tier: "tier-1" | "tier-2" | "tier-3";
                             /** @enum {string} */
                             lifecycle: "experimental" | "development" | "production" | "deprecated";
+                            language: string | null;
                             repository: string | null;
                             /** @enum {string} */
                             source: "registered" | "descriptor";
@@ -7641,6 +8421,285 @@ export interface operations {
             };
         };
     };
+    listIncidents: {
+        parameters: {
+            query?: {
+                service?: string;
+                team?: string;
+                state?: "active" | "open" | "acknowledged" | "resolved";
+                before?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        incidents: components["schemas"]["IncidentShown"][];
+                        next: string | null;
+                    };
+                };
+            };
+        };
+    };
+    openIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    service: string;
+                    environment?: string;
+                    title: string;
+                    /** @default  */
+                    because?: string;
+                    /**
+                     * @default page
+                     * @enum {string}
+                     */
+                    severity?: "page" | "ticket";
+                    /** Format: date-time */
+                    beganAt?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentShown"];
+                };
+            };
+        };
+    };
+    getIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentDetail"];
+                };
+            };
+        };
+    };
+    acknowledgeIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentShown"];
+                };
+            };
+        };
+    };
+    resolveIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    because: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentShown"];
+                };
+            };
+        };
+    };
+    noteIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    text: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentShown"];
+                };
+            };
+        };
+    };
+    draftIncidentReview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentReview"];
+                };
+            };
+        };
+    };
+    receiveAlerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertmanagerMessageInput"];
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertsTaken"];
+                };
+            };
+        };
+    };
+    listOnCall: {
+        parameters: {
+            query?: {
+                group?: string;
+                service?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        onCall: components["schemas"]["OnCall"][];
+                    };
+                };
+            };
+        };
+    };
+    listRotations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        rotations: components["schemas"]["Rotation"][];
+                    };
+                };
+            };
+        };
+    };
+    removeRotation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     getScorecard: {
         parameters: {
             query?: never;
@@ -7684,6 +8743,54 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Dora"];
+                };
+            };
+        };
+    };
+    listServiceStates: {
+        parameters: {
+            query: {
+                /** @description names of services, with commas between; 50 at most */
+                names: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        states: components["schemas"]["ServiceState"][];
+                    };
+                };
+            };
+        };
+    };
+    getChangeGraph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repository: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeGraph"];
                 };
             };
         };

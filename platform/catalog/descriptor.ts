@@ -16,10 +16,11 @@ import {
 import { LineCounter, parseAllDocuments } from "yaml";
 import { messageOf } from "../kernel/faults.ts";
 import { Lifecycle, serviceName, storable, Tier, TIER_LABEL, type Entity, type Finding } from "./model.ts";
+import { ROTATION_API_VERSION, RotationSpec } from "./rotation.ts";
 
-/** Kinds that a repository's descriptor may declare. Groups and users are the organisation's: else a repository could make itself anybody's owner. */
+/** Kinds that a repository's descriptor may declare. Groups, users and who is on call are the organisation's: else a repository could make itself anybody's owner. */
 export const REPOSITORY_KINDS: readonly string[] = ["component", "api", "resource", "system", "domain", "location"];
-export const ORGANISATION_KINDS: readonly string[] = ["group", "user"];
+export const ORGANISATION_KINDS: readonly string[] = ["group", "user", "rotation"];
 
 const VALIDATORS = [
   apiEntityV1alpha1Validator,
@@ -30,6 +31,9 @@ const VALIDATORS = [
   resourceEntityV1alpha1Validator,
   systemEntityV1alpha1Validator,
   userEntityV1alpha1Validator,
+  {
+    check: async ({ apiVersion, kind }: { apiVersion: string; kind: string }) => apiVersion === ROTATION_API_VERSION && kind === "Rotation",
+  },
 ];
 const POLICIES = [
   new NoForeignRootFieldsEntityPolicy(),
@@ -101,7 +105,7 @@ async function checkEntity(document: unknown, allowedKinds: readonly string[]): 
   let entity = withoutServerFields(document as Entity);
   try {
     for (const policy of POLICIES) entity = (await policy.enforce(entity as never)) as Entity;
-    const known = await Promise.all(VALIDATORS.map((validator) => validator.check(entity as never)));
+    const known = await Promise.all(VALIDATORS.map(async (validator) => validator.check(entity as never)));
     if (!known.includes(true)) return { messages: [`kind ${entity.kind} of ${entity.apiVersion} is not one that the catalog keeps`] };
   } catch (error) {
     return { messages: [messageOf(error).replace(/ To learn more about catalog file format, visit:.*$/s, "")] };
@@ -109,11 +113,11 @@ async function checkEntity(document: unknown, allowedKinds: readonly string[]): 
   const kind = entity.kind.toLowerCase();
   if (!allowedKinds.includes(kind)) {
     const because = ORGANISATION_KINDS.includes(kind)
-      ? "groups and users come with the organisation (POST /api/organisation), not from a repository"
+      ? "groups, users and rotations come with the organisation (POST /api/organisation), not from a repository"
       : `only ${allowedKinds.join(", ")} belong here`;
     return { messages: [`kind ${entity.kind}: ${because}`] };
   }
-  const messages = kind === "component" ? ownRules(entity) : [];
+  const messages = kind === "component" ? ownRules(entity) : kind === "rotation" ? rotationRules(entity) : [];
   return messages.length > 0 ? { messages } : { entity };
 }
 
@@ -131,6 +135,11 @@ function ownRules(entity: Entity): string[] {
   if (!Lifecycle.safeParse(lifecycle).success)
     messages.push(`spec.lifecycle is ${String(lifecycle)}: one of ${Lifecycle.options.join(", ")}`);
   return messages;
+}
+
+function rotationRules(entity: Entity): string[] {
+  const { error } = RotationSpec.safeParse(entity.spec);
+  return error ? error.issues.map(({ path, message }) => `${["spec", ...path].join(".")}: ${message}`) : [];
 }
 
 /** Why the database could not keep it, or would choke on it; undefined where it can. */

@@ -5,10 +5,11 @@ import { record } from "../ledger/store.ts";
 import { checkDocuments, ORGANISATION_KINDS, refOf } from "./descriptor.ts";
 import { descriptorInvalid, entityNotFound, groupExists, groupOwns } from "./faults.ts";
 import type { Entity, OrganisationLoaded } from "./model.ts";
+import { misnamed, rotations } from "./rotations.ts";
 import { etagOf, insert, update } from "./store.ts";
 
 /**
- * Loads groups and users. What is there already and the same stays untouched, so loading twice changes nothing. What is not named stays too.
+ * Loads groups, users and who is on call. What is there already and the same stays untouched, so loading twice changes nothing. What is not named stays too.
  * Throws `catalog.descriptor_invalid`.
  */
 export async function loadOrganisation(tx: Tx, clock: Clock, actor: Actor, documents: readonly unknown[]): Promise<OrganisationLoaded> {
@@ -29,6 +30,8 @@ export async function loadOrganisation(tx: Tx, clock: Clock, actor: Actor, docum
       loaded.updated.push(ref);
     }
   }
+  const wrong = await misnamed(tx, entities);
+  if (wrong.length > 0) throw descriptorInvalid("The organisation", wrong);
   for (const about of loaded.created) await record(tx, clock, { type: "catalog.organisation_member_added", about, actor });
   for (const about of loaded.updated) await record(tx, clock, { type: "catalog.organisation_member_changed", about, actor });
   return loaded;
@@ -47,15 +50,37 @@ export async function removeGroup(tx: Tx, clock: Clock, actor: Actor, name: stri
     .forUpdate()
     .executeTakeFirst();
   if (!group) throw entityNotFound(ref);
-  const owned = await tx.selectFrom("catalog_entity").select("ref").where("owner_ref", "=", ref).orderBy("ref").limit(20).execute();
+  // A rotation of nobody's services goes with its group.
+  const owned = await tx
+    .selectFrom("catalog_entity")
+    .select("ref")
+    .where("owner_ref", "=", ref)
+    .where("kind", "<>", "rotation")
+    .orderBy("ref")
+    .limit(20)
+    .execute();
   if (owned.length > 0)
     throw groupOwns(
       name,
       owned.map((entity) => entity.ref),
     );
-  await tx.deleteFrom("catalog_entity").where("ref", "=", ref).execute();
+  const own = (await rotations(tx)).filter((rotation) => rotation.group === ref).map(({ name: rotation }) => rotationRef(rotation));
+  await tx
+    .deleteFrom("catalog_entity")
+    .where("ref", "in", [ref, ...own])
+    .execute();
+  for (const about of [ref, ...own]) await record(tx, clock, { type: "catalog.organisation_member_removed", about, actor });
+}
+
+/** Takes a rotation away: from then on its whole group is on call. Throws `catalog.entity_not_found`. */
+export async function removeRotation(tx: Tx, clock: Clock, actor: Actor, name: string): Promise<void> {
+  const ref = rotationRef(name);
+  const gone = await tx.deleteFrom("catalog_entity").where("ref", "=", ref).returning("ref").executeTakeFirst();
+  if (!gone) throw entityNotFound(ref);
   await record(tx, clock, { type: "catalog.organisation_member_removed", about: ref, actor });
 }
+
+const rotationRef = (name: string): string => `rotation:default/${name.toLowerCase()}`;
 
 export interface NewGroup {
   name: string;

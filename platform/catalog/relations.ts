@@ -37,6 +37,7 @@ const FIELDS: Record<string, readonly (readonly [field: string, defaultKind: str
     ["owner", "group", "ownedBy", "ownerOf"],
     ["subdomainOf", "domain", "partOf", "hasPart"],
   ],
+  rotation: [["owner", "group", "ownedBy", "ownerOf"]],
   user: [["memberOf", "group", "memberOf", "hasMember"]],
   group: [
     ["parent", "group", "childOf", "parentOf"],
@@ -65,6 +66,9 @@ export function relationsOf(entity: Entity): Relation[] {
 
 /** The owner's full reference; undefined where there is none. */
 export const ownerRefOf = (entity: Entity): string | undefined => fullRef(entity.spec?.["owner"], "group", entity.metadata.namespace);
+
+/** The full reference of a person that may be written short: `ada` is `user:default/ada`. */
+export const userRefOf = (written: string): string | undefined => fullRef(written, "user");
 
 function fullRef(written: unknown, defaultKind: string | undefined, namespace = "default"): string | undefined {
   if (typeof written !== "string" || written === "") return undefined;

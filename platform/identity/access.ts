@@ -27,6 +27,8 @@ export const SCOPE_OF: Record<Action, Scope> = {
   "evidence.revoke": "write",
   "break_glass.open": "write",
   "break_glass.review": "write",
+  "incident.report": "write",
+  "incident.answer": "write",
   "inbox.mark": "write",
   "exception.grant": "write",
   "exception.end": "write",
@@ -110,7 +112,7 @@ export const guards: readonly Guard[] = [
   },
 ];
 
-const BY_ANYBODY: readonly Action[] = ["service.register", "plan.make", "change.open", "inbox.mark"];
+const BY_ANYBODY: readonly Action[] = ["service.register", "plan.make", "change.open", "incident.report", "inbox.mark"];
 const BY_OWNERS: readonly Action[] = [
   "service.change",
   "plan.apply",
@@ -124,6 +126,7 @@ const BY_OWNERS: readonly Action[] = [
   "evidence.revoke",
   "break_glass.open",
   "break_glass.review",
+  "incident.answer",
   "exception.end",
 ];
 const BY_GRANTERS: readonly Action[] = ["exception.grant", "exception.end"];
@@ -155,6 +158,10 @@ export const grants: readonly Grant[] = [
     name: "code-owners-approve",
     reason: (_, action, { codeOwner }) =>
       action === "change.approve" && codeOwner === true ? "a code owner of what it changes may" : undefined,
+  },
+  {
+    name: "on-call-answers",
+    reason: (_, action, { onCall }) => (action === "incident.answer" && onCall === true ? "whoever is on call for it may" : undefined),
   },
   {
     name: "everybody-makes-own-tokens",

@@ -55,6 +55,8 @@ export type Action =
   | "evidence.revoke"
   | "break_glass.open"
   | "break_glass.review"
+  | "incident.report"
+  | "incident.answer"
   | "inbox.mark"
   | "exception.grant"
   | "exception.end"
@@ -72,6 +74,8 @@ export interface Subject {
   authors?: readonly string[];
   /** The caller answers for a part of it, by what CODEOWNERS says. */
   codeOwner?: boolean;
+  /** The caller is on call for it now, whatever group they are in. */
+  onCall?: boolean;
 }
 
 /** The local administrator: there from the first start. */

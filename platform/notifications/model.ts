@@ -15,6 +15,10 @@ export const NoticeKind = z.enum([
   "runtime.found",
   "runtime.attempt_refused",
   "policy.breached",
+  "incident.opened",
+  "incident.paged",
+  "incident.acknowledged",
+  "incident.resolved",
   "webhook.test",
 ]);
 export type NoticeKind = z.infer<typeof NoticeKind>;

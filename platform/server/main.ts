@@ -38,6 +38,7 @@ import { breakGlassDesk } from "../workflows/break-glass.ts";
 import { checker } from "../workflows/check-again.ts";
 import { deliverer } from "../workflows/deliver-again.ts";
 import { goBack } from "../workflows/go-back.ts";
+import { incidentDesk } from "../workflows/incident-desk.ts";
 import { planner } from "../workflows/planner.ts";
 import { AUDIT_EVERY_MS, startAudit } from "../workflows/audit-runtime.ts";
 import { allWorkflows, startWhatFollows } from "../workflows/start.ts";
@@ -48,7 +49,7 @@ import { startFollowing } from "./follow.ts";
 import { listenLive } from "./live.ts";
 import { startLooking } from "./look.ts";
 import { allMigrations } from "./migrations.ts";
-import { evaluation } from "./objectives.ts";
+import { evaluation, serviceNames } from "./objectives.ts";
 import { holderOf, portTaken } from "./port.ts";
 import { forgetServer, startTicks, writeServer } from "./record.ts";
 import { signingSecretsIn } from "./signing-secrets.ts";
@@ -185,6 +186,7 @@ async function start(): Promise<void> {
     deliverer: deliverer(parts, orchestrator),
     checker: checker(parts, orchestrator),
     goBack: goBack(parts, orchestrator),
+    incidents: incidentDesk({ ...parts, servicesOf: (team) => serviceNames(db, { team }) }),
     secrets,
     infra: parts.infra,
     environmentNames: parts.environments.environments.map(({ name }) => name),

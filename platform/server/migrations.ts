@@ -4,6 +4,7 @@ import { ciMigrations } from "../ci/migrations.ts";
 import { evidenceMigrations } from "../evidence/migrations.ts";
 import { identityMigrations } from "../identity/migrations.ts";
 import { forgeMigrations } from "../forge/migrations.ts";
+import { incidentsMigrations } from "../incidents/migrations.ts";
 import { infraMigrations } from "../infra/migrations.ts";
 import { ledgerMigrations } from "../ledger/migrations.ts";
 import { observabilityMigrations } from "../observability/migrations.ts";
@@ -36,4 +37,5 @@ export const allMigrations: Migrations = {
   ...releasesMigrations,
   ...gateMigrations,
   ...observabilityMigrations,
+  ...incidentsMigrations,
 };

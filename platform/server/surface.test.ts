@@ -37,6 +37,7 @@ async function platform() {
     deliverer: unused,
     checker: unused,
     goBack: unused,
+    incidents: unused,
     secrets: unused,
     infra: unused,
     environmentNames: [],

@@ -10,6 +10,7 @@ import { forgeRoutes } from "../forge/routes.ts";
 import type { LocalForge, MergeGround } from "../forge/local/forge.ts";
 import { smartHttp } from "../forge/local/smart-http.ts";
 import { goldenPathRoutes } from "../golden-paths/routes.ts";
+import { incidentRoutes, type IncidentDesk } from "../incidents/routes.ts";
 import type { Infra } from "../infra/contract.ts";
 import { callerOf, identityAccess } from "../identity/access-hook.ts";
 import type { IdentityParts } from "../identity/authenticate.ts";
@@ -79,6 +80,7 @@ export interface SurfaceParts {
   secrets: SecretStore;
   infra: Infra;
   /** In the order of promotion. */
+  incidents: IncidentDesk;
   environmentNames: readonly string[];
   environments: RuleBundle["environments"];
   policies: Bundle;
@@ -162,6 +164,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
         rules: parts.scoreRules,
         production,
         factsOf: (service) => scoreFacts({ db, clock, forge, production, sloReport: slos }, service),
+      incidentRoutes({ db, clock, desk: parts.incidents, environmentNames: parts.environmentNames }),
         servicesOf: (team) => serviceNames(db, { team }),
       }),
       exportRoutes(parts.evidenceExport),
@@ -213,6 +216,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     portalFolder: undefined,
   });
   await app.ready();
+    incidents: none,
   const document = app.swagger() as unknown as Record<string, unknown>;
   await app.close();
   return document;

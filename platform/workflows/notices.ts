@@ -219,3 +219,78 @@ export function breachNotice(
     urgent: false,
   };
 }
+
+/** What an incident tells people. */
+export interface AboutIncident {
+  id: string;
+  title: string;
+  severity: "page" | "ticket";
+  because: string;
+  /** In words, the likeliest change that may have caused it; null where there is none. */
+  suspect: { title: string; because: string; command: string | null } | null;
+}
+
+const whatNext = ({ id, suspect }: AboutIncident): string =>
+  [
+    ...(suspect
+      ? [`Suspect: ${suspect.title}, ${suspect.because}.${suspect.command === null ? "" : ` The way back: ${suspect.command}`}`]
+      : []),
+    `All that is known: cairn incident ${id}. That you look at it: cairn incident ack ${id}`,
+  ].join(" ");
+
+/** Somebody has to look at an incident now: whoever is on call, or who comes after them. */
+export function pageNotice(incident: AboutIncident, page: { audience: readonly string[]; because: string; seq: number }): Notice {
+  return {
+    key: `incident ${incident.id} paged ${page.seq}`,
+    kind: "incident.paged",
+    title: incident.title,
+    body: `${incident.because}. You are told since: ${page.because}. ${whatNext(incident)}`,
+    link: `/incidents/${incident.id}`,
+    about: `incident:${incident.id}`,
+    audience: [...page.audience],
+    except: [],
+    urgent: incident.severity === "page",
+  };
+}
+
+/** The group that owns it knows of it, and who looks at it. */
+export function incidentNotice(incident: AboutIncident, group: string, onCall: readonly string[], seq: number): Notice {
+  return {
+    key: `incident ${incident.id} opened ${seq}`,
+    kind: "incident.opened",
+    title: incident.title,
+    body: `${incident.because}. Told: ${onCall.join(", ")}. All that is known: cairn incident ${incident.id}`,
+    link: `/incidents/${incident.id}`,
+    about: `incident:${incident.id}`,
+    audience: [group],
+    except: [...onCall],
+    urgent: false,
+  };
+}
+
+/** Somebody looks at it, or it is over: whoever was told may rest. */
+export function incidentTurned(
+  what: "acknowledged" | "resolved",
+  incident: { id: string; title: string; by: string; because: string },
+  audience: readonly string[],
+  seq: number,
+): Notice {
+  const [title, body] =
+    what === "acknowledged"
+      ? [`${incident.by} looks at: ${incident.title}`, `Nobody else is told. All that is known: cairn incident ${incident.id}`]
+      : [
+          `Over: ${incident.title}`,
+          `${incident.by}: ${incident.because}. What was learnt goes into a review: cairn incident review ${incident.id}`,
+        ];
+  return {
+    key: `incident ${incident.id} ${what} ${seq}`,
+    kind: `incident.${what}`,
+    title,
+    body,
+    link: `/incidents/${incident.id}`,
+    about: `incident:${incident.id}`,
+    audience: [...audience],
+    except: [incident.by],
+    urgent: false,
+  };
+}

@@ -5,7 +5,7 @@ import type { Digest } from "../kernel/digest.ts";
 import { isFault } from "../kernel/faults.ts";
 import { transact } from "../kernel/sql.ts";
 import type { RecordedEvent } from "../ledger/model.ts";
-import type { Notice } from "../notifications/model.ts";
+import { ADMINISTRATORS, type Notice } from "../notifications/model.ts";
 import { tell } from "../notifications/store.ts";
 import { approvalWanted, find as findPlan } from "../plans/store.ts";
 import { findBreakGlass } from "../policy/break-glass-store.ts";
@@ -19,10 +19,16 @@ import {
   checkNotice,
   evidenceNotice,
   findingNotice,
+  incidentNotice,
+  incidentTurned,
+  pageNotice,
   releaseApprovalNotice,
   releaseNotice,
   type AboutService,
 } from "./notices.ts";
+import { findIncident } from "../incidents/store.ts";
+import { suspectsFor } from "./incident-suspects.ts";
+import { answerersOf } from "./on-call.ts";
 import type { Parts } from "./parts.ts";
 
 type TellParts = Pick<Parts, "db" | "clock" | "forge" | "publicUrl"> & {
@@ -51,6 +57,9 @@ const TELLERS: Record<string, Teller> = {
   "runtime.found": runtimeFound,
   "runtime.attempt_refused": attemptRefused,
   "policy.audit_changed": auditChanged,
+  "incidents.paged": incidentPaged,
+  "incidents.acknowledged": incidentTurns("acknowledged"),
+  "incidents.resolved": incidentTurns("resolved"),
 };
 
 /** The ledger events that somebody is told of. */
@@ -146,6 +155,27 @@ async function auditChanged(parts: TellParts, { about, data, seq }: RecordedEven
   const audit = data as { environment: string; release: string; outcome: string; because: string; decision: string };
   if (audit.outcome !== "deny") return [];
   return [breachNotice({ ...audit, seq }, await aboutService(parts, serviceNamed(about)))];
+}
+
+async function incidentPaged(parts: TellParts, { data, seq }: RecordedEvent): Promise<Notice[]> {
+  const page = data as { incident: string; level: number; audience: string[]; because: string };
+  const incident = await findIncident(parts.db, page.incident);
+  const [first] = await suspectsFor(parts.db, incident);
+  const suspect = first ? { title: first.title, because: first.because, command: first.wayBack?.command ?? null } : null;
+  const about = { ...incident, suspect };
+  const { group, members } = await answerersOf(parts.db, incident.service);
+  const others = group !== undefined && page.level === 0 && members.some((ref) => !page.audience.includes(ref));
+  return [pageNotice(about, { ...page, seq }), ...(others ? [incidentNotice(about, group, page.audience, seq)] : [])];
+}
+
+function incidentTurns(what: "acknowledged" | "resolved"): Teller {
+  return async (parts, { data, actor, seq }) => {
+    const incident = await findIncident(parts.db, String(data.incident));
+    const { group } = await answerersOf(parts.db, incident.service);
+    const audience = [...new Set([...incident.escalation.told, group ?? ADMINISTRATORS])];
+    const because = typeof data.because === "string" ? data.because : "";
+    return [incidentTurned(what, { id: incident.id, title: incident.title, by: actor, because }, audience, seq)];
+  };
 }
 
 const serviceNamed = (about: string): string => about.replace(/^component:default\//, "");

@@ -15,7 +15,7 @@ export interface Commit {
 export async function writeCommit(
   git: Git,
   gitDir: string,
-  input: { files: readonly TreeFile[]; parent?: string; message: string; author: Author; at: Date },
+  input: { files: readonly TreeFile[]; parent?: string; message: string; author: Author; at: Date; keepOthers?: boolean },
 ): Promise<Commit> {
   refuseUnsafeFiles(input.files);
   const ident = `${identOf(input.author)} ${Math.floor(input.at.getTime() / 1000)} +0000`;
@@ -28,7 +28,7 @@ export async function writeCommit(
     data(messageText(input.message)),
   );
   if (input.parent) stream.push(`from ${input.parent}\n`);
-  stream.push("deleteall\n");
+  if (input.keepOthers !== true) stream.push("deleteall\n");
   input.files.forEach((file, index) => stream.push(`M ${file.mode} :${index + 1} ${quoted(file.path)}\n`));
   stream.push("done\n");
   await git.runIn(gitDir, ["fast-import", "--quiet", "--force", "--date-format=raw"], {
