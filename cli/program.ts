@@ -11,6 +11,7 @@ import { gitCommands } from "./commands/git.ts";
 import { hostCommands } from "./commands/host.ts";
 import { importCommands } from "./commands/import.ts";
 import { inboxCommands } from "./commands/inbox.ts";
+import { incidentCommands } from "./commands/incidents.ts";
 import { machineCommands } from "./commands/machine.ts";
 import { observeCommands } from "./commands/observe.ts";
 import { organisationCommands } from "./commands/organisation.ts";
@@ -54,6 +55,7 @@ export function cairnProgram(): Command {
     quarantineCommands,
     whyCommands,
     breakGlassCommands,
+    incidentCommands,
     inboxCommands,
     secretCommands,
     evidenceCommands,
