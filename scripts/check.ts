@@ -13,6 +13,7 @@ const CHECKS: [string, string, string[]][] = [
   ["format", bin("oxfmt"), ["--check"]],
   ["import order", bin("node"), ["scripts/check-map.ts"]],
   ["API document", bin("node"), ["scripts/generate-api.ts", "--check"]],
+  ["reference", bin("node"), ["scripts/generate-reference.ts", "--check"]],
   ["dead code", bin("knip"), ["--no-progress"]],
 ];
 

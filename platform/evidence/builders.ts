@@ -7,7 +7,7 @@ import { keyIdOf } from "./dsse.ts";
 import { buildersInvalid } from "./faults.ts";
 import type { BuilderKey } from "./verify.ts";
 
-const Builders = z.array(z.strictObject({ id: z.string().min(1), publicKey: z.string() }));
+export const Builders = z.array(z.strictObject({ id: z.string().min(1), publicKey: z.string() }));
 
 /** The builders and scanners whose signature counts besides the platform's own. Throws `evidence.builders_invalid`; a file that is not there lists none. */
 export async function loadBuilders(path: string): Promise<BuilderKey[]> {

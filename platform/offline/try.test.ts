@@ -34,9 +34,15 @@ test("tryRules() says of what runs what other rules would refuse, and what stays
   const running = [aSubject({ service: { lifecycle: "production" } }), aSubject({ service: { lifecycle: "experimental" } })];
   const tried = tryRules(running, { present, proposed, reliefs: [], now }).filter(({ point }) => point === "release");
   expect(tried).toMatchObject([
-    { service: "orders", environment: "production", now: "allow", then: "allow", answers: [] },
-    { service: "orders", environment: "production", now: "allow", then: "deny", answers: [{ rule: "not-deprecated", outcome: "denied" }] },
+    { service: "orders", environment: "production", today: "allow", proposed: "allow", answers: [] },
+    {
+      service: "orders",
+      environment: "production",
+      today: "allow",
+      proposed: "deny",
+      answers: [{ rule: "not-deprecated", outcome: "denied" }],
+    },
   ]);
   const same = tryRules(running, { present, proposed: await proposedRules(library, present.document), reliefs: [], now });
-  expect(same.every(({ now: before, then, answers }) => before === then && answers.length === 0)).toBe(true);
+  expect(same.every(({ today, proposed: after, answers }) => today === after && answers.length === 0)).toBe(true);
 });

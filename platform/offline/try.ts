@@ -17,8 +17,8 @@ export interface Tried {
   service: string;
   environment: string;
   point: (typeof POINTS)[number];
-  now: Judgement["outcome"];
-  then: Judgement["outcome"];
+  today: Judgement["outcome"];
+  proposed: Judgement["outcome"];
   /** What the other rules answer otherwise than today's; a rule that is gone or not asked is not among them. */
   answers: RuleResult[];
 }
@@ -61,8 +61,8 @@ export function tryRules(
         service: subject.service.name,
         environment: subject.environment?.name ?? "",
         point,
-        now: before.outcome,
-        then: after.outcome,
+        today: before.outcome,
+        proposed: after.outcome,
         answers: after.results.filter((result) => !same(result)),
       };
     }),

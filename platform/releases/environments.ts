@@ -66,8 +66,8 @@ export const HealthRules = z.strictObject({
 });
 export type HealthRules = z.infer<typeof HealthRules>;
 
-const EnvironmentsFile = z.strictObject({ environments: z.array(EnvironmentDefinition).min(1) });
-const TiersFile = z.strictObject({ health: HealthRules, tiers: z.record(Tier, TierRules) });
+export const EnvironmentsFile = z.strictObject({ environments: z.array(EnvironmentDefinition).min(1) });
+export const TiersFile = z.strictObject({ health: HealthRules, tiers: z.record(Tier, TierRules) });
 
 /** The environments in the order in which a commit walks through them, and what each tier demands. */
 export interface Environments {
