@@ -75,6 +75,8 @@ export interface ServiceView {
   ownerExists: boolean;
   tier: Tier;
   lifecycle: Lifecycle;
+  /** What it is written in, where its descriptor says so. */
+  language: string | null;
   repository: string | undefined;
   source: "registered" | "descriptor";
   createdAt: Date;
@@ -82,6 +84,7 @@ export interface ServiceView {
 
 /** Annotations by which a service registered by hand keeps what a descriptor has no field for. */
 export const REPOSITORY_URL_ANNOTATION = "cairn.dev/repository-url";
+export const LANGUAGE_ANNOTATION = "cairn.dev/runtime";
 export const ONCALL_ANNOTATION = "cairn.dev/oncall-rotation";
 
 /** Whether PostgreSQL can keep a text: without NUL, and whole characters only. */
@@ -128,6 +131,7 @@ export const ServiceSummary = z.object({
   ownerExists: z.boolean(),
   tier: Tier,
   lifecycle: Lifecycle,
+  language: z.string().nullable(),
   repository: z.string().nullable(),
   source: z.enum(["registered", "descriptor"]),
   createdAt: z.coerce.date(),

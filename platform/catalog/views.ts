@@ -6,6 +6,7 @@ import { dependenciesOf } from "./dependencies.ts";
 import { serviceNotFound } from "./faults.ts";
 import { withServerFields } from "./entities.ts";
 import {
+  LANGUAGE_ANNOTATION,
   ONCALL_ANNOTATION,
   REPOSITORY_URL_ANNOTATION,
   type Entity,
@@ -22,11 +23,15 @@ export interface ServiceFilter {
   team?: string | undefined;
   tier?: ServiceView["tier"] | undefined;
   lifecycle?: ServiceView["lifecycle"] | undefined;
+  /** As its descriptor's annotation cairn.dev/runtime names it: nodejs, go, … */
+  language?: string | undefined;
   /** Words; each must begin a word of name, title, description or tags. */
   text?: string | undefined;
   limit?: number | undefined;
   /** The name after which to go on: `next` of the page before. */
   cursor?: string | undefined;
+  /** How many to leave out before the first: for a list that is jumped about in. */
+  offset?: number | undefined;
 }
 
 export interface Page<T> {
@@ -46,7 +51,8 @@ export async function serviceViews(db: Sql, filter: ServiceFilter = {}): Promise
     .select(COLUMNS)
     .select(ownerExists)
     .orderBy("entity.name")
-    .limit(limit + 1);
+    .limit(limit + 1)
+    .offset(filter.offset ?? 0);
   if (filter.cursor !== undefined) page = page.where("entity.name", ">", filter.cursor);
   const rows = await page.execute();
   const items = rows.slice(0, limit).map(viewOf);
@@ -143,6 +149,17 @@ export async function groups(db: Sql): Promise<GroupView[]> {
   }));
 }
 
+/** How many people are in a group. */
+export async function memberCount(db: Sql, group: string): Promise<number> {
+  const { count } = await db
+    .selectFrom("catalog_relation")
+    .select((eb) => eb.fn.count<number>("target_ref").distinct().as("count"))
+    .where("source_ref", "=", group)
+    .where("type", "=", "hasMember")
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
 /** What identity asks about people and groups. A membership of a group that the catalog does not have counts for nothing. */
 export const directory = (db: Sql): Directory => ({
   groupsOf: async (user) => {
@@ -190,6 +207,10 @@ function matching(db: Sql, filter: ServiceFilter) {
   if (filter.team !== undefined) query = query.where("entity.owner_ref", "=", groupRef(filter.team));
   if (filter.tier !== undefined) query = query.where("entity.tier", "=", filter.tier);
   if (filter.lifecycle !== undefined) query = query.where("entity.lifecycle", "=", filter.lifecycle);
+  if (filter.language !== undefined)
+    query = query.where(
+      sql<boolean>`entity.terms @> array[${`metadata.annotations.${LANGUAGE_ANNOTATION}=${filter.language.toLowerCase()}`}]`,
+    );
   const words = filter.text === undefined ? undefined : wordQuery(filter.text);
   if (words !== undefined) query = query.where(sql<boolean>`entity.words @@ to_tsquery('simple', ${words})`);
   return query;
@@ -207,6 +228,7 @@ function viewOf(row: Row & { owner_exists: boolean }): ServiceView {
     ownerExists: row.owner_exists,
     tier: row.tier,
     lifecycle: row.lifecycle,
+    language: row.entity.metadata.annotations?.[LANGUAGE_ANNOTATION] ?? null,
     repository: row.repository ?? undefined,
     source: row.source === "descriptor" ? "descriptor" : "registered",
     createdAt: row.created_at,

@@ -43,8 +43,11 @@ import type { SecretStore } from "../secrets/contract.ts";
 import { secretRoutes } from "../secrets/routes.ts";
 import { scorecardRoutes } from "../scorecards/routes.ts";
 import type { ScoreRules } from "../scorecards/rules.ts";
+import { score } from "../scorecards/score.ts";
 import { authorsAtWork, reliefsFor } from "../workflows/reliefs.ts";
+import { changeGraphRoutes } from "../workflows/change-graph.ts";
 import { scoreFacts } from "../workflows/score-facts.ts";
+import { serviceStateRoutes } from "../workflows/service-states.ts";
 import { exportRoutes, type ExportParts } from "../workflows/export-evidence.ts";
 import { whyRoutes } from "../workflows/why/routes.ts";
 import type { WhyParts } from "../workflows/why/facts.ts";
@@ -101,7 +104,9 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
   const ownerOf = (service: string) => requireOwner(db, service).catch(() => undefined);
   const requireService = async (service: string) => void (await serviceView(db, service));
   const production = parts.environments.filter((environment) => environment.production).map(({ name }) => name);
-  const slos = (service: string, environment: string) => sloReport(evaluation(db, clock, forge), { service, environment });
+  const evaluating = evaluation(db, clock, forge);
+  const slos = (service: string, environment: string) => sloReport(evaluating, { service, environment });
+  const scoreFactsOf = (service: string) => scoreFacts({ db, clock, forge, production, sloReport: slos }, service);
   const catalog: CatalogParts = {
     db,
     clock,
@@ -154,7 +159,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       deliverRoutes({ deliverer: parts.deliverer, ownerOf: async (service) => (await serviceView(db, service)).owner }),
       goBackRoutes({ goBack: parts.goBack, ownerOf: async (service) => (await serviceView(db, service)).owner }),
       runtimeRoutes({ runtime: parts.runtime }),
-      observabilityRoutes({ ...evaluation(db, clock, forge), requireService, declared: (service) => declared(db, service) }),
+      observabilityRoutes({ ...evaluating, requireService, declared: (service) => declared(db, service) }),
       releasesRoutes({ db, clock, ownerOf }),
       windowsRoutes({ db, clock, ownerOf, environmentNames: parts.environmentNames }),
       quarantineRoutes({ db, clock, ownerOf, requireService, tellRuntime: parts.tellQuarantine }),
@@ -163,10 +168,17 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
         clock,
         rules: parts.scoreRules,
         production,
-        factsOf: (service) => scoreFacts({ db, clock, forge, production, sloReport: slos }, service),
+        factsOf: scoreFactsOf,
       incidentRoutes({ db, clock, desk: parts.incidents, environmentNames: parts.environmentNames }),
         servicesOf: (team) => serviceNames(db, { team }),
       }),
+      serviceStateRoutes({
+        db,
+        clock,
+        environment: production.at(-1),
+        scorecardOf: async (service) => score(await scoreFactsOf(service), parts.scoreRules, clock.now()),
+      }),
+      changeGraphRoutes({ forge }),
       exportRoutes(parts.evidenceExport),
       whyRoutes(parts.why),
       liveRoutes({ live: parts.live }),

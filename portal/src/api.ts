@@ -27,7 +27,10 @@ export function useAnswer<T>(
 }
 
 /** What changes only with a new version of the platform, or never. */
-const STEADY = new Set(["golden-paths", "decisions", "file", "diff"]);
+const STEADY = new Set(["golden-paths", "decisions", "file", "diff", "graph"]);
+/** Where much happens at once, what is shown is asked for again so often at most. */
+const SETTLE_MS = 250;
+const BREATHE_MS = 2000;
 
 /** Listens to the platform and refetches what is shown when something changed. Gives false while the connection is lost. */
 export function useLive(): boolean {
@@ -38,11 +41,16 @@ export function useLive(): boolean {
     let refreshing: ReturnType<typeof setTimeout> | undefined;
     let opening: ReturnType<typeof setTimeout> | undefined;
     let lost = false;
+    let last = Number.NEGATIVE_INFINITY;
     const refresh = () => {
-      refreshing ??= setTimeout(() => {
-        refreshing = undefined;
-        void client.invalidateQueries({ predicate: ({ queryKey }) => !STEADY.has(String(queryKey[0])) });
-      }, 250);
+      refreshing ??= setTimeout(
+        () => {
+          refreshing = undefined;
+          last = performance.now();
+          void client.invalidateQueries({ predicate: ({ queryKey }) => !STEADY.has(String(queryKey[0])) });
+        },
+        Math.max(SETTLE_MS, last + BREATHE_MS - performance.now()),
+      );
     };
     const open = () => {
       source = new EventSource("/api/live");

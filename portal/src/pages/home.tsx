@@ -1,27 +1,42 @@
 import { Anchor, Button, Code, List, Stack, Text } from "@mantine/core";
-import { IconServer } from "@tabler/icons-react";
-import type { Answered as Answer } from "@cairn/api";
+import { answer, type Answered as Answer } from "@cairn/api";
+import { useQueries } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { worst } from "../parts/change-rows.tsx";
 import { nameOf, runPath, sentence } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
+import { Health, useStates } from "../parts/service-lines.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
 import { WhyLine } from "../parts/why.tsx";
 
 type Run = Answer<"listRuns">["runs"][number];
+type Service = Answer<"listServiceViews">["items"][number];
+type State = Answer<"listServiceStates">["states"][number];
+const SHOWN = 12;
 
 /** What needs me? Open change requests, runs that wait or failed; below, the services. An empty platform teaches the first step. */
 export default function Home() {
-  const services = useAnswer(["services", "home"], () => api.GET("/api/catalog/service-views", { params: { query: { limit: 10 } } }));
+  const me = useAnswer(["me"], () => api.GET("/api/auth/me"));
+  const own = (me.data?.principal.groups ?? []).map(nameOf).slice(0, 5);
+  const services = useAnswer(["services", "home"], () => api.GET("/api/catalog/service-views", { params: { query: { limit: SHOWN } } }));
+  const mine = useQueries({
+    queries: own.map((team) => ({
+      queryKey: ["services", "home", team],
+      queryFn: () => answer(api.GET("/api/catalog/service-views", { params: { query: { team, limit: SHOWN } } })),
+    })),
+    combine: (answers) => ({ items: answers.flatMap(({ data }) => data?.items ?? []), isLoading: answers.some((one) => one.isLoading) }),
+  });
+  const shown = (mine.items.length > 0 ? mine.items : (services.data?.items ?? [])).slice(0, SHOWN);
+  const states = useStates([shown.map(({ name }) => name)], !mine.isLoading);
   const changes = useAnswer(["changes", "open"], () => api.GET("/api/changes", { params: { query: { state: "open" } } }));
   const runs = useAnswer(["runs", "home"], () => api.GET("/api/runs", { params: { query: { limit: 100, except: "platform:audit" } } }));
   return (
     <Page title="Home">
-      <Answered query={services}>
-        {({ items }) =>
+      <Answered query={services} with={[me, mine, changes, runs]}>
+        {({ items, total }) =>
           items.length === 0 ? (
             <FirstSteps />
           ) : (
@@ -32,29 +47,16 @@ export default function Home() {
                 </Answered>
               </Section>
               <Section
-                title="Services"
+                title={mine.items.length > 0 ? "Your services" : "Services"}
                 actions={
                   <Anchor component={Link} to="/services" size="sm">
-                    All services
+                    All {total.toLocaleString("en")}
                   </Anchor>
                 }
               >
                 <Rows label="Services">
-                  {items.map((service) => (
-                    <Row
-                      key={service.name}
-                      sign={<IconServer size={16} aria-hidden />}
-                      title={
-                        <Anchor component={Link} to={`/services/${service.name}`}>
-                          {service.name}
-                        </Anchor>
-                      }
-                      below={service.description}
-                    >
-                      <span>{nameOf(service.owner)}</span>
-                      <span>{service.tier}</span>
-                      <span>{service.lifecycle}</span>
-                    </Row>
+                  {shown.map((service) => (
+                    <Mine key={service.name} service={service} state={states.get(service.name)} />
                   ))}
                 </Rows>
               </Section>
@@ -63,6 +65,24 @@ export default function Home() {
         }
       </Answered>
     </Page>
+  );
+}
+
+function Mine({ service, state }: { service: Service; state: State | undefined }) {
+  return (
+    <Row
+      sign={<Status of={state?.health ?? "unknown"} bare />}
+      title={
+        <Anchor component={Link} to={`/services/${service.name}`}>
+          {service.name}
+        </Anchor>
+      }
+      below={service.description}
+    >
+      <span>{nameOf(service.owner)}</span>
+      <span>{service.tier}</span>
+      <span className="home-health">{state ? <Health state={state} /> : service.lifecycle}</span>
+    </Row>
   );
 }
 

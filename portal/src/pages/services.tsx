@@ -1,21 +1,19 @@
-import { answer, type Answered as Answer } from "@cairn/api";
-import { Anchor, Button, Group, Select, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Code, Group, Select, Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
-import { nameOf } from "../parts/names.ts";
+import { Equivalents } from "../parts/equivalents.tsx";
 import { Empty, Page, Waiting } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
-import { Time } from "../parts/time.tsx";
+import { ServiceLines, servicePage } from "../parts/service-lines.tsx";
 
 const LIFECYCLES = ["experimental", "development", "production", "deprecated"] as const;
 const TIERS = ["tier-1", "tier-2", "tier-3"] as const;
-type Service = Answer<"listServiceViews">["items"][number];
-const LINE = 58;
+/** What golden paths and imports write; another one stands in the address. */
+const LANGUAGES = ["nodejs", "python", "go", "java", "rust"];
 
 /** What do we run? Filters stand in the address, so that a view can be sent to somebody. */
 export default function Services() {
@@ -24,22 +22,15 @@ export default function Services() {
   const groups = useAnswer(["groups"], () => api.GET("/api/catalog/groups"));
   const tier = TIERS.find((each) => each === search.get("tier"));
   const lifecycle = LIFECYCLES.find((each) => each === search.get("lifecycle"));
-  const [team, named] = [search.get("team"), search.get("text")];
+  const [team, named, language] = [search.get("team"), search.get("text"), search.get("language")];
   const query = {
-    limit: 100,
     ...(team && { team }),
     ...(named && { text: named }),
     ...(tier && { tier }),
     ...(lifecycle && { lifecycle }),
+    ...(language && { language }),
   };
-  const services = useInfiniteQuery({
-    queryKey: ["services", query],
-    queryFn: ({ pageParam }) =>
-      answer(api.GET("/api/catalog/service-views", { params: { query: { ...query, ...(pageParam && { cursor: pageParam }) } } })),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.next,
-    placeholderData: keepPreviousData,
-  });
+  const services = useQuery(servicePage(query, 0));
   const set = (name: string, value: string | null) =>
     setSearch(
       (before) => {
@@ -50,12 +41,21 @@ export default function Services() {
       },
       { replace: true },
     );
-  const setLater = useDebouncedCallback((value: string) => set("text", value), 200);
-  const rows = services.data?.pages.flatMap((page) => page.items) ?? [];
-  const total = services.data?.pages[0]?.total ?? 0;
+  const setLater = useDebouncedCallback((value: string) => set("text", value), 150);
+  const total = services.data?.total ?? 0;
+  const flags = Object.entries(query).map(([name, value]) => ` --${name === "text" ? "search" : name} ${value}`);
   return (
-    <Page title="Services" aside={services.data && <Text c="dimmed">{total}</Text>}>
-      <Group gap="xs">
+    <Page
+      title="Services"
+      aside={services.data && <Text c="dimmed">{total.toLocaleString("en")}</Text>}
+      actions={
+        <Equivalents
+          cli={`cairn services list${flags.join("")}`}
+          api={`GET /api/catalog/service-views?${new URLSearchParams({ ...query, limit: "100" })}`}
+        />
+      }
+    >
+      <Group gap="xs" className="filters">
         <TextInput
           aria-label="Search services"
           placeholder="Name or description"
@@ -75,33 +75,25 @@ export default function Services() {
           onChange={(value) => set("team", value)}
           clearable
           searchable
-          w={190}
+          limit={100}
+          w={180}
         />
-        <Select
-          aria-label="Lifecycle"
-          placeholder="Any lifecycle"
-          data={LIFECYCLES}
-          value={lifecycle ?? null}
-          onChange={(value) => set("lifecycle", value)}
-          clearable
-          w={150}
-        />
-        <Select
-          aria-label="Tier"
-          placeholder="Any tier"
-          data={TIERS}
-          value={tier ?? null}
-          onChange={(value) => set("tier", value)}
-          clearable
-          w={120}
+        <Filter label="Lifecycle" data={LIFECYCLES} value={lifecycle} onChange={(value) => set("lifecycle", value)} width={150} />
+        <Filter label="Tier" data={TIERS} value={tier} onChange={(value) => set("tier", value)} width={112} />
+        <Filter
+          label="Language"
+          data={[...new Set([...LANGUAGES, ...(language ? [language] : [])])]}
+          value={language}
+          onChange={(value) => set("language", value)}
+          width={140}
         />
       </Group>
       {services.error ? (
         <ProblemNote error={services.error} retry={() => void services.refetch()} />
       ) : services.isPending ? (
         <Waiting />
-      ) : rows.length > 0 ? (
-        <Lines rows={rows} more={services.hasNextPage && !services.isFetching ? () => void services.fetchNextPage() : undefined} />
+      ) : total > 0 ? (
+        <ServiceLines query={query} total={total} />
       ) : search.size > 0 ? (
         <Empty title="No service matches">
           Another name, or{" "}
@@ -119,83 +111,34 @@ export default function Services() {
         </Empty>
       ) : (
         <Empty title="No service yet">
-          <Button component={Link} to="/create" mt="xs">
-            Create the first one
-          </Button>
+          Create one from a golden path, or bring a repository that is there already: <Code>cairn import URL</Code>
+          <div>
+            <Button component={Link} to="/create" mt="sm">
+              Create the first one
+            </Button>
+          </div>
         </Empty>
       )}
     </Page>
   );
 }
 
-/** Ten thousand lines cost what twenty do: only those in sight are there. */
-function Lines({ rows, more }: { rows: readonly Service[]; more: (() => void) | undefined }) {
-  const place = useRef<HTMLDivElement>(null);
-  const virtual = useWindowVirtualizer({
-    count: rows.length,
-    estimateSize: () => LINE,
-    overscan: 12,
-    scrollMargin: place.current?.offsetTop ?? 0,
-  });
-  const lines = virtual.getVirtualItems();
-  const last = lines.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (more && last >= rows.length - 20) more();
-  }, [more, last, rows.length]);
+function Filter(props: {
+  label: string;
+  data: readonly string[];
+  value: string | null | undefined;
+  onChange: (value: string | null) => void;
+  width: number;
+}) {
   return (
-    <div className="panel" role="table" aria-label="Services" aria-rowcount={rows.length}>
-      <div className="service-line service-head" role="row">
-        <span role="columnheader">Service</span>
-        <span role="columnheader">Owner</span>
-        {["Tier", "Lifecycle", "Since"].map((title) => (
-          <span key={title} role="columnheader" className="extra">
-            {title}
-          </span>
-        ))}
-      </div>
-      <div ref={place} role="rowgroup" style={{ height: virtual.getTotalSize(), position: "relative" }}>
-        {lines.map((line) => {
-          const service = rows[line.index];
-          if (!service) return null;
-          return (
-            <div
-              key={service.name}
-              role="row"
-              className="service-line"
-              aria-rowindex={line.index + 1}
-              style={{
-                position: "absolute",
-                insetInline: 0,
-                height: LINE,
-                transform: `translateY(${line.start - virtual.options.scrollMargin}px)`,
-                borderTop: line.index > 0 ? "1px solid var(--mantine-color-default-border)" : undefined,
-              }}
-            >
-              <div role="cell">
-                <Anchor component={Link} to={`/services/${service.name}`} fw={500} size="sm" c="inherit">
-                  {service.name}
-                </Anchor>
-                <Text size="xs" c="dimmed" truncate>
-                  {service.description}
-                </Text>
-              </div>
-              <span role="cell">
-                {nameOf(service.owner)}
-                {!service.ownerExists && <span className="tone-warn"> (no such team)</span>}
-              </span>
-              <span role="cell" className="extra">
-                {service.tier}
-              </span>
-              <span role="cell" className="extra">
-                {service.lifecycle}
-              </span>
-              <span role="cell" className="extra">
-                <Time at={service.createdAt} />
-              </span>
-            </div>
-          );
-        })}
-      </div>
-    </div>
+    <Select
+      aria-label={props.label}
+      placeholder={`Any ${props.label.toLowerCase()}`}
+      data={props.data}
+      value={props.value ?? null}
+      onChange={props.onChange}
+      clearable
+      w={props.width}
+    />
   );
 }

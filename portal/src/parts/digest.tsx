@@ -1,5 +1,5 @@
 import { shortDigest } from "./names.ts";
-import { CopyButton, Tooltip, UnstyledButton } from "@mantine/core";
+import { CopyButton } from "@mantine/core";
 
 /** A digest or id: short, monospaced, copied whole by a click. */
 export function Digest({ of, length = 12 }: { of: string | null | undefined; length?: number }) {
@@ -8,11 +8,9 @@ export function Digest({ of, length = 12 }: { of: string | null | undefined; len
   return (
     <CopyButton value={of}>
       {({ copied, copy }) => (
-        <Tooltip label={copied ? "Copied" : `Copy ${of}`} multiline maw={420}>
-          <UnstyledButton className="mono" onClick={copy} aria-label={`Copy ${short}`}>
-            {short}
-          </UnstyledButton>
-        </Tooltip>
+        <button type="button" className="digest mono" onClick={copy} aria-label={`Copy ${short}`} title={`Copy ${of}`} data-copied={copied}>
+          {short}
+        </button>
       )}
     </CopyButton>
   );

@@ -73,6 +73,7 @@ const LOOKS: Record<string, Look> = {
   firing: bad,
   idle: { ...off, word: "no requests" },
   unreachable: { ...unsure, word: "can't be reached" },
+  not_deployed: { ...pending, word: "not deployed" },
   unknown,
 };
 

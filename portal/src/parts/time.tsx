@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import { useSyncExternalStore } from "react";
 
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
@@ -30,9 +29,9 @@ export function Time({ at }: { at: string | null | undefined }) {
   const now = useSyncExternalStore(ticking.subscribe, () => ticking.now);
   if (!at) return <span>–</span>;
   return (
-    <Tooltip label={exact.format(new Date(at))} events={{ hover: true, focus: true, touch: true }}>
-      <time dateTime={at}>{ago(new Date(at).getTime(), now)}</time>
-    </Tooltip>
+    <time dateTime={at} title={exact.format(new Date(at))}>
+      {ago(new Date(at).getTime(), now)}
+    </time>
   );
 }
 
