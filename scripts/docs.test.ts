@@ -102,9 +102,11 @@ function wrongWith(program: Command, typed: string): string | undefined {
   let command = withName(program, words[0]);
   if (!command) return `there is no command ${words[0]}`;
   const next = words[1];
-  if (command.commands.length > 0 && next !== undefined && /^[a-z]/.test(next)) {
-    command = withName(command, next);
-    if (!command) return `${words[0]} has no command ${next}`;
+  if (command.commands.length > 0) {
+    // A noun alone lists, also what is named behind it: `cairn releases orders`.
+    const child = (/^[a-z]/.test(next ?? "") && withName(command, next)) || withName(command, "list");
+    if (child) command = child;
+    else if (next !== undefined && /^[a-z]/.test(next)) return `${words[0]} has no command ${next}`;
   }
   const flags = words.map((word) => /^\[?(--?[a-z-]+)/.exec(word)?.[1] ?? "");
   const unknown = flags.find((flag) => flag !== "" && !knows(command, flag) && !knows(program, flag));

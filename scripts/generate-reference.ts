@@ -12,11 +12,16 @@ import { EnvironmentsFile, TiersFile } from "../platform/releases/environments.t
 import { WindowRule } from "../platform/releases/windows.ts";
 import { FACTS, FIELDS, INTERNAL, VARIABLES } from "./reference-notes.ts";
 
+/** As much of a zod schema as is asked here. */
+interface Schema {
+  toJSONSchema(params: { io: "input"; unrepresentable: "any"; reused: "inline" }): unknown;
+}
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const page = join(root, "docs", "reference.md");
 
 /** Writes the parts of docs/reference.md that stand between `<!-- generated: NAME -->` and `<!-- end -->`. With --check it writes nothing and fails where they differ. */
-const SCHEMAS: Record<string, { toJSONSchema: typeof Contract.toJSONSchema }> = {
+const SCHEMAS: Record<string, Schema> = {
   "cairn.yaml": Contract,
   "template.yaml": Template,
   "golden-path.yaml": Offer,
@@ -187,7 +192,7 @@ interface Json {
   $defs?: Record<string, Json>;
 }
 
-function jsonSchema(schema: { toJSONSchema: typeof Contract.toJSONSchema }): Json {
+function jsonSchema(schema: Schema): Json {
   return schema.toJSONSchema({ io: "input", unrepresentable: "any", reused: "inline" }) as Json;
 }
 
