@@ -80,10 +80,10 @@ export interface SurfaceParts {
   deliverer: Deliverer;
   checker: Checker;
   goBack: GoBack;
+  incidents: IncidentDesk;
   secrets: SecretStore;
   infra: Infra;
   /** In the order of promotion. */
-  incidents: IncidentDesk;
   environmentNames: readonly string[];
   environments: RuleBundle["environments"];
   policies: Bundle;
@@ -163,13 +163,13 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       releasesRoutes({ db, clock, ownerOf }),
       windowsRoutes({ db, clock, ownerOf, environmentNames: parts.environmentNames }),
       quarantineRoutes({ db, clock, ownerOf, requireService, tellRuntime: parts.tellQuarantine }),
+      incidentRoutes({ db, clock, desk: parts.incidents, environmentNames: parts.environmentNames }),
       scorecardRoutes({
         db,
         clock,
         rules: parts.scoreRules,
         production,
         factsOf: scoreFactsOf,
-      incidentRoutes({ db, clock, desk: parts.incidents, environmentNames: parts.environmentNames }),
         servicesOf: (team) => serviceNames(db, { team }),
       }),
       serviceStateRoutes({
