@@ -215,6 +215,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     deliverer: none,
     checker: none,
     goBack: none,
+    incidents: none,
     secrets: none,
     infra: none,
     environmentNames: [],
@@ -228,7 +229,6 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     portalFolder: undefined,
   });
   await app.ready();
-    incidents: none,
   const document = app.swagger() as unknown as Record<string, unknown>;
   await app.close();
   return document;
