@@ -15,6 +15,7 @@ import {
   type Service,
   type ServiceDetail,
   type ServiceView,
+  type Tier,
 } from "./model.ts";
 import { wordQuery } from "./search-terms.ts";
 import { serviceRef } from "./store.ts";
@@ -57,6 +58,12 @@ export async function serviceViews(db: Sql, filter: ServiceFilter = {}): Promise
   const rows = await page.execute();
   const items = rows.slice(0, limit).map(viewOf);
   return { items, next: rows.length > limit ? (items.at(-1)?.name ?? null) : null, total };
+}
+
+/** The tier of each service, by name. */
+export async function serviceTiers(db: Sql): Promise<Record<string, Tier>> {
+  const rows = await matching(db, {}).select(["entity.name", "entity.tier"]).orderBy("entity.name").execute();
+  return Object.fromEntries(rows.map(({ name, tier }) => [name, tier]));
 }
 
 /** Throws `catalog.service_not_found`. */

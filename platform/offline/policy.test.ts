@@ -19,6 +19,7 @@ const bundle: RuleBundle = {
     { name: "production", production: true, mode: "enforce" },
   ],
   groups: ["group:default/shop"],
+  tiers: {},
   reliefs: [],
   takenAt: now,
 };
@@ -70,6 +71,18 @@ test("checkPolicy() judges a checkout for the last environment of its route", as
       "k8s/replicas.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: orders }\nspec: { replicas: 40 }\n",
     }),
   ).toMatchObject({ outcome: "deny", open: ["fits-quota", "replicas-bounded"] });
+});
+
+test("checkPolicy() judges what says that it matters less by what the catalog says, and what says that it matters more by that", async () => {
+  const { "docs/runbook.md": _, ...without } = FILES;
+  expect(await answers(without)).toMatchObject({ outcome: "warn", open: ["slo-and-runbook"] });
+  expect(await answers(without, { ...bundle, tiers: { parcels: "tier-1" } })).toMatchObject({ outcome: "warn" });
+  expect(await answers(without, { ...bundle, tiers: { orders: "tier-1" } })).toMatchObject({
+    outcome: "deny",
+    open: expect.arrayContaining(["slo-and-runbook"]) as string[],
+  });
+  const raised = { ...without, "catalog-info.yaml": FILES["catalog-info.yaml"].replace("tier-3", "tier-1") };
+  expect(await answers(raised, { ...bundle, tiers: { orders: "tier-3" } })).toMatchObject({ outcome: "deny" });
 });
 
 test("checkPolicy() is unknown, never passed, without rules, with another evaluator's, and where the intent can't be read", async () => {

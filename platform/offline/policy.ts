@@ -1,5 +1,6 @@
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { strictest } from "../catalog/tiers.ts";
 import { planInfra } from "../infra/plan.ts";
 import { digestOf } from "../kernel/digest.ts";
 import { Fault, isFault, messageOf } from "../kernel/faults.ts";
@@ -33,19 +34,24 @@ export async function checkPolicy(folder: string, bundle: RuleBundle | undefined
   const patches = (await readdir(join(root, "k8s")).catch(() => [])).map((name) => `k8s/${name}`);
   const facts = await readRepository(patches, (path) => textOf(join(root, path)));
   const { intent, name: service } = facts;
+  const known = service === null ? undefined : bundle.tiers[service];
+  const tier = known === undefined ? facts.tier : strictest([facts.tier, known]);
   if (!intent || !facts.contract) return unknown("score.yaml or cairn.yaml is missing or can't be read, so that nothing can be judged");
   const owner = facts.owner ?? "";
   try {
-    const subject = changeSubject(facts, {
-      environments: bundle.environments,
-      // What is there already and what it costs changes the plan, not the objects.
-      manifestsFor: (environment) =>
-        planInfra(intent, [], { service: service ?? "", environment, owner: ownerName(owner), patches: facts.patches }, NO_PRICES)
-          .manifests,
-      repository: service ?? basename(root),
-      ownerExists: bundle.groups.includes(ownerRef(owner)),
-      change: null,
-    });
+    const subject = changeSubject(
+      { ...facts, tier },
+      {
+        environments: bundle.environments,
+        // What is there already and what it costs changes the plan, not the objects.
+        manifestsFor: (environment) =>
+          planInfra(intent, [], { service: service ?? "", environment, owner: ownerName(owner), patches: facts.patches }, NO_PRICES)
+            .manifests,
+        repository: service ?? basename(root),
+        ownerExists: bundle.groups.includes(ownerRef(owner)),
+        change: null,
+      },
+    );
     const judgement = judge(subject, bundleOf(bundle.rules), now, bundle.reliefs);
     return { outcome: judgement.outcome, because: "", judgement, takenAt: bundle.takenAt };
   } catch (error) {

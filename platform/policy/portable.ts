@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { canonicalJson, digestOf, sha256 } from "../kernel/digest.ts";
+import { Tier } from "../catalog/model.ts";
 import { bundleOf } from "./bundle.ts";
 import { EVALUATOR } from "./evaluator.ts";
 import { judge, type Judgement } from "./judge.ts";
@@ -19,6 +20,8 @@ export const RuleBundle = z
     environments: z.array(z.object({ name: z.string(), production: z.boolean(), mode: Mode })),
     /** The groups that the catalog has: owners that exist. */
     groups: z.array(z.string()),
+    /** What the catalog says how important each service is: a checkout that says less is judged by this. */
+    tiers: z.record(z.string(), Tier),
     /** The exceptions and break-glasses that hold. */
     reliefs: z.array(Relief),
     takenAt: z.coerce.date(),

@@ -37,6 +37,8 @@ export const PolicyBundle = z.object({ bundle: z.string(), rules: z.array(Policy
 export interface Surroundings {
   environments: RuleBundle["environments"];
   groups: () => Promise<string[]>;
+  /** By service. */
+  tiers: () => Promise<RuleBundle["tiers"]>;
   /** The exceptions and break-glasses that hold, of all services. */
   reliefs: (now: Date) => Promise<Relief[]>;
 }
@@ -82,6 +84,7 @@ export const policyRoutes =
           rules: bundle.document,
           environments: surroundings.environments.map(({ name, production, mode }) => ({ name, production, mode })),
           groups: await surroundings.groups(),
+          tiers: await surroundings.tiers(),
           reliefs: await surroundings.reliefs(now),
           takenAt: now,
         };

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { requireOwner } from "../catalog/store.ts";
-import { groups, serviceView } from "../catalog/views.ts";
+import { groups, serviceTiers, serviceView } from "../catalog/views.ts";
 import { catalogRoutes, serviceRoutes, type CatalogParts } from "../catalog/routes.ts";
 import { ciRoutes } from "../ci/routes.ts";
 import { checkRoutes, type Checker } from "../forge/check-routes.ts";
@@ -144,6 +144,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
         surroundings: {
           environments: parts.environments,
           groups: async () => (await groups(db)).map(({ ref }) => ref),
+          tiers: () => serviceTiers(db),
           reliefs: (now) => reliefsFor(db, undefined, now),
         },
       }),

@@ -13,6 +13,7 @@ import { route } from "./plan-service.ts";
 import { reliefsFor } from "./reliefs.ts";
 import { readRepository, type RepositoryFacts } from "./read-repository.ts";
 import { changeFacts, changeSubject } from "./subject.ts";
+import { changeTier } from "./tiers.ts";
 
 /** One head of a change request. */
 export interface Head {
@@ -91,9 +92,10 @@ export const checkChange = workflow(
     const policy = await run.step("judge by policy", async ({ signal }) =>
       reported("policy", signal, async () => {
         const facts = await factsAt(parts, repository, head);
-        return facts.intent && facts.contract
-          ? await judged(parts, run.startedBy, facts, await forge.change(repository, number))
-          : unreadable;
+        if (!facts.intent || !facts.contract) return unreadable;
+        // Whoever makes a service less important is judged as what it was.
+        const tier = await changeTier(db, forge, repository, head);
+        return judged(parts, run.startedBy, { ...facts, tier }, await forge.change(repository, number));
       }),
     );
 

@@ -9,7 +9,7 @@ import { claim } from "../plans/store.ts";
 import { beginRelease, endRelease, find as findRelease, underWay, usedBy } from "../releases/store.ts";
 import { factsAt } from "./check-change.ts";
 import { buildFailed, descriptorUnusable, releaseEnded, releaseRefused, secretsMissing } from "./faults.ts";
-import { askAtGate, gateTopic } from "./gate.ts";
+import { askAtGate, closedAgain, gateTopic } from "./gate.ts";
 import type { Parts } from "./parts.ts";
 import { overtakenBy, planOneRelease, servesNow, type Delivery, type PlannedRelease, type ReleasePlan } from "./release-plan.ts";
 import { reliefEnded } from "./reliefs.ts";
@@ -122,11 +122,16 @@ export const deliverCommit = workflow(
             for (;;) {
               await turn(step, environment, release);
               // An execution that was cut off has come this far.
-              if ((await findRelease(db, release)).state === "superseded") return false;
+              const { state } = await findRelease(db, release);
+              if (state !== "planned") return state !== "superseded";
               // What a decision rests on may have ended since: evidence that was revoked, an exception or break-glass whose time is over.
               const reopened = (await reopenedBecause(db, decision)) ?? (await reliefEnded(db, decision, clock.now()));
-              if (reopened !== undefined) {
-                await supersede(`the decision was re-opened: ${reopened}`);
+              // And its gate may have closed again, while its infrastructure was made or it waited for its turn.
+              const closed = back ? undefined : await closedAgain(parts, { release, plan });
+              if (reopened !== undefined || closed !== undefined) {
+                await supersede(
+                  reopened !== undefined ? `the decision was re-opened: ${reopened}` : `its gate closed before it began: ${closed}`,
+                );
                 return false;
               }
               try {
@@ -145,7 +150,7 @@ export const deliverCommit = workflow(
           },
           { timeoutSeconds: 3600 },
         );
-        // Another release came in between, so that something else serves now, or evidence was revoked: what goes on is planned on that.
+        // Another release came in between, so that something else serves now, evidence was revoked, or the gate closed: what goes on is planned on that.
         if (begun) break;
       }
       const { release, plan } = planned;

@@ -48,8 +48,7 @@ export async function askAtGate(
     return { kind: "stale" };
   }
   const now = clock.now();
-  const facts = await gateFacts(parts, id, digest, plan, now);
-  const answer = gateOf(facts);
+  const { facts, answer } = await gateNow(parts, id, digest, plan, now);
   if (answer.heldBy.length === 0) {
     const { production } = environmentNamed(parts.environments, facts.environment);
     if (production || answer.openBy.length > 0 || (await gateOfRelease(db, id)))
@@ -64,6 +63,19 @@ export async function askAtGate(
     waitsFor: answer.heldBy.map(({ because, unblockedBy }) => `${because}; unblocked by ${unblockedBy}`).join(". And for "),
     lookAgainSeconds: Math.max(1, Math.min(LOOK_AGAIN_SECONDS, ...untilSeconds)),
   };
+}
+
+/**
+ * Why the gate that let a release through has closed again before it began: a freeze was declared, a window or a break-glass is over, the approver left the
+ * group. Undefined where it is open still.
+ */
+export async function closedAgain(
+  parts: Parts,
+  { release: id, plan: digest }: Pick<PlannedRelease, "release" | "plan">,
+): Promise<string | undefined> {
+  const plan = (await findPlan(parts.db, digest)).plan as unknown as ReleasePlan;
+  const { answer } = await gateNow(parts, id, digest, plan, parts.clock.now());
+  return answer.heldBy.length === 0 ? undefined : answer.heldBy.map(({ because }) => because).join("; ");
 }
 
 /** The topic on which a run that waits at a gate is woken. */
@@ -97,6 +109,11 @@ async function changedWhileWaiting(parts: Parts, id: string, plan: ReleasePlan, 
     ...(reopened === undefined ? [] : [`the decision was re-opened: ${reopened}`]),
     ...(await whatChanged(parts, id, plan, delivery)),
   ];
+}
+
+async function gateNow(parts: Parts, release: string, digest: Digest, plan: ReleasePlan, now: Date) {
+  const facts = await gateFacts(parts, release, digest, plan, now);
+  return { facts, answer: gateOf(facts) };
 }
 
 async function gateFacts(parts: Parts, release: string, plan: Digest, { payload }: ReleasePlan, now: Date): Promise<GateFacts> {

@@ -1,4 +1,5 @@
 import type { ChangeRequest } from "../forge/contract.ts";
+import { speaksFor } from "../forge/merge-rule.ts";
 import type { InfraPlan } from "../infra/contract.ts";
 import type { PolicySubject } from "../policy/model.ts";
 import type { RepositoryFacts } from "./read-repository.ts";
@@ -50,14 +51,12 @@ export function policySubject(
   };
 }
 
-/** What rules see of a change request. Whoever took part in it, or made the token that approved it and took part, has not approved it. */
-export const changeFacts = ({ number, author, pushedBy, approvals, head, mergeCommit }: ChangeRequest): PolicySubject["change"] => ({
-  number,
-  author,
-  approvedBy: approvals
-    .filter(({ commit, by, tokenBy }) => commit === head && ![author, ...pushedBy].some((one) => one === by || one === tokenBy))
-    .map(({ by }) => by),
-  mergeCommit,
+/** What rules see of a change request. An approval counts for the head and the result of merging it that it was given for; whoever took part in it, or made the token that approved it and took part, has not approved it. */
+export const changeFacts = (change: ChangeRequest): PolicySubject["change"] => ({
+  number: change.number,
+  author: change.author,
+  approvedBy: change.approvals.filter((approval) => speaksFor(approval, change)).map(({ by }) => by),
+  mergeCommit: change.mergeCommit,
 });
 
 /** What rules see of a plan of infrastructure. */
