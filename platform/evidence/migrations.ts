@@ -47,4 +47,12 @@ export const evidenceMigrations: Migrations = {
       await sql`create index evidence_citation_evidence on evidence_citation (evidence)`.execute(db);
     },
   },
+  "10_evidence_03": {
+    async up(db) {
+      await sql`alter table artifact add column last_built_at timestamptz(3), add column forgotten_at timestamptz(3)`.execute(db);
+      await sql`update artifact set last_built_at = created_at`.execute(db);
+      await sql`alter table artifact alter column last_built_at set not null`.execute(db);
+      await sql`create index artifact_kept on artifact (last_built_at) where forgotten_at is null`.execute(db);
+    },
+  },
 };

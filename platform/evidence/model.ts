@@ -39,6 +39,8 @@ export const Artifact = z.object({
   ciRun: z.string(),
   path: z.string(),
   createdAt: z.coerce.date(),
+  /** When its bytes were removed, long after anybody could need them. */
+  forgottenAt: z.coerce.date().nullable(),
 });
 export type Artifact = z.infer<typeof Artifact>;
 

@@ -82,7 +82,7 @@ test("file() takes all in together, with the ledger, and find() gives the envelo
   const filed = await file(db, clock, [key], { artifact, envelopes, actor: "system:ci" }, async (_tx, digests) => void seen.push(digests));
   expect(filed.map((one) => one.kind).toSorted()).toEqual(["provenance", "sbom", "test-result"]);
   expect(seen).toEqual([filed.map((one) => one.digest)]);
-  expect(await artifactOf(db, ARTIFACT)).toEqual({ ...artifact, createdAt: clock.now() });
+  expect(await artifactOf(db, ARTIFACT)).toEqual({ ...artifact, forgottenAt: null, createdAt: clock.now() });
   expect(await evidenceFor(db, ARTIFACT)).toHaveLength(3);
   const provenance = filed.find((one) => one.kind === "provenance");
   expect(provenance).toMatchObject({

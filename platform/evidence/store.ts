@@ -10,7 +10,17 @@ import { verifyEvidence, type BuilderKey, type Trust } from "./verify.ts";
 
 declare module "../kernel/sql.ts" {
   interface Tables {
-    artifact: { digest: string; size_bytes: number; repository: string; commit: string; ci_run: string; path: string; created_at: Date };
+    artifact: {
+      digest: string;
+      size_bytes: number;
+      repository: string;
+      commit: string;
+      ci_run: string;
+      path: string;
+      created_at: Date;
+      last_built_at: Date;
+      forgotten_at: Date | null;
+    };
     evidence: {
       digest: string;
       kind: Evidence["kind"];
@@ -33,7 +43,7 @@ const MEDIA_TYPE = "application/vnd.dsse.envelope+json";
 
 /** An artifact and what is said about it, as a builder hands both in. */
 export interface Filing {
-  artifact: Omit<Artifact, "createdAt">;
+  artifact: Omit<Artifact, "createdAt" | "forgottenAt">;
   envelopes: readonly unknown[];
   actor: Actor;
 }
@@ -50,22 +60,40 @@ export async function file(
   within: (tx: Tx, digests: string[]) => Promise<void> = async () => {},
 ): Promise<Evidence[]> {
   const { artifact } = filing;
+  const now = clock.now();
+  // The same bytes, built again: they lie there again, had they been removed.
+  const built = async (tx: Tx) =>
+    void (await tx
+      .insertInto("artifact")
+      .values({
+        digest: artifact.digest,
+        size_bytes: artifact.sizeBytes,
+        repository: artifact.repository,
+        commit: artifact.commit,
+        ci_run: artifact.ciRun,
+        path: artifact.path,
+        created_at: now,
+        last_built_at: now,
+        forgotten_at: null,
+      })
+      .onConflict((oc) => oc.column("digest").doUpdateSet({ last_built_at: now, forgotten_at: null }))
+      .execute());
+  return takeIn(db, clock, keys, filing, built, within);
+}
+
+async function takeIn(
+  db: Db,
+  clock: Clock,
+  keys: readonly BuilderKey[],
+  filing: Filing,
+  first: (tx: Tx) => Promise<void>,
+  within: (tx: Tx, digests: string[]) => Promise<void>,
+): Promise<Evidence[]> {
+  const { artifact } = filing;
   const trust: Trust = { keys, artifactDigest: artifact.digest, repository: artifact.repository, commit: artifact.commit };
   try {
     return await transact(db, async (tx) => {
-      await tx
-        .insertInto("artifact")
-        .values({
-          digest: artifact.digest,
-          size_bytes: artifact.sizeBytes,
-          repository: artifact.repository,
-          commit: artifact.commit,
-          ci_run: artifact.ciRun,
-          path: artifact.path,
-          created_at: clock.now(),
-        })
-        .onConflict((oc) => oc.column("digest").doNothing())
-        .execute();
+      await first(tx);
       const admitted: Evidence[] = [];
       // Provenance first: it places what comes after it.
       const verified = filing.envelopes
@@ -103,7 +131,9 @@ export async function admit(db: Db, clock: Clock, envelopes: readonly unknown[],
     await recordRefusal(db, clock, actor, trust, fault.code, fault.message);
     throw fault;
   }
-  return file(db, clock, trust.keys, { artifact: { ...artifact, repository: trust.repository, commit: trust.commit }, envelopes, actor });
+  const filing = { artifact: { ...artifact, repository: trust.repository, commit: trust.commit }, envelopes, actor };
+  const nothing = async () => {};
+  return takeIn(db, clock, trust.keys, filing, nothing, nothing);
 }
 
 /** All evidence about an artifact, the newest first, revoked included. */
@@ -136,6 +166,7 @@ export async function artifactOf(db: Sql, digest: string): Promise<Artifact | un
       ciRun: row.ci_run,
       path: row.path,
       createdAt: row.created_at,
+      forgottenAt: row.forgotten_at,
     }
   );
 }

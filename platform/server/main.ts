@@ -32,6 +32,7 @@ import { countedRuntime, startWatching } from "../observability/watch.ts";
 import { loadScorecard } from "../scorecards/rules.ts";
 import { openSecretStore } from "../secrets/local/store.ts";
 import { serviceSecrets } from "../secrets/store.ts";
+import { FORGET_EVERY_MS, forgetBuilds } from "../workflows/forget-builds.ts";
 import { agreeOnQuarantine, lookAtRuntime } from "../workflows/look-at-runtime.ts";
 import type { Parts } from "../workflows/parts.ts";
 import { breakGlassDesk } from "../workflows/break-glass.ts";
@@ -127,6 +128,7 @@ async function start(): Promise<void> {
   await forge.reconcile();
   const watching = startWatching({ ...evaluation(db, clock, forge), runtime: parts.runtime, log });
   const looking = startLooking(() => lookAtRuntime(parts), log);
+  const forgetting = startLooking(() => forgetBuilds({ db, clock, ciFolder: at.ci }), log, FORGET_EVERY_MS);
   const auditing = startLooking(() => startAudit(parts, orchestrator), log, AUDIT_EVERY_MS);
   const ledgerSigner = await fileSigner(at.keys, "ledger");
   const checkpoints = checkpointsOf({
@@ -234,6 +236,7 @@ async function start(): Promise<void> {
     await watching.close();
     await looking.close();
     await auditing.close();
+    await forgetting.close();
     await following.close();
     await signing.close();
     await telling.close();

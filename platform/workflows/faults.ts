@@ -80,6 +80,14 @@ export const releaseEnded = (environment: string, because: string, release: stri
 export const artifactMissing = (digest: string) =>
   new Fault("failed", "workflows.artifact_missing", `No artifact ${digest} is filed`, "Run CI again for this commit.");
 
+export const artifactForgotten = (digest: string, at: Date) =>
+  new Fault(
+    "conflict",
+    "workflows.artifact_forgotten",
+    `The bytes of ${digest} were removed on ${at.toISOString().slice(0, 10)}: no late release had them`,
+    "Have it built again: revert to that commit by a change request.",
+  );
+
 export const releaseNotAllowed = (release: string, decision: string | undefined) =>
   new Fault(
     "forbidden",

@@ -21,7 +21,7 @@ import { rulesFor, type ArmRef, type RolloutRules } from "../releases/rollout.ts
 import { currentRelease, planRelease, refuseRelease } from "../releases/store.ts";
 import type { Revision, Target } from "../runtime/contract.ts";
 import { factsAt } from "./check-change.ts";
-import { artifactMissing, descriptorUnusable } from "./faults.ts";
+import { artifactForgotten, artifactMissing, descriptorUnusable } from "./faults.ts";
 import type { Parts } from "./parts.ts";
 import { reliefsFor } from "./reliefs.ts";
 import { releaseSubject } from "./release-subject.ts";
@@ -137,6 +137,7 @@ async function draftRelease(parts: Parts, id: string, delivery: Delivery, artifa
   if (!service || !intent || !contract) throw descriptorUnusable(said.problems);
   const artifact = await artifactOf(db, artifactDigest);
   if (!artifact) throw artifactMissing(artifactDigest);
+  if (artifact.forgottenAt) throw artifactForgotten(artifactDigest, artifact.forgottenAt);
 
   const environment = environmentNamed(environments, environmentName);
   const previous = await currentRelease(db, service, environmentName);
