@@ -130,7 +130,7 @@ export function incidentCommands(program: Command): void {
             { title: "ON CALL", value: (row) => row.people.map(nameOf).join(", ") || "nobody" },
             { title: "UNTIL", value: untilOf },
             { title: "THEN", value: (row) => row.next.map(nameOf).join(", ") },
-            { title: "SINCE", value: (row) => row.because },
+            { title: "WHY", value: (row) => row.because },
           ],
           "No team that owns anything, and no rotation. Load the organisation: cairn org load FILE",
         ),

@@ -57,7 +57,7 @@ export interface FiringAlert {
   /** Null where no label names a service of the catalog. */
   service: string | null;
   environment: string | null;
-  /** What it is about: the SLO, or Alertmanager's alert. Alerts of one service, environment and name are one incident. */
+  /** What it is about: the SLO, or Alertmanager's alert. Alerts of one service and environment are one incident. */
   alert: string;
   /** The same for each firing of the same alert; with `startsAt` it names one firing. */
   fingerprint: string;
@@ -493,14 +493,17 @@ async function eventsBetween(
 
 export const incidentRef = (id: string): string => `incident:${id}`;
 
-/** What alerts of one incident share. */
+/**
+ * What alerts of one incident share: the service and the environment. Whatever is wrong with it there, one person looks. Where no service is known, what the
+ * alert names in its place and the alert itself.
+ */
 export const keyOf = ({
   service,
   environment,
   alert,
   label = "",
 }: Pick<FiringAlert, "service" | "environment" | "alert" | "label">): string =>
-  [service ?? `?${label}`, environment ?? "", alert].join("/");
+  service === null ? ["?", label, environment ?? "", alert].join("/") : [service, environment ?? ""].join("/");
 
 function rows(db: Sql) {
   return db

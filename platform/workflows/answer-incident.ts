@@ -12,7 +12,7 @@ import type { Parts } from "./parts.ts";
 type Stands =
   | { kind: "told"; audience: string[]; seconds: number | null }
   | { kind: "quiet" | "acknowledged" | "anew" }
-  | { kind: "over"; firing: number; byItself: boolean };
+  | { kind: "over"; mayFire: boolean };
 
 type AnswerParts = Pick<Parts, "db" | "clock">;
 
@@ -41,7 +41,7 @@ export const answerIncident = workflow(
       stands = await run.transaction("see how it stands", (tx) => standing(tx, id, round));
     }
     if (stands.kind === "anew") return { ended: "another run answers it" };
-    if (stands.kind !== "over" || stands.byItself || stands.firing === 0) return { ended: "it is over" };
+    if (stands.kind !== "over" || !stands.mayFire) return { ended: "it is over" };
     await run.waitFor("until its alerts end", {
       topic: NEWS,
       waitsFor: "the end of its alerts",
@@ -109,5 +109,6 @@ async function standing(tx: Tx, id: string, round: number): Promise<Stands> {
   if (incident.round !== round) return { kind: "anew" };
   if (incident.state === "acknowledged") return { kind: "acknowledged" };
   if (!incident.resolved) return { kind: "quiet" };
-  return { kind: "over", firing: incident.firing, byItself: incident.resolved.by === BY_ITSELF };
+  // One that began before a person called it over may fire after.
+  return { kind: "over", mayFire: incident.source !== "person" && incident.resolved.by !== BY_ITSELF };
 }
