@@ -61,6 +61,15 @@ export function organisationCommands(program: Command): void {
       tell(command, await answer(api.POST("/api/catalog/groups", { body })), () => `Made ${name}.`);
     });
   org
+    .command("link <person>")
+    .description("make a one-time sign-in link for a person of the organisation")
+    .action(async (name: string, _options, command: Command) => {
+      const { api, url } = await session(process.env);
+      const person = name.includes(":") ? name : `user:default/${name}`;
+      const { token } = await answer(api.POST("/api/auth/links", { body: { person } }));
+      tell(command, { person, link: `${url}/login#token=${token}` }, ({ link }) => link);
+    });
+  org
     .command("remove-team <team>")
     .description("remove a team that owns nothing; its people stay")
     .action(async (name: string, _options, command: Command) => {

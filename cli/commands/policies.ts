@@ -70,6 +70,23 @@ export function policyCommands(program: Command): void {
       );
     });
   policies
+    .command("test <folder>")
+    .description("judge the cases of a rule, or of each rule in a folder, without a server")
+    .addHelpText("after", "\nEnds with 1 where a case is not as it expects.")
+    .action(async (folder: string, _options, command: Command) => {
+      const { testRules } = await (await offlineModule()).offlineTry();
+      const tested = await testRules(folder, new Date());
+      tell(command, tested, (rules) =>
+        rules
+          .flatMap(({ rule, cases, failures }) => [
+            `${status(failures.length === 0 ? "passed" : "failed")}  ${rule}: ${cases} cases${failures.length === 0 ? "" : `, ${failures.length} not as expected`}`,
+            ...failures.map(({ title, because }) => `  ${title}: ${because.join("; ")}`),
+          ])
+          .join("\n"),
+      );
+      if (tested.some(({ failures }) => failures.length > 0)) process.exitCode = 1;
+    });
+  policies
     .command("try <folder>")
     .description("what other rules would say of what runs, before they hold: a folder of rules, or of one rule among those in force")
     .addHelpText("after", "\nChanges nothing. Ends with 1 where something that goes today would be refused.")

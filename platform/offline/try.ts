@@ -3,6 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { messageOf } from "../kernel/faults.ts";
 import { BundleDocument, bundleOf, loadPolicies, type Bundle } from "../policy/bundle.ts";
+import { casesOf, failuresOf } from "../policy/cases.ts";
 import { policyBroken } from "../policy/faults.ts";
 import { judge, type Judgement } from "../policy/judge.ts";
 import type { PolicySubject, Relief, RuleResult } from "../policy/model.ts";
@@ -43,6 +44,27 @@ export async function proposedRules(path: string, present: unknown): Promise<Bun
   } catch (error) {
     throw policyBroken(`${name}/policy.yaml`, messageOf(error));
   }
+}
+
+export interface TestedRule {
+  rule: string;
+  cases: number;
+  /** By the case's title. */
+  failures: { title: string; because: string[] }[];
+}
+
+/** Judges the cases of a rule's folder, or of each rule in a folder. Throws `policy.broken`. */
+export async function testRules(path: string, now: Date): Promise<TestedRule[]> {
+  const folder = resolve(path);
+  const one = await stat(join(folder, "policy.yaml")).then(() => true, () => false); // prettier-ignore
+  const { document } = one ? await proposedRules(folder, { policies: [] }) : await loadPolicies(folder);
+  const tested = document.policies.map(async (policy) => {
+    const { name } = policy.metadata;
+    const cases = await casesOf(one ? folder : join(folder, name));
+    const failures = cases.map((each) => ({ title: each.title, because: failuresOf(policy, each, now) }));
+    return { rule: name, cases: cases.length, failures: failures.filter(({ because }) => because.length > 0) };
+  });
+  return Promise.all(tested);
 }
 
 /** Judges what runs by today's rules and by others, on the same facts. Pure. */
