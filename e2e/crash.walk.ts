@@ -3,7 +3,18 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { allWorkflows } from "@cairn/platform/workflows/start.ts";
 import type { Victim } from "./kill-points.ts";
 import { apiBy, type Api, type Plan, type Run } from "./outside.ts";
-import { breakTheGlass, create, createAndDeliver, effectsOf, ENVIRONMENTS, expectOnce, NOTHING, startWalk, type Walk } from "./walk.ts";
+import {
+  answerAnIncident,
+  breakTheGlass,
+  create,
+  createAndDeliver,
+  effectsOf,
+  ENVIRONMENTS,
+  expectOnce,
+  NOTHING,
+  startWalk,
+  type Walk,
+} from "./walk.ts";
 
 // Every step of every workflow, with kill -9 of server, agent and PostgreSQL as it begins, inside of it, and before it is recorded; and the same in the
 // rollback of every step that can be made to fail. The steps are those that runs show, from what their workflows declare.
@@ -62,6 +73,7 @@ test(
         const done = await createAndDeliver(walk, service);
         await expectOnce(walk, service, done);
         await breakTheGlass(walk, service, second);
+        await answerAnIncident(walk, service);
         const kept = round % 2 === 0;
         const deletion = await walk.platform.cairn<Plan>("delete", service, ...(kept ? [] : ["--drop-data"]));
         const run = await walk.insist(

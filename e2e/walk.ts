@@ -161,6 +161,51 @@ export async function breakTheGlass({ api, insist, ended }: Walk, service: strin
   expect(await ended(`break-glass-${id}`)).toMatchObject({ state: "success", error: null });
 }
 
+/** Has an alert open an incident of a service, which is acknowledged, called over while the alert still fires, and then ends with it, through every death on the way. */
+export async function answerAnIncident({ api, alive, insist, ended }: Walk, service: string): Promise<void> {
+  interface Incident {
+    id: string;
+    round: number;
+    state: string;
+    firing: number;
+  }
+  const because = "walked by a test";
+  const startsAt = new Date().toISOString();
+  const alert = (status: "firing" | "resolved") =>
+    api("/api/alertmanager", {
+      ...{ version: "4", groupKey: service, status, receiver: "cairn" },
+      alerts: [{ status, labels: { alertname: "Walked", service }, startsAt, fingerprint: service }],
+    });
+  const incident = async () => (await api<{ incidents: Incident[] }>(`/api/incidents?service=${service}`)).incidents[0];
+  const when = async (holds: (one: Incident) => boolean) => {
+    const found = await incident();
+    return found && holds(found) ? found : undefined;
+  };
+  const { id, round } = await insist(`an incident of ${service}`, () => alert("firing"), incident);
+  const run = `incident-${id.replace("_", "-")}-${round}`;
+  const waitsFor = (step: string) =>
+    eventually(`${run} at "${step}"`, 600, async () => {
+      await alive();
+      const found = await api<Run>(`/api/runs/${run}`).catch(() => undefined);
+      return found?.steps.some(({ name, state }) => name === step && state === "waiting") ? true : undefined;
+    });
+  await waitsFor("until it is acknowledged");
+  await insist(`the acknowledgement of ${id}`, () => api(`/api/incidents/${id}/acknowledge`, {}), () => when(({ state }) => state === "acknowledged")); // prettier-ignore
+  await waitsFor("until it is over");
+  await insist(`the end of ${id}`, () => api(`/api/incidents/${id}/resolve`, { because }), () => when(({ state }) => state === "resolved")); // prettier-ignore
+  await waitsFor("until its alerts end");
+  await insist(
+    `the end of the alert of ${id}`,
+    () => alert("resolved"),
+    () => when(({ firing }) => firing === 0),
+  );
+  expect(await ended(run)).toMatchObject({ state: "success", error: null });
+  const told = (await allEvents(api)).filter(({ type, data }) => type.startsWith("incidents.") && data.incident === id);
+  const times = Object.entries(Object.groupBy(told, ({ type }) => type)).map(([type, all]) => [type, all?.length]);
+  const once = ["opened", "paged", "acknowledged", "resolved", "alert_ended"].map((what) => [`incidents.${what}`, 1]);
+  expect(times.toSorted()).toEqual(once.toSorted());
+}
+
 /** Applies a new plan for a service, and waits for the run's end. */
 export async function create(walk: Walk, service: string): Promise<{ plan: Plan; run: Run }> {
   const { platform } = walk;
