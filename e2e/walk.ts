@@ -173,7 +173,10 @@ export async function answerAnIncident({ api, alive, insist, ended }: Walk, serv
   const startsAt = new Date().toISOString();
   const alert = (status: "firing" | "resolved") =>
     api("/api/alertmanager", {
-      ...{ version: "4", groupKey: service, status, receiver: "cairn" },
+      version: "4",
+      groupKey: service,
+      status,
+      receiver: "cairn",
       alerts: [{ status, labels: { alertname: "Walked", service }, startsAt, fingerprint: service }],
     });
   const incident = async () => (await api<{ incidents: Incident[] }>(`/api/incidents?service=${service}`)).incidents[0];
