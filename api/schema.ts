@@ -3005,6 +3005,7 @@ export interface components {
             } | null;
             telemetry: {
                 seenAt: unknown | null;
+                firstAt: unknown | null;
                 noData: ("idle" | "not_deployed" | "deploying" | "telemetry_broken") | null;
                 because: string;
             };
@@ -3023,6 +3024,7 @@ export interface components {
             stepSeconds: number;
             telemetry: {
                 seenAt: unknown | null;
+                firstAt: unknown | null;
                 noData: ("idle" | "not_deployed" | "deploying" | "telemetry_broken") | null;
                 because: string;
             };
@@ -4337,6 +4339,7 @@ export interface components {
             } | null;
             telemetry: {
                 seenAt: string | null;
+                firstAt: string | null;
                 noData: ("idle" | "not_deployed" | "deploying" | "telemetry_broken") | null;
                 because: string;
             };
@@ -4357,6 +4360,7 @@ export interface components {
             stepSeconds: number;
             telemetry: {
                 seenAt: string | null;
+                firstAt: string | null;
                 noData: ("idle" | "not_deployed" | "deploying" | "telemetry_broken") | null;
                 because: string;
             };
@@ -7211,6 +7215,7 @@ export interface operations {
                             ciRun: string;
                             /** Format: date-time */
                             createdAt: string;
+                            forgottenAt: string | null;
                         } | null;
                         evidence: {
                             digest: string;

@@ -39,7 +39,7 @@ export async function sloReport(parts: EvaluationParts, target: Target): Promise
     ...target,
     at: to,
     source: own ? { repository: own.repository, commit: own.commit, present: own.present } : null,
-    telemetry: telemetryOf(facts, counts(target, 3600), now),
+    telemetry: telemetryOf(facts, last?.firstAt ?? null, counts(target, 3600), now),
     slos: slos.map((slo) => sloView(slo, facts, (seconds) => counts(target, seconds), now)),
     problems: own?.problems ?? [],
     alerts: alerts.filter(({ environment }) => environment === target.environment),
@@ -52,7 +52,7 @@ export async function telemetryNow(parts: EvaluationParts, target: Target): Prom
   const [seen, deploying] = await Promise.all([seenTargets(parts.db, target.service), parts.deploying(target.service)]);
   const last = seen.find(({ environment }) => environment === target.environment);
   const counts = await windowCounts(parts.db, [{ ...target, seenAt: last?.seenAt ?? null }], [3600], endOf(last, now));
-  return telemetryOf(factsOf(target, last, deploying), counts(target, 3600), now);
+  return telemetryOf(factsOf(target, last, deploying), last?.firstAt ?? null, counts(target, 3600), now);
 }
 
 /** Looks at every objective and moves its alerts; also those of targets whose counters can't be read. */

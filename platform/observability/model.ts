@@ -77,6 +77,8 @@ export type SloView = z.infer<typeof SloView>;
 export const Telemetry = z.object({
   /** When they were last read; null where the runtime has no such target. */
   seenAt: z.coerce.date().nullable(),
+  /** When they were first read: of what was before nothing is known. */
+  firstAt: z.coerce.date().nullable(),
   /** Why there is no data of the last hour. */
   noData: NoDataCause.nullable(),
   because: z.string(),

@@ -55,9 +55,9 @@ function stateOf(
   return { state: "met", because: `within its error budget of ${days(slo)}` };
 }
 
-export function telemetryOf(facts: Facts, lastHour: WindowCounts, now: Date): Telemetry {
+export function telemetryOf(facts: Facts, firstAt: Date | null, lastHour: WindowCounts, now: Date): Telemetry {
   const noData = whyNoData({ ...facts, requests: lastHour.requests }, now);
-  return { seenAt: facts.seenAt, noData, because: noData === null ? "its counters are read" : NO_DATA_SAID[noData] };
+  return { seenAt: facts.seenAt, firstAt, noData, because: noData === null ? "its counters are read" : NO_DATA_SAID[noData] };
 }
 
 const days = ({ periodSeconds }: Slo): string => `${periodSeconds / 86_400} days`;

@@ -15,7 +15,7 @@ import { silentLog } from "../kernel/log.ts";
 
 const T0 = new Date("2026-03-01T12:00:00Z");
 const after = (seconds: number): Date => new Date(T0.getTime() + seconds * 1000);
-const telemetry = { seenAt: null, noData: null, because: "" };
+const telemetry = { seenAt: null, firstAt: null, noData: null, because: "" };
 const sumOf = async (db: Db, target: Target, seconds: number, to: Date) =>
   (await windowCounts(db, [{ ...target, seenAt: to }], [seconds], to))(target, seconds);
 

@@ -9,6 +9,17 @@ export const setCsrfToken = (token: string): void => void (csrfToken = token);
 const csrfHeaders = (): Record<string, string> => (csrfToken ? { "x-csrf-token": csrfToken } : {});
 export const api: Api = connect({ url: window.location.origin, headers: csrfHeaders });
 
+/** Carries out an operation that the API itself has named, such as a way back. */
+export async function carryOut({ method, path, body }: { method: string; path: string; body: Record<string, unknown> }): Promise<unknown> {
+  const response = await fetch(new URL(path, window.location.origin), {
+    method,
+    headers: { ...csrfHeaders(), "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const data: unknown = await response.json().catch(() => undefined);
+  return answer(Promise.resolve(response.ok ? { data, response } : { error: data, response }));
+}
+
 const isRefusal = (error: unknown): boolean => error instanceof ApiProblem && error.problem.status < 500;
 
 /** One place for what is cached: facts are fresh until the live feed says otherwise. */

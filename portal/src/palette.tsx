@@ -1,10 +1,20 @@
 import { Spotlight, spotlight } from "@mantine/spotlight";
-import { IconPlus, IconServer, type Icon } from "@tabler/icons-react";
+import { IconAlertTriangle, IconBell, IconGitFork, IconHammer, IconPlus, IconServer, IconWebhook, type Icon } from "@tabler/icons-react";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { api, useAnswer } from "./api.ts";
 
 export const openPalette = (): void => spotlight.open();
+
+/** What one can do from anywhere. */
+const ACTIONS = [
+  { name: "Create a service", to: "/create", icon: IconPlus },
+  { name: "Bring an existing repository", to: "/create#import", icon: IconGitFork },
+  { name: "Report an incident", to: "/incidents?report", icon: IconAlertTriangle },
+  { name: "Break the glass", to: "/break-glass", icon: IconHammer },
+  { name: "Inbox", to: "/inbox", icon: IconBell },
+  { name: "Webhooks", to: "/webhooks", icon: IconWebhook },
+] as const;
 
 /** Everything one can reach, by name: places, actions, services. The platform searches; the browser holds no list. */
 export function Palette({ places }: { places: readonly { name: string; to: string; icon: Icon }[] }) {
@@ -19,8 +29,16 @@ export function Palette({ places }: { places: readonly { name: string; to: strin
     spotlight.close();
     void navigate(to);
   };
+  const incidents = useAnswer(
+    ["incidents", "palette"],
+    () => api.GET("/api/incidents", { params: { query: { state: "active", limit: 20 } } }),
+    { enabled: text.length > 0, keep: true },
+  );
   const named = (name: string) => name.toLowerCase().includes(text.toLowerCase());
-  const nothing = services.data?.items.length === 0 && !named("Create a service") && !places.some(({ name }) => named(name));
+  const nothing =
+    services.data?.items.length === 0 &&
+    !(incidents.data?.incidents ?? []).some(({ title, service }) => named(`${title} ${service}`)) &&
+    ![...ACTIONS, ...places].some(({ name }) => named(name));
   return (
     <Spotlight.Root
       query={text}
@@ -41,9 +59,20 @@ export function Palette({ places }: { places: readonly { name: string; to: strin
             onClick={go(`/services/${service.name}`)}
           />
         ))}
-        {named("Create a service") && (
-          <Spotlight.Action label="Create a service" leftSection={<IconPlus size={16} />} onClick={go("/create")} />
-        )}
+        {incidents.data?.incidents
+          .filter(({ title, service }) => named(`${title} ${service}`))
+          .map(({ id, title, service }) => (
+            <Spotlight.Action
+              key={id}
+              label={title}
+              description={`Incident${service ? ` of ${service}` : ""}`}
+              leftSection={<IconAlertTriangle size={16} />}
+              onClick={go(`/incidents/${id}`)}
+            />
+          ))}
+        {ACTIONS.filter(({ name }) => named(name)).map(({ name, to, icon: Sign }) => (
+          <Spotlight.Action key={to} label={name} leftSection={<Sign size={16} />} onClick={go(to)} />
+        ))}
         {places
           .filter(({ name }) => named(name))
           .map(({ name, to, icon: Sign }) => (

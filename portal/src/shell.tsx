@@ -17,6 +17,7 @@ import {
 } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import {
+  IconAlertTriangle,
   IconBell,
   IconGitPullRequest,
   IconChartBar,
@@ -42,6 +43,7 @@ const PLACES = [
   { name: "Services", to: "/services", icon: IconServer, keys: "g s" },
   { name: "Changes", to: "/changes", icon: IconGitPullRequest, keys: "g r" },
   { name: "Releases", to: "/releases", icon: IconRocket, keys: "g d" },
+  { name: "Incidents", to: "/incidents", icon: IconAlertTriangle, keys: "g n" },
   { name: "Delivery", to: "/dora", icon: IconChartBar, keys: "g m" },
   { name: "Policies", to: "/policies", icon: IconShieldCheck, keys: "g p" },
   { name: "Teams", to: "/teams", icon: IconUsers, keys: "g t" },

@@ -3,6 +3,7 @@ import { Anchor, Button, Group, List, Paper, Stack, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { ChangeGraph } from "../parts/change-graph.tsx";
 import { Delivery, useDeliveries } from "../parts/delivery.tsx";
 import { Diff } from "../parts/diff.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
@@ -156,6 +157,7 @@ function ChangeView({ change }: { change: Change }) {
           </Rows>
         </Section>
       )}
+      <ChangeGraph repository={repository} number={number} head={head} />
       {change.description && (
         <Section title="Description">
           <Text className="anywhere" style={{ whiteSpace: "pre-wrap" }}>

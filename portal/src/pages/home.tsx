@@ -4,6 +4,7 @@ import { useQueries } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { worst } from "../parts/change-rows.tsx";
+import { IncidentRow, useIncidents } from "../parts/incident-rows.tsx";
 import { nameOf, runPath, sentence } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
@@ -32,10 +33,11 @@ export default function Home() {
   const shown = (mine.items.length > 0 ? mine.items : (services.data?.items ?? [])).slice(0, SHOWN);
   const states = useStates([shown.map(({ name }) => name)], !mine.isLoading);
   const changes = useAnswer(["changes", "open"], () => api.GET("/api/changes", { params: { query: { state: "open" } } }));
+  const incidents = useIncidents({ state: "active", limit: 20 });
   const runs = useAnswer(["runs", "home"], () => api.GET("/api/runs", { params: { query: { limit: 100, except: "platform:audit" } } }));
   return (
     <Page title="Home">
-      <Answered query={services} with={[me, mine, changes, runs]}>
+      <Answered query={services} with={[me, mine, incidents, changes, runs]}>
         {({ items, total }) =>
           items.length === 0 ? (
             <FirstSteps />
@@ -43,7 +45,9 @@ export default function Home() {
             <Stack gap="xl">
               <Section title="What needs you">
                 <Answered query={changes}>
-                  {({ changes: open }) => <Attention changes={open} runs={needing(runs.data?.runs ?? [])} />}
+                  {({ changes: open }) => (
+                    <Attention incidents={incidents.data?.incidents ?? []} changes={open} runs={needing(runs.data?.runs ?? [])} />
+                  )}
                 </Answered>
               </Section>
               <Section
@@ -86,11 +90,32 @@ function Mine({ service, state }: { service: Service; state: State | undefined }
   );
 }
 
-function Attention({ changes, runs }: { changes: Answer<"listChanges">["changes"]; runs: Run[] }) {
-  if (changes.length + runs.length === 0)
-    return <Empty title="Nothing needs you now">Open change requests, waits and failures of your services appear here.</Empty>;
+function Attention({
+  incidents,
+  changes,
+  runs,
+}: {
+  incidents: Answer<"listIncidents">["incidents"];
+  changes: Answer<"listChanges">["changes"];
+  runs: Run[];
+}) {
+  if (incidents.length + changes.length + runs.length === 0)
+    return <Empty title="Nothing needs you now">Incidents, open change requests, waits and failures of your services appear here.</Empty>;
   return (
     <Rows label="What needs you">
+      {incidents.map((incident) => (
+        <IncidentRow key={incident.id} incident={incident} withService>
+          <Button
+            component={Link}
+            to={`/incidents/${incident.id}`}
+            size="compact-xs"
+            variant="default"
+            aria-label={`Answer ${incident.title}`}
+          >
+            Answer
+          </Button>
+        </IncidentRow>
+      ))}
       {changes.map((change) => {
         const to = `/changes/${change.repository}/${change.number}`;
         return (

@@ -9,7 +9,9 @@ import { Environments, useEnvironments } from "../parts/environments.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
 import { Logs } from "../parts/logs.tsx";
+import { IncidentRow, IncidentRows, useIncidents } from "../parts/incident-rows.tsx";
 import { nameOf, runPath, sentence } from "../parts/names.ts";
+import { Duty, useOnCall } from "../parts/on-call.tsx";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { ReleaseRows } from "../parts/release-rows.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
@@ -20,7 +22,7 @@ import { Time } from "../parts/time.tsx";
 import { WhyLine } from "../parts/why.tsx";
 
 type View = Answer<"getServiceView">;
-const TABS = ["overview", "changes", "releases", "score", "dependencies", "docs", "logs"] as const;
+const TABS = ["overview", "changes", "releases", "incidents", "score", "dependencies", "docs", "logs"] as const;
 
 /** Is it well, what runs where, who has it? */
 export default function ServicePage() {
@@ -30,7 +32,7 @@ export default function ServicePage() {
   const view = useAnswer(["services", name], () => api.GET("/api/catalog/service-views/{name}", { params: { path: { name } } }));
   // Catalog entries link to #documentation and #runbook of this page.
   const shown = TABS.find((each) => each === tab) ?? (hash === "#runbook" || hash === "#documentation" ? "docs" : "overview");
-  const high = [useEnvironments(name), useSlos(name, "production", shown === "overview")];
+  const high = [useOnCall(name), useEnvironments(name), useSlos(name, "production", shown === "overview")];
   return (
     <Answered query={view} title={name} with={high}>
       {(data) => (
@@ -86,6 +88,9 @@ export default function ServicePage() {
             <Tabs.Panel value="releases">
               <ReleaseRows service={name} limit={50} />
             </Tabs.Panel>
+            <Tabs.Panel value="incidents">
+              <IncidentRows filter={{ service: name, limit: 50 }} none="It has had no incident" />
+            </Tabs.Panel>
             <Tabs.Panel value="score">
               <Scorecard service={name} />
             </Tabs.Panel>
@@ -111,6 +116,7 @@ export default function ServicePage() {
 
 function Head({ view: { service } }: { view: View }) {
   const team = nameOf(service.owner);
+  const duty = useOnCall(service.name).data?.onCall[0];
   return (
     <Facts
       of={[
@@ -120,6 +126,7 @@ function Head({ view: { service } }: { view: View }) {
             {team}
           </Anchor>,
         ],
+        duty !== undefined && ["On call", <Duty key="call" of={duty} />],
         !service.ownerExists && [
           "Unowned",
           <span key="unowned" className="tone-warn">
@@ -167,10 +174,14 @@ function Happening({ service }: { service: string }) {
   );
   const under = [...newest.values()].filter((run) => run.state !== "success");
   const open = changes.data?.changes ?? [];
-  if (open.length + under.length === 0) return null;
+  const wrong = useIncidents({ service, state: "active", limit: 10 }).data?.incidents ?? [];
+  if (open.length + under.length + wrong.length === 0) return null;
   return (
     <Section title="What is happening">
       <Rows label="What is happening">
+        {wrong.map((incident) => (
+          <IncidentRow key={incident.id} incident={incident} withService={false} />
+        ))}
         {open.map((change) => (
           <Row
             key={change.number}

@@ -1,5 +1,6 @@
 import "@mantine/charts/styles.css";
 import { LineChart } from "@mantine/charts";
+import { clockOf } from "./time.tsx";
 
 interface Arm {
   requests: number;
@@ -16,7 +17,7 @@ export default function CanaryChart({
 }) {
   const share = (arm: Arm | null) => (arm && arm.requests > 0 ? Number(((100 * arm.errors) / arm.requests).toFixed(2)) : null);
   const data = rounds.map((round) => ({
-    at: round.at.slice(11, 19),
+    at: clockOf(round.at, "second"),
     "This release": share(round.canary),
     "Stable revision": share(round.baseline),
   }));

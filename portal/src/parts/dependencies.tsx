@@ -2,6 +2,7 @@ import type { Answered as Answer } from "@cairn/api";
 import { Anchor, Code, Stack, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { Graph, type GraphNode } from "./graph.tsx";
 import { nameOf, serviceOf } from "./names.ts";
 import { Answered, Empty, Section } from "./page.tsx";
 import { Row, Rows } from "./rows.tsx";
@@ -27,6 +28,14 @@ export function Dependencies({ service }: { service: string }) {
           </Empty>
         ) : (
           <Stack gap="lg">
+            {data.needs.length + data.neededBy.length > 0 && (
+              <Graph
+                of={service}
+                before={data.neededBy.map(drawn)}
+                after={data.needs.map(drawn)}
+                label={`What needs ${service}, and what it needs`}
+              />
+            )}
             <Edges title="It needs" edges={data.needs} none="Nothing is declared, and no call of it was seen." />
             <Edges title="It is needed by" edges={data.neededBy} none="No service declares it, and no service was seen calling it." />
             <Others view={data} />
@@ -43,6 +52,20 @@ const SAID: Record<Edge["state"], string> = {
   not_declared: "Called, but not declared",
   not_measured: "Declared; it is not behind the proxy, so its calls are not seen",
 };
+
+/** As the drawing shows it: what is not declared stands out, what nobody called is a broken line. */
+function drawn({ other, state, type, isCritical, observed }: Edge): GraphNode {
+  const page = other.includes(":") ? serviceOf(other) : other;
+  const requests = observed.reduce((sum, seen) => sum + seen.requests, 0);
+  return {
+    id: other,
+    name: nameOf(other),
+    says: requests > 0 ? `${requests.toLocaleString("en")} requests` : other.includes(":") ? (other.split(":")[0] ?? "") : (type ?? ""),
+    to: page && `/services/${page}/dependencies`,
+    look: state,
+    isCritical,
+  };
+}
 
 function Edges({ title, edges, none }: { title: string; edges: readonly Edge[]; none: string }) {
   return (

@@ -7,6 +7,7 @@ import { useSearchParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Equivalents } from "./equivalents.tsx";
 import { Answered, Empty } from "./page.tsx";
+import { clockOf } from "./time.tsx";
 
 type Line = Answer<"listServiceLogs">[number];
 const AT_FIRST = 300;
@@ -175,7 +176,9 @@ function Lines({ service, filter, lines, said }: { service: string; filter: Filt
         aria-label={`Logs of ${service} in ${filter.environment}`}
         onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => setAtEnd(scrollTop + clientHeight > scrollHeight - 24)}
       >
-        {lines.map((line) => `${line.at.slice(11, 23)}  ${line.revision.slice(0, 6)}  ${line.line}`).join("\n")}
+        {lines
+          .map((line) => `${clockOf(line.at, "second")}${line.at.slice(19, 23)}  ${line.revision.slice(0, 6)}  ${line.line}`)
+          .join("\n")}
       </pre>
     </div>
   );

@@ -7,7 +7,7 @@ import { Equivalents } from "./equivalents.tsx";
 import { Answered, Empty, Section } from "./page.tsx";
 import { Row, Rows } from "./rows.tsx";
 import { Status } from "./status.tsx";
-import { Time } from "./time.tsx";
+import { clockOf, Time } from "./time.tsx";
 
 const TrafficChart = lazy(() => import("./traffic-chart.tsx"));
 
@@ -216,8 +216,8 @@ function Requests({ service, environment, range }: { service: string; environmen
                 .filter((gap) => gap.requests > 0)
                 .map((gap) => (
                   <Text size="xs" c="dimmed" key={gap.from}>
-                    From {gap.from.slice(0, 16).replace("T", " ")} to {gap.until.slice(0, 16).replace("T", " ")} nobody read the counters:{" "}
-                    {gap.requests} requests, {gap.errors} failed; when in that time is not known, so they are in no point.
+                    From {clockOf(gap.from, "day")} to {clockOf(gap.until, "day")} nobody read the counters: {gap.requests} requests,{" "}
+                    {gap.errors} failed; when in that time is not known, so they are in no point.
                   </Text>
                 ))}
             </Stack>

@@ -5,6 +5,7 @@ import {
   IconCircleDashed,
   IconCircleMinus,
   IconCircleX,
+  IconEye,
   IconGitMerge,
   IconGitPullRequest,
   IconHelpCircle,
@@ -73,6 +74,9 @@ const LOOKS: Record<string, Look> = {
   firing: bad,
   idle: { ...off, word: "no requests" },
   unreachable: { ...unsure, word: "can't be reached" },
+  acknowledged: { icon: IconEye, tone: "busy" },
+  resolved: good,
+  incident: { ...bad, word: "open" },
   not_deployed: { ...pending, word: "not deployed" },
   unknown,
 };

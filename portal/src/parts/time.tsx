@@ -5,6 +5,15 @@ const exact = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "l
 
 const minute = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
+const onClock = {
+  minute: new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
+  second: new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
+  day: new Intl.DateTimeFormat("en", { day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
+};
+
+/** What the reader's clock shows at an instant: for axes and lines of a log, where the day is clear. */
+export const clockOf = (at: string | number, upTo: keyof typeof onClock): string => onClock[upTo].format(new Date(at));
+
 /** An instant to come, to the minute, in the reader's zone. */
 export function Instant({ at }: { at: string }) {
   return <time dateTime={at}>{minute.format(new Date(at))}</time>;

@@ -1,12 +1,22 @@
 import "@mantine/charts/styles.css";
 import { AreaChart, LineChart } from "@mantine/charts";
 import type { Answered as Answer } from "@cairn/api";
+import { clockOf } from "./time.tsx";
 
 type Traffic = Answer<"getServiceTraffic">;
 
+interface Mark {
+  at: string;
+  label: string;
+}
+
 /** Requests and how long they took, step by step. A step of which nothing is known is left out, not drawn as zero. */
-export default function TrafficChart({ traffic, height }: { traffic: Traffic; height: number }) {
+export default function TrafficChart({ traffic, height, marks = [] }: { traffic: Traffic; height: number; marks?: readonly Mark[] }) {
   const data = stepsOf(traffic);
+  const lines = marks.flatMap(({ at, label }) => {
+    const step = data.findLast(({ instant }) => instant <= new Date(at).getTime());
+    return step ? [{ x: step.at, label, color: "gray.6", labelPosition: "insideTopLeft" as const }] : [];
+  });
   const common = {
     h: height,
     dataKey: "at",
@@ -15,6 +25,7 @@ export default function TrafficChart({ traffic, height }: { traffic: Traffic; he
     curveType: "linear",
     data,
     withLegend: true,
+    referenceLines: lines,
     connectNulls: false,
   } as const;
   return (
@@ -44,17 +55,19 @@ function stepsOf({ from, to, stepSeconds, points, gaps, telemetry }: Traffic) {
   const found = new Map(points.map((point) => [new Date(point.at).getTime(), point]));
   const holes = gaps.map((gap) => [new Date(gap.from).getTime(), new Date(gap.until).getTime()] as const);
   const step = stepSeconds * 1000;
+  // Before it was there nobody could call it: nothing is known of that time, not even that nothing was asked.
+  const readFrom = telemetry.firstAt === null ? Infinity : new Date(telemetry.firstAt).getTime() - step;
   const readUntil = telemetry.seenAt === null ? -Infinity : new Date(telemetry.seenAt).getTime();
-  const long = stepSeconds * 400 > 2 * 86_400;
+  const isLong = stepSeconds * 400 > 2 * 86_400;
   const milliseconds = (seconds: number | null | undefined) =>
     seconds === null || seconds === undefined ? null : Number((1000 * seconds).toFixed(1));
   const steps = [];
   for (let at = new Date(from).getTime(); at < new Date(to).getTime(); at += step) {
     const point = found.get(at);
-    const isUnknown = at > readUntil || holes.some(([begin, end]) => begin <= at && at + step <= end);
-    const instant = new Date(at).toISOString();
+    const isUnknown = at < readFrom || at > readUntil || holes.some(([begin, end]) => begin <= at && at + step <= end);
     steps.push({
-      at: long ? `${instant.slice(5, 10)} ${instant.slice(11, 16)}` : instant.slice(11, 16),
+      instant: at,
+      at: clockOf(at, isLong ? "day" : "minute"),
       Requests: point?.requests ?? (isUnknown ? null : 0),
       Failed: point?.errors ?? (isUnknown ? null : 0),
       p50: milliseconds(point?.p50),

@@ -1,0 +1,155 @@
+import { useElementSize } from "@mantine/hooks";
+import { Link } from "react-router";
+
+/** How a line between two things stands: as declared and called, or as a change would make it. */
+export type EdgeLook = "called" | "not_called" | "not_declared" | "not_measured" | "added" | "removed";
+
+export interface GraphNode {
+  id: string;
+  name: string;
+  /** A second line: its kind, or how often it was called. */
+  says: string;
+  to?: string | undefined;
+  look: EdgeLook;
+  isCritical?: boolean;
+}
+
+const WORD: Record<EdgeLook, string> = {
+  called: "declared and called",
+  not_called: "declared, no call seen",
+  not_declared: "called, not declared",
+  not_measured: "declared, not measured",
+  added: "added",
+  removed: "removed",
+};
+const NODE = { width: 176, height: 46 } as const;
+const GAP = 14;
+const AISLE = 92;
+const SHOWN = 12;
+
+interface Place {
+  x: number;
+  y: number;
+}
+
+/**
+ * One thing with what needs it and what it needs: callers before it, needs behind it; on a narrow screen above and below. What it shows stands
+ * beside it as a list too: for readers of the screen the drawing is only its links.
+ */
+export function Graph(props: { of: string; before: readonly GraphNode[]; after: readonly GraphNode[]; label: string }) {
+  const { ref, width } = useElementSize();
+  const before = props.before.slice(0, SHOWN);
+  const after = props.after.slice(0, SHOWN);
+  const isWide = width >= 3 * NODE.width + 2 * AISLE || width === 0;
+  const drawn = isWide ? across(width, before, after) : down(width, before, after);
+  const looks = [...new Set([...before, ...after].map(({ look }) => look))];
+  const hidden = props.before.length - before.length + props.after.length - after.length;
+  return (
+    <figure className="panel graph" ref={ref} aria-label={props.label}>
+      <svg width="100%" height={drawn.height} role="group" aria-label={props.label}>
+        <defs>
+          {looks.map((look) => (
+            <marker key={look} id={`tip-${look}`} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+              <path d="M0 0 L8 4 L0 8 z" className={`tip tip-${look}`} />
+            </marker>
+          ))}
+        </defs>
+        {[...before, ...after].map((node, at) => {
+          const place = drawn.places[at] ?? { x: 0, y: 0 };
+          const [from, to] = at < before.length ? [place, drawn.own] : [drawn.own, place];
+          return (
+            <path
+              key={`${at < before.length} ${node.id}`}
+              d={curve(from, to, isWide)}
+              className={`edge edge-${node.look}${node.isCritical ? " edge-critical" : ""}`}
+              markerEnd={`url(#tip-${node.look})`}
+              aria-hidden
+            />
+          );
+        })}
+        <Box place={drawn.own} name={props.of} says="" isOwn />
+        {[...before, ...after].map((node, at) => (
+          <Box key={`${at < before.length} ${node.id}`} place={drawn.places[at] ?? { x: 0, y: 0 }} {...node} />
+        ))}
+      </svg>
+      <figcaption>
+        {looks.map((look) => (
+          <span key={look}>
+            <svg width="34" height="10" aria-hidden>
+              <path d="M0 5 H34" className={`edge edge-${look}`} />
+            </svg>
+            {WORD[look]}
+          </span>
+        ))}
+        {hidden > 0 && <span>and {hidden} more in the list</span>}
+      </figcaption>
+    </figure>
+  );
+}
+
+function Box({ place, name, says, to, isOwn = false }: { place: Place; name: string; says: string; to?: string; isOwn?: boolean }) {
+  const box = (
+    <g transform={`translate(${place.x} ${place.y})`} className={isOwn ? "node node-own" : "node"}>
+      <title>{says ? `${name}: ${says}` : name}</title>
+      <rect width={NODE.width} height={NODE.height} rx="7" />
+      <text x="12" y={says ? 20 : 28} className="node-name">
+        {short(name, 22)}
+      </text>
+      {says && (
+        <text x="12" y="36" className="node-says">
+          {short(says, 28)}
+        </text>
+      )}
+    </g>
+  );
+  return to === undefined ? box : <Link to={to}>{box}</Link>;
+}
+
+const short = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
+
+/** Three columns, each in the middle of the height. */
+function across(width: number, before: readonly unknown[], after: readonly unknown[]) {
+  const rows = Math.max(before.length, after.length, 1);
+  const height = rows * (NODE.height + GAP) + GAP;
+  const column = (count: number, x: number) =>
+    Array.from({ length: count }, (_none, at) => ({
+      x,
+      y: (height - count * (NODE.height + GAP) + GAP) / 2 + at * (NODE.height + GAP),
+    }));
+  const room = Math.max(width, 3 * NODE.width + 2 * AISLE);
+  return {
+    height,
+    own: { x: (room - NODE.width) / 2, y: (height - NODE.height) / 2 },
+    places: [...column(before.length, GAP), ...column(after.length, room - NODE.width - GAP)],
+  };
+}
+
+/** Above each other: what needs it, itself, what it needs. */
+function down(width: number, before: readonly unknown[], after: readonly unknown[]) {
+  const perRow = Math.max(1, Math.floor((width - GAP) / (NODE.width + GAP)));
+  const rowsOf = (count: number) => Math.ceil(count / perRow);
+  const rows = (count: number, y: number) =>
+    Array.from({ length: count }, (_none, at) => ({
+      x: (width - Math.min(perRow, count) * (NODE.width + GAP) + GAP) / 2 + (at % perRow) * (NODE.width + GAP),
+      y: y + Math.floor(at / perRow) * (NODE.height + GAP),
+    }));
+  const top = rowsOf(before.length) * (NODE.height + GAP);
+  const own = { x: (width - NODE.width) / 2, y: GAP + (before.length > 0 ? top + AISLE / 2 : 0) };
+  const below = own.y + NODE.height + AISLE / 2;
+  return {
+    height: (after.length > 0 ? below + rowsOf(after.length) * (NODE.height + GAP) : own.y + NODE.height) + GAP,
+    own,
+    places: [...rows(before.length, GAP), ...rows(after.length, below)],
+  };
+}
+
+function curve(from: Place, to: Place, isWide: boolean): string {
+  if (isWide) {
+    const [x1, y1, x2, y2] = [from.x + NODE.width, from.y + NODE.height / 2, to.x - 3, to.y + NODE.height / 2];
+    const bend = (x1 + x2) / 2;
+    return `M${x1} ${y1} C${bend} ${y1} ${bend} ${y2} ${x2} ${y2}`;
+  }
+  const [x1, y1, x2, y2] = [from.x + NODE.width / 2, from.y + NODE.height, to.x + NODE.width / 2, to.y - 3];
+  const bend = (y1 + y2) / 2;
+  return `M${x1} ${y1} C${x1} ${bend} ${x2} ${bend} ${x2} ${y2}`;
+}
