@@ -3,7 +3,7 @@ import { EXAMPLES } from "./examples.ts";
 import { cairnProgram, commandsBelow, nameOf } from "./program.ts";
 
 const HIDDEN = new Set(["link", "complete", "git-credential"]);
-const leaves = commandsBelow(cairnProgram()).filter((command) => command.commands.length === 0 && !HIDDEN.has(command.name()));
+const leaves = commandsBelow(cairnProgram()).filter((command) => command.commands.length === 0 && !HIDDEN.has(nameOf(command)));
 
 /** The words of a typed line, quotes understood. */
 const wordsOf = (line: string): string[] =>

@@ -67,7 +67,7 @@ function table(titles: string[], rows: string[][]): string {
 
 function commands(): string {
   const hidden = new Set(["link", "complete", "git-credential", "help"]);
-  const leaves = commandsBelow(cairnProgram()).filter((command) => command.commands.length === 0 && !hidden.has(command.name()));
+  const leaves = commandsBelow(cairnProgram()).filter((command) => command.commands.length === 0 && !hidden.has(nameOf(command)));
   return table(
     ["command", "what", "options"],
     leaves.map((command) => {
