@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { closeSync } from "node:fs";
-import { chown, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
@@ -63,7 +63,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   try {
     let lastOutput = "";
     for (let attempt = 1; attempt <= 20; attempt++) {
-      const [stale = ""] = await pidFile(data);
+      const stale = startOf(await pidFile(data));
       const from = (await log.stat()).size;
       const child = spawnWatched(binaries, args, log.fd);
       const exited = once(child, "exit").then(() => undefined);
@@ -161,8 +161,10 @@ function spawnWatched(binaries: Binaries, args: string[], log: number) {
 }
 
 async function initialise(binaries: Binaries, folder: string, data: string): Promise<void> {
-  const temporary = `${data}.new`;
-  await rm(temporary, { recursive: true, force: true });
+  // A name of its own: the initdb of an agent that was killed may still be at work.
+  for (const name of await readdir(folder))
+    if (name.startsWith("data.")) await rm(join(folder, name), { recursive: true, force: true, maxRetries: 5 });
+  const temporary = `${data}.${newSecret().slice(0, 8)}`;
   const made = await run(
     join(binaries.folder, "bin", "initdb"),
     [
@@ -217,12 +219,12 @@ async function socketsOf(folder: string, { runAs }: Binaries, mode: number): Pro
   return path;
 }
 
-/** Whether the postmaster says "ready" in its pid file (the eighth line; what pg_ctl waits for). `stale` is the pid of a file that a killed one left. */
+/** Whether the postmaster says "ready" in its pid file (the eighth line; what pg_ctl waits for). `stale` is the start of which a killed one left the file. */
 async function isReady(data: string, stale: string, ended: () => boolean): Promise<boolean> {
   const deadline = performance.now() + 120_000;
   while (!ended() && performance.now() < deadline) {
     const lines = await pidFile(data);
-    if (lines[0] !== stale && lines[7]?.trim() === "ready") return true;
+    if (startOf(lines) !== stale && lines[7]?.trim() === "ready") return true;
     await new Promise((wake) => setTimeout(wake, 20));
   }
   return false;
@@ -234,6 +236,9 @@ async function endLeftBehind(data: string): Promise<void> {
   const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
   if (command.split("\0").includes(data)) signal(pid, "SIGINT");
 }
+
+/** Pid and time: where processes are few, as in a container, a pid comes again at once. */
+const startOf = (lines: readonly string[]): string => `${lines[0] ?? ""} ${lines[2] ?? ""}`;
 
 const pidFile = async (data: string): Promise<string[]> =>
   (await readFile(join(data, "postmaster.pid"), "utf8").catch(() => "")).split("\n");
