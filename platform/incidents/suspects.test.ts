@@ -22,7 +22,7 @@ const release = (id: string, over: Record<string, unknown> = {}) => ({
 test("suspectsOf() names the release of a few minutes ago before everything else, with the way back", () => {
   const found = suspectsOf(
     [
-      aLine({ seq: 1, at: minutesBefore(600), data: release("rel-old") }),
+      aLine({ seq: 1, at: minutesBefore(600), type: "releases.shifted", data: release("rel-old") }),
       aLine({ seq: 2, at: minutesBefore(4), data: release("rel-1") }),
       aLine({ seq: 3, at: minutesBefore(3), about: "component:default/stock", data: release("rel-stock") }),
       aLine({ seq: 4, at: minutesBefore(2), type: "infra.resource_updated", data: { environment: "production", address: "postgres.db" } }),
@@ -91,7 +91,23 @@ test("a release stands there once, by the event that came closest; one under way
   expect(suspectsOf(lines, scene({ standing: () => "gone" }))).toMatchObject([{ wayBack: null }]);
 });
 
+test("a release that another one had replaced, or that was rolled back, well before it began is no suspect", () => {
+  const lines = [
+    aLine({ seq: 1, at: minutesBefore(30), data: release("rel-1") }),
+    aLine({ seq: 2, at: minutesBefore(20), type: "releases.shifted", data: release("rel-2") }),
+    aLine({ seq: 3, at: minutesBefore(19), type: "releases.rolled_back", data: release("rel-2") }),
+    aLine({ seq: 4, at: minutesBefore(10), data: release("rel-3") }),
+  ];
+  expect(suspectsOf(lines, scene()).map(({ id }) => id)).toEqual(["rel-3"]);
+  // One that is rolled back because of it still is.
+  expect(
+    suspectsOf([...lines, aLine({ seq: 5, at: minutesBefore(-1), type: "releases.rolled_back", data: release("rel-3") })], scene()).map(
+      ({ id }) => id,
+    ),
+  ).toEqual(["rel-3"]);
+});
+
 test("every event that counts as a change is worded", () => {
   for (const type of CHANGING_EVENTS)
-    expect(suspectsOf([aLine({ type, data: { environment: "production", release: "r" } })], scene()), type).toHaveLength(1);
+    expect(suspectsOf([aLine({ type, at: beganAt, data: { environment: "production", release: "r" } })], scene()), type).toHaveLength(1);
 });

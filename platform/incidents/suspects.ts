@@ -12,6 +12,8 @@ export const CHANGING_EVENTS: readonly string[] = [
   "releases.started",
   "releases.shifted",
   "releases.promoted",
+  "releases.rolled_back",
+  "releases.failed",
   "infra.resource_created",
   "infra.resource_updated",
   "infra.resource_deleted",
@@ -60,7 +62,9 @@ export interface Scene {
  */
 export function suspectsOf(changes: readonly RecordedEvent[], scene: Scene): Suspect[] {
   const found = new Map<string, Suspect>();
+  const replaced = replacedBefore(changes, scene.beganAt);
   for (const event of changes) {
+    if (replaced.has(String(event.data.release))) continue;
     const age = (scene.beganAt.getTime() - event.at.getTime()) / 1000;
     if (age < -SLACK_SECONDS || age > LOOK_BACK_HOURS * 3600) continue;
     const suspect = suspectOf(event, scene);
@@ -70,6 +74,22 @@ export function suspectsOf(changes: readonly RecordedEvent[], scene: Scene): Sus
     if (!before || suspect.weight > before.weight) found.set(`${suspect.kind} ${suspect.id}`, suspect);
   }
   return [...found.values()].toSorted((a, b) => b.weight - a.weight || b.at.getTime() - a.at.getTime()).slice(0, MOST_SUSPECTS);
+}
+
+/** Releases that another one had replaced, or that had been rolled back, before it began: they did nothing any more. */
+function replacedBefore(changes: readonly RecordedEvent[], beganAt: Date): Set<string> {
+  const gone = new Set<string>();
+  const serving = new Map<string, string>();
+  for (const { type, about, data, at } of changes.toSorted((a, b) => a.seq - b.seq)) {
+    if (at.getTime() > beganAt.getTime() - SLACK_SECONDS * 1000 || typeof data.release !== "string") continue;
+    if (type === "releases.rolled_back" || type === "releases.failed") gone.add(data.release);
+    if (type !== "releases.promoted") continue;
+    const place = `${about} ${String(data.environment)}`;
+    const before = serving.get(place);
+    if (before !== undefined) gone.add(before);
+    serving.set(place, data.release);
+  }
+  return gone;
 }
 
 function suspectOf(event: RecordedEvent, scene: Scene): Suspect | undefined {
@@ -104,14 +124,17 @@ function wordsOf(
   switch (type) {
     case "releases.started":
     case "releases.shifted":
-    case "releases.promoted": {
+    case "releases.promoted":
+    case "releases.rolled_back":
+    case "releases.failed": {
       const id = text("release");
+      const gone = type === "releases.rolled_back" || type === "releases.failed";
       const percent = typeof data.toPercent === "number" ? ` ${data.toPercent} % of` : type === "releases.promoted" ? " all" : "";
       return {
         kind: own ? "release" : "dependency_release",
         id,
         title: `Release ${id} of ${service} to ${text("environment")}`,
-        because: `${own ? "it" : `${service}, which ${scene.service} needs,`} ${type === "releases.started" ? "began to roll out" : `got${percent} the traffic`}`,
+        because: `${own ? "it" : `${service}, which ${scene.service} needs,`} ${type === "releases.started" ? "began to roll out" : gone ? "ended, and what served before came back" : `got${percent} the traffic`}`,
         link: `/releases/${id}`,
         wayBack: releaseWayBack(id, service, text("environment"), scene.standing(id), text("previous")),
       };
@@ -127,7 +150,7 @@ function wordsOf(
         because: `its infrastructure was changed`,
         link: `/services/${service}`,
         wayBack:
-          environment === null
+          environment === null || type === "infra.resource_created"
             ? null
             : {
                 what: "Bring back what served before, with the infrastructure of its commit",
@@ -150,6 +173,7 @@ function wordsOf(
         },
       };
     case "policy.bundle_changed":
+      if (data.before === null) return undefined; // the first rules that there were
       return {
         kind: "policy",
         id: text("digest"),

@@ -14,7 +14,7 @@ import { loadPolicies } from "./bundle.ts";
 import { judge } from "./judge.ts";
 import { replayed } from "./portable.ts";
 import { policyRoutes } from "./routes.ts";
-import { bundleOfDecision, find, keep } from "./store.ts";
+import { bundleOfDecision, find, keep, noteBundle } from "./store.ts";
 
 const clock = testClock();
 const bundle = await loadPolicies(join(import.meta.dirname, "../../library/policies"));
@@ -39,6 +39,20 @@ test("keep() keeps a judgement once, with documents that replay to it, and recor
     { about: "component:default/orders", data: { decision: decision.id, outcome: "deny", rules: { "tests-passed": "unknown" } } },
   ]);
   await expect(find(db, "dec_none")).rejects.toMatchObject({ code: "policy.decision_missing" });
+});
+
+test("noteBundle() records other rules once, and names those that came, went and changed", async () => {
+  const db = await database();
+  const [first, changed, ...others] = bundle.document.policies;
+  const withRules = (policies: typeof others) => ({ ...bundle, digest: digestOf({ policies }), document: { policies } });
+  const fewer = withRules([changed!, ...others]);
+  const other = withRules([{ ...changed!, spec: { ...changed!.spec, failurePolicy: "Ignore" as never } }, ...others]);
+  for (const each of [bundle, bundle, fewer, other, other]) await transact(db, (tx) => noteBundle(tx, clock, each));
+  expect((await events(db, { types: ["policy.bundle_changed"] })).map(({ data }) => [data.before, data.changed])).toEqual([
+    [null, []],
+    [bundle.digest, [first!.metadata.name]],
+    [fewer.digest, [changed!.metadata.name]],
+  ]);
 });
 
 test("GET /policies and GET /decisions/{id} show rules, answers and facts", async () => {

@@ -1,11 +1,11 @@
-import type { Selectable } from "kysely";
+import { sql, type Selectable } from "kysely";
 import { z } from "zod";
-import type { Digest } from "../kernel/digest.ts";
+import { digestOf, type Digest } from "../kernel/digest.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Sql, Tables, Tx } from "../kernel/sql.ts";
 import type { Actor } from "../ledger/model.ts";
-import { keep as keepDocument, read, record } from "../ledger/store.ts";
-import type { Bundle } from "./bundle.ts";
+import { events, keep as keepDocument, read, record } from "../ledger/store.ts";
+import type { Bundle, BundleDocument } from "./bundle.ts";
 import { decisionMissing } from "./faults.ts";
 import { decisionId, factDigests, type DecisionBundle } from "./portable.ts";
 import type { Judgement } from "./judge.ts";
@@ -75,6 +75,23 @@ export async function keep(
       },
     });
   return decision;
+}
+
+/** Notes which rules judge from now on, where they are others than those before: by digest, with the names of those that came, went and changed. */
+export async function noteBundle(tx: Tx, clock: Clock, bundle: Bundle): Promise<void> {
+  await sql`select pg_advisory_xact_lock(7146013)`.execute(tx);
+  const [last] = await events(tx, { types: ["policy.bundle_changed"], newestFirst: true, limit: 1 });
+  const before = last?.data.digest as Digest | undefined;
+  if (before === bundle.digest) return;
+  const was = before === undefined ? [] : (await read<BundleDocument>(tx, before)).policies;
+  const is = bundle.document.policies;
+  const names = [...new Set([...was, ...is].map(({ metadata }) => metadata.name))].toSorted();
+  const digestIn = (rules: BundleDocument["policies"], name: string) =>
+    digestOf(rules.find(({ metadata }) => metadata.name === name) ?? null);
+  const changed = names.filter((name) => digestIn(was, name) !== digestIn(is, name));
+  await keepDocument(tx, bundle.document, "application/vnd.cairn.policy-bundle+json");
+  const data = { digest: bundle.digest, before: before ?? null, changed: before === undefined ? [] : changed };
+  await record(tx, clock, { type: "policy.bundle_changed", about: "platform", actor: "system:policy", data });
 }
 
 /** One decision. Throws `policy.decision_missing`. */

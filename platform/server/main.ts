@@ -20,10 +20,11 @@ import { systemClock } from "../kernel/clock.ts";
 import { places, readConfig } from "../kernel/config.ts";
 import { isFault } from "../kernel/faults.ts";
 import { createLog } from "../kernel/log.ts";
-import { migrate, openDatabase } from "../kernel/sql.ts";
+import { migrate, openDatabase, transact } from "../kernel/sql.ts";
 import { startDelivering } from "../notifications/deliver.ts";
 import { startOrchestrator } from "../orchestrator/orchestrator.ts";
 import { loadPolicies } from "../policy/bundle.ts";
+import { noteBundle } from "../policy/store.ts";
 import { loadEnvironments } from "../releases/environments.ts";
 import { admissionSigner } from "../runtime/local/key.ts";
 import { checkpointsOf, startCheckpoints } from "../ledger/checkpoints.ts";
@@ -90,6 +91,7 @@ async function start(): Promise<void> {
   const keys = [own, ...(await loadBuilders(library("builders.yaml")))];
   const forge = await localForge({ db, clock, folder: at.forge, publicUrl: url });
   const policies = await loadPolicies(library("policies"));
+  await transact(db, (tx) => noteBundle(tx, clock, policies));
   const parts: Parts = {
     db,
     clock,
