@@ -1,12 +1,15 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { accessSync, constants } from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
+import { crc32 } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
 import { readSarif, Sarif } from "./sarif.ts";
+import type { CycloneDx } from "./sbom.ts";
 import { scan } from "./scanner.ts";
 
 const NOW = new Date("2026-03-01T12:00:00.000Z");
-const SBOM = { bomFormat: "CycloneDX", specVersion: "1.6", components: [{ type: "library", name: "left" }] };
+const SBOM: CycloneDx = { bomFormat: "CycloneDX", specVersion: "1.6", components: [{ type: "library", name: "left" }] };
 
 /** What trivy, grype and osv-scanner write: a rule for each vulnerability with its score, a result for each place. */
 const aSarif = (scores: readonly (string | undefined)[], over: object = {}) => ({
@@ -78,6 +81,17 @@ for (const [name, status] of [
     expect(await readdir(folder)).toEqual(["bin"]);
   });
 
+test("scan() tells osv-scanner that nothing in it is no failure, and that it asks nobody where its databases are on the machine", async () => {
+  const { folder, env } = await aProgram("osv-scanner", `echo "$@" >&2; exit 127`);
+  const said = async (sbom: CycloneDx, more: NodeJS.ProcessEnv = {}) => {
+    const scanned = await scan(sbom, join(folder, "work"), { ...env, ...more }, () => NOW);
+    return "because" in scanned ? scanned.because : "";
+  };
+  expect(await said(SBOM)).toMatch(/^osv-scanner failed: --format sarif --output \S+ --sbom=\S+bom\.cdx\.json$/);
+  expect(await said({ ...SBOM, components: [] })).toMatch(/ --allow-no-lockfiles$/);
+  expect(await said(SBOM, { OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY: "/var/lib/osv" })).toMatch(/ --offline-vulnerabilities$/);
+});
+
 test("scan() without a scanner, with one that fails, and with one that writes nonsense knows nothing, and says why", async () => {
   const empty = await aProgram("other", "exit 0");
   const none = { PATH: join(empty.folder, "bin") };
@@ -93,3 +107,94 @@ test("scan() without a scanner, with one that fails, and with one that writes no
   const odd = await aProgram("grype", "echo '{}' >scan.sarif");
   expect(await scan(SBOM, join(odd.folder, "work"), odd.env, () => NOW)).toEqual({ because: expect.stringContaining("can't be read") });
 });
+
+/** Where a real one is installed, it is asked too: a release changes its flags and its words now and then. */
+const installed = (program: string): string | undefined =>
+  (process.env.PATH ?? "")
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+
+/** A home and a PATH with one real scanner, and no other. */
+async function aReal(path: string) {
+  const folder = await mkdtemp(join(tmpdir(), "cairn-scanner-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await mkdir(join(folder, "bin"));
+  await symlink(path, join(folder, "bin", path.slice(dirname(path).length + 1)));
+  return { folder, env: { HOME: folder, PATH: `${join(folder, "bin")}:/usr/bin:/bin` } };
+}
+
+const npm = (name: string, version: string) => ({ type: "library", name, version, purl: `pkg:npm/${name}@${version}` });
+
+const osv = installed("osv-scanner");
+test.skipIf(!osv)(
+  "scan() by the real osv-scanner (where it is installed) finds what its database knows, and without one knows nothing",
+  async () => {
+    const { folder, env } = await aReal(osv!);
+    const databases = join(folder, "databases");
+    const local = { ...env, OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY: databases };
+    const found = async (...components: NonNullable<CycloneDx["components"]>) => {
+      const scanned = await scan({ ...SBOM, components }, join(folder, "work"), local, () => NOW);
+      return "sarif" in scanned ? readSarif(scanned.sarif) : scanned;
+    };
+    expect(await found(npm("left", "1.0.0"))).toEqual({ because: expect.stringMatching(/^osv-scanner failed: .*database/) });
+    await mkdir(join(databases, "osv-scanner", "npm"), { recursive: true });
+    await writeFile(join(databases, "osv-scanner", "npm", "all.zip"), zipped("GHSA-2222-3333-4444.json", JSON.stringify(ADVISORY)));
+    expect(await found(npm("left", "1.0.0"), npm("right", "1.0.0"))).toMatchObject({
+      result: "failed",
+      summary: { scanner: "osv-scanner", findings: 1, critical: 1 },
+      endedAt: NOW,
+    });
+    expect(await found(npm("left", "1.0.1"), npm("right", "1.0.0"))).toMatchObject({ result: "passed", summary: { findings: 0 } });
+    expect(await found()).toMatchObject({ result: "passed", summary: { findings: 0 } });
+  },
+);
+
+const grype = installed("grype");
+test.skipIf(!grype)("scan() by the real grype (where it is installed) without a database knows nothing, and says why", async () => {
+  const { folder, env } = await aReal(grype!);
+  const alone = { ...env, GRYPE_DB_AUTO_UPDATE: "false", GRYPE_CHECK_FOR_APP_UPDATE: "false" };
+  expect(await scan({ ...SBOM, components: [npm("left", "1.0.0")] }, join(folder, "work"), alone, () => NOW)).toEqual({
+    because: expect.stringMatching(/^grype failed: .*vulnerability db: database does not exist/),
+  });
+});
+
+const ADVISORY = {
+  schema_version: "1.4.0",
+  id: "GHSA-2222-3333-4444",
+  modified: "2026-01-01T00:00:00Z",
+  summary: "Whoever asks gets everything",
+  severity: [{ type: "CVSS_V3", score: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H" }],
+  affected: [
+    {
+      package: { ecosystem: "npm", name: "left", purl: "pkg:npm/left" },
+      ranges: [{ type: "SEMVER", events: [{ introduced: "0" }, { fixed: "1.0.1" }] }],
+    },
+  ],
+};
+
+/** A ZIP file with one entry, stored as it is. Source: PKWARE, APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16. */
+function zipped(name: string, text: string): Buffer {
+  const [path, content] = [Buffer.from(name), Buffer.from(text)];
+  const about = Buffer.alloc(26);
+  about.writeUInt16LE(20, 0);
+  about.writeUInt32LE(crc32(content), 10);
+  about.writeUInt32LE(content.length, 14);
+  about.writeUInt32LE(content.length, 18);
+  about.writeUInt16LE(path.length, 22);
+  const local = Buffer.concat([Buffer.from("PK\x03\x04"), about, path, content]);
+  const central = Buffer.concat([Buffer.from("PK\x01\x02"), Buffer.from([20, 0]), about, Buffer.alloc(14), path]);
+  const end = Buffer.alloc(18);
+  end.writeUInt16LE(1, 4);
+  end.writeUInt16LE(1, 6);
+  end.writeUInt32LE(central.length, 8);
+  end.writeUInt32LE(local.length, 12);
+  return Buffer.concat([local, central, Buffer.from("PK\x05\x06"), end]);
+}
