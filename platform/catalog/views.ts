@@ -156,15 +156,17 @@ export async function groups(db: Sql): Promise<GroupView[]> {
   }));
 }
 
-/** How many people are in a group. */
-export async function memberCount(db: Sql, group: string): Promise<number> {
-  const { count } = await db
+/** References of the people in a group, in order. */
+export async function membersOf(db: Sql, group: string): Promise<string[]> {
+  const rows = await db
     .selectFrom("catalog_relation")
-    .select((eb) => eb.fn.count<number>("target_ref").distinct().as("count"))
+    .select("target_ref")
+    .distinct()
     .where("source_ref", "=", group)
     .where("type", "=", "hasMember")
-    .executeTakeFirstOrThrow();
-  return count;
+    .orderBy("target_ref")
+    .execute();
+  return rows.map(({ target_ref }) => target_ref);
 }
 
 /** What identity asks about people and groups. A membership of a group that the catalog does not have counts for nothing. */

@@ -43,6 +43,8 @@ export const portalFiles =
       "/plans/*",
       "/ci-runs/*",
       "/decisions/*",
+      "/incidents",
+      "/incidents/*",
       "/dora",
       "/inbox",
       "/webhooks",

@@ -1,7 +1,7 @@
 import type { Rotation } from "../catalog/rotation.ts";
 import { rotations } from "../catalog/rotations.ts";
 import { ONCALL_ANNOTATION, type Tier } from "../catalog/model.ts";
-import { groups, serviceDetail, serviceView } from "../catalog/views.ts";
+import { groups, membersOf, serviceDetail, serviceView } from "../catalog/views.ts";
 import { groupRef } from "../identity/access.ts";
 import { onCallAt, type OnCall } from "../incidents/on-call.ts";
 import { isFault } from "../kernel/faults.ts";
@@ -27,7 +27,7 @@ export async function answerersOf(db: Sql, service: string | null): Promise<Answ
   const every = await rotations(db);
   const rotation = every.find(({ name }) => name === named) ?? every.find(({ group }) => group === groupRef(view.owner));
   const group = rotation?.group ?? (view.ownerExists ? groupRef(view.owner) : undefined);
-  const members = group === undefined ? [] : ((await groups(db)).find(({ ref }) => ref === group)?.members.map(({ ref }) => ref) ?? []);
+  const members = group === undefined ? [] : await membersOf(db, group);
   return { group, rotation, members, tier: view.tier };
 }
 

@@ -1,4 +1,4 @@
-import { memberCount, serviceView } from "../catalog/views.ts";
+import { membersOf, serviceView } from "../catalog/views.ts";
 import { evidenceFacts } from "../evidence/facts.ts";
 import { evidenceFor } from "../evidence/store.ts";
 import type { SloReport } from "../observability/model.ts";
@@ -26,7 +26,7 @@ export async function scoreFacts(
   const last = production.at(-1);
   const head = service.repository ? await forge.head(service.repository) : undefined;
   const repository = service.repository && head ? await factsAt({ forge }, service.repository, head) : undefined;
-  const members = service.ownerExists ? await memberCount(db, groupRef(service.owner)) : undefined;
+  const members = service.ownerExists ? await membersOf(db, groupRef(service.owner)) : undefined;
   const serving = last ? await currentRelease(db, name, last) : undefined;
   const evidence = serving
     ? evidenceFacts(await evidenceFor(db, serving.artifactDigest), now, { repository: service.repository ?? name, commit: serving.commit })
@@ -41,7 +41,7 @@ export async function scoreFacts(
       ownerExists: service.ownerExists,
       repository: service.repository ?? null,
     },
-    owner: members === undefined ? null : { members },
+    owner: members === undefined ? null : { members: members.length },
     slo: last ? objectives(await parts.sloReport(name, last)) : null,
     alerts: repository ? { route: repository.alertRoute.present, onCall: repository.onCall.rotation === null ? 0 : null } : null,
     serving:
