@@ -26,6 +26,7 @@ const tag = randomInt(36 ** 4).toString(36);
 /** A service meets most points; what an earlier death hid is met by one of the next. */
 const SERVICES = 8;
 
+const began = Date.now();
 const say = (text: string) => process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
 let walk: Walk;
 /** Somebody else of the team, who breaks the glass. */
@@ -46,8 +47,21 @@ beforeAll(async () => {
   second = apiBy(walk.platform, (await apiBy(walk.platform, token)<{ token: string }>("/api/auth/tokens", asked)).token);
 });
 afterAll(async () => {
+  if (walk) for (const line of tally(await walk.kills())) say(line);
   await walk?.stop();
 });
+
+/** How often who was killed, by workflow. */
+function tally(kills: readonly string[]): string[] {
+  const among = (some: readonly string[]) =>
+    victims.map((victim) => `${victim} ${some.filter((kill) => kill.startsWith(`${victim} | `)).length}`).join(", ");
+  const byWorkflow = Object.entries(Object.groupBy(kills, (kill) => kill.split(" | ")[1] ?? ""));
+  const minutes = Math.round((Date.now() - began) / 60_000);
+  return [
+    ...byWorkflow.map(([workflow, some = []]) => `${workflow}: ${some.length} kills (${among(some)})`),
+    `${kills.length} kills in ${minutes} min (${among(kills)})`,
+  ];
+}
 
 /** Says where it was when something did not hold. */
 async function located<T>(what: string, body: () => Promise<T>): Promise<T> {
