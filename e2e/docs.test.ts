@@ -102,7 +102,7 @@ for (const page of PAGES) {
       printed += output;
       for (const line of typed.split("\n")) ran.add(line.trim());
       for (const { line, text } of block.shown)
-        expect(notPrinted(text, output), `${page}:${line} shows what is not printed; printed is\n${output}`).toEqual([]);
+        expect.soft(notPrinted(text, output), `${page}:${line} shows what is not printed; printed is\n${output}`).toEqual([]);
       for (const { name, pattern } of block.names) {
         const last = [...printed.matchAll(pattern)].at(-1)?.[1];
         expect(last, `${page}:${block.line}: nothing printed is ${name}, by ${pattern.source}; printed is\n${output}`).toBeDefined();
