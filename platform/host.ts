@@ -25,7 +25,6 @@ export async function startPlatform(config: Config, env: NodeJS.ProcessEnv): Pro
   const holder = await holderOf(config.port);
   if (holder) throw portTaken(config.port, holder);
   await mkdir(places(config.home).logs, { recursive: true, mode: 0o700 });
-  await startAgent(config.home, { postgres: config.databaseUrl === undefined });
   const logFile = join(places(config.home).logs, "server.log");
   const log = await open(logFile, "a", 0o600);
   const from = (await log.stat()).size;
@@ -40,6 +39,11 @@ export async function startPlatform(config: Config, env: NodeJS.ProcessEnv): Pro
   const end: { because?: string } = {};
   child.once("error", (error) => (end.because = error.message));
   child.once("exit", (code, signal) => (end.because = `it ended with ${signal ?? code}`));
+  // Side by side: the server asks for the agent only when it has loaded its own code.
+  await startAgent(config.home, { postgres: config.databaseUrl === undefined }).catch((error: unknown) => {
+    child.kill();
+    throw error;
+  });
   const deadline = performance.now() + 90_000;
   while (performance.now() < deadline) {
     const record = await runningServer(config.home);

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { whyUnusable } from "@cairn/platform/offline.ts";
 import { gitText } from "./git.ts";
 import type { Source } from "./source.ts";
 
@@ -27,6 +26,7 @@ export async function joinHistories(
   of: { service: string; owner: string },
   author: { name: string; email: string },
 ): Promise<Joined> {
+  const { whyUnusable } = await import("@cairn/platform/offline.ts"); // here, lest every command load it
   const own = ["-C", source.folder];
   const env = { GIT_INDEX_FILE: join(source.folder, "cairn-index"), ...(await identity(own, author)) };
   const theirs = new Set(source.files.map(({ path }) => path));

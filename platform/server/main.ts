@@ -75,22 +75,21 @@ try {
 
 async function start(): Promise<void> {
   await mkdir(config.home, { recursive: true, mode: 0o700 });
-  const agent = await startAgent(config.home, { postgres: config.databaseUrl === undefined });
-  const superuserUrl = config.databaseUrl ?? (await agent.postgres()).url;
-  const databaseUrl = config.databaseUrl ?? (await embeddedDatabase(superuserUrl));
-  const db = openDatabase(databaseUrl, {
-    maxConnections: 20,
-    onError: (error) => log.warn({ err: error.message }, "a database connection was lost"),
-  });
-  await migrate(db, allMigrations);
-  await ensureAdministrator(db, clock);
+  // Side by side: what waits for the agent's database, and what reads files and tries commands.
+  const [{ agent, superuserUrl, databaseUrl, db }, isolation, policies, environments, prices, scoreRules] = await Promise.all([
+    openStores(),
+    findBuildIsolation({ home: config.home, work: join(at.ci, "work"), hidden: [ownCredentials()], checkout: root }),
+    loadPolicies(library("policies")),
+    loadEnvironments(library("environments")),
+    loadPrices(library("prices/local.yaml")),
+    loadScorecard(library("scorecards/service.yaml")),
+  ]);
 
   const secrets = await openSecretStore(config.home);
   const signer = await fileSigner(at.keys);
   const own = { publicKey: signer.publicKey, keyId: signer.keyId, builder: LOCAL_BUILDER };
   const keys = [own, ...(await loadBuilders(library("builders.yaml")))];
   const forge = await localForge({ db, clock, folder: at.forge, publicUrl: url });
-  const policies = await loadPolicies(library("policies"));
   await transact(db, (tx) => noteBundle(tx, clock, policies));
   const parts: Parts = {
     db,
@@ -107,7 +106,7 @@ async function start(): Promise<void> {
       folder: at.ci,
       artifacts: at.artifacts,
       npmCache: at.npmCache,
-      isolation: await findBuildIsolation({ home: config.home, work: join(at.ci, "work"), hidden: [ownCredentials()], checkout: root }),
+      isolation,
       env: process.env,
     }),
     infra: localInfra({
@@ -116,12 +115,12 @@ async function start(): Promise<void> {
       adminUrl: superuserUrl,
       secrets,
       serviceSecrets: serviceSecrets(db, secrets),
-      prices: await loadPrices(library("prices/local.yaml")),
+      prices,
     }),
     runtime: countedRuntime(localRuntime(agent, clock), db, log),
     signAdmission: await admissionSigner(at.keys),
     policies,
-    environments: await loadEnvironments(library("environments")),
+    environments,
     goldenPaths: library("golden-paths"),
     publicUrl: url,
   };
@@ -195,7 +194,7 @@ async function start(): Promise<void> {
     infra: parts.infra,
     environmentNames: parts.environments.environments.map(({ name }) => name),
     environments: parts.environments.environments,
-    scoreRules: await loadScorecard(library("scorecards/service.yaml")),
+    scoreRules,
     policies,
     ciFolder: at.ci,
     live,
@@ -251,6 +250,20 @@ async function start(): Promise<void> {
   };
   process.on("SIGTERM", () => void stop());
   process.on("SIGINT", () => void stop());
+}
+
+/** The agent, and the database with its tables as this version wants them. */
+async function openStores() {
+  const agent = await startAgent(config.home, { postgres: config.databaseUrl === undefined });
+  const superuserUrl = config.databaseUrl ?? (await agent.postgres()).url;
+  const databaseUrl = config.databaseUrl ?? (await embeddedDatabase(superuserUrl));
+  const db = openDatabase(databaseUrl, {
+    maxConnections: 20,
+    onError: (error) => log.warn({ err: error.message }, "a database connection was lost"),
+  });
+  await migrate(db, allMigrations);
+  await ensureAdministrator(db, clock);
+  return { agent, superuserUrl, databaseUrl, db };
 }
 
 function pemOf({ publicKey }: Signer): string {
