@@ -41,3 +41,30 @@ test("an event that nothing can follow is recorded as failed, and those after it
     },
   ]);
 });
+
+test("an event waits for what is out of reach, however long", async () => {
+  const consumer = { name: "patient", types: ["forge.change_opened"] };
+  let tries = 0;
+  await transact(db, (tx) =>
+    record(tx, clock, { type: "forge.change_opened", about: "component:default/late", actor: "user:default/ada", data: {} }),
+  );
+  const following = startFollowing({
+    db,
+    clock,
+    log,
+    consumer,
+    live: { onChange: () => () => {} },
+    everyMs: 1,
+    follow: async () => {
+      tries += 1;
+      if (tries <= 15) throw new Fault("unavailable", "runtime.away", "The agent does not answer", "Wait.");
+      if (tries <= 30) throw new Error("Connection terminated unexpectedly");
+    },
+  });
+  try {
+    await expect.poll(() => tries).toBe(31);
+  } finally {
+    await following.close();
+  }
+  expect(await events(db, { types: ["workflows.event_failed"], about: "component:default/late" })).toEqual([]);
+});

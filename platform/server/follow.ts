@@ -4,6 +4,7 @@ import type { Log } from "../kernel/log.ts";
 import { transact, type Db } from "../kernel/sql.ts";
 import type { RecordedEvent } from "../ledger/model.ts";
 import { consume, record } from "../ledger/store.ts";
+import { isConnectionLoss } from "../orchestrator/durable.ts";
 import { STARTING_EVENTS } from "../workflows/start.ts";
 import type { Live } from "./live.ts";
 
@@ -37,6 +38,8 @@ export function startFollowing(parts: {
     try {
       await parts.follow(event);
     } catch (error) {
+      // What is out of reach says nothing about the event: it waits, with those after it.
+      if (isConnectionLoss(error) || (isFault(error) && error.kind === "unavailable")) throw error;
       tries += 1;
       if (tries < MAX_TRIES) throw error;
       const { seq, type, about } = event;
