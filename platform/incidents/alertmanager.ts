@@ -1,30 +1,32 @@
 import { z } from "zod";
+import { storable } from "../catalog/model.ts";
 import type { Severity } from "./model.ts";
 import { keyOf, type FiringAlert } from "./store.ts";
 
-const labels = z.record(z.string().max(200), z.string().max(4000));
+const text = (most: number) => z.string().max(most).refine(storable, "holds a NUL or half a character");
+const labels = z.record(text(200), text(4000));
 const Alert = z.object({
   status: z.enum(["firing", "resolved"]),
   labels,
   annotations: labels.default({}),
   startsAt: z.iso.datetime({ offset: true }),
   endsAt: z.iso.datetime({ offset: true }).optional(),
-  generatorURL: z.string().max(4000).optional(),
-  fingerprint: z.string().min(1).max(100),
+  generatorURL: text(4000).optional(),
+  fingerprint: text(100).min(1),
 });
 
 /** What Alertmanager sends to a webhook. Source: Prometheus, "Alerting configuration", webhook_config, version 4 of the format. What it adds later is let by. */
 export const AlertmanagerMessage = z
   .object({
     version: z.literal("4"),
-    groupKey: z.string().max(10_000),
+    groupKey: text(10_000),
     truncatedAlerts: z.int().min(0).optional(),
     status: z.enum(["firing", "resolved"]),
-    receiver: z.string().max(500),
+    receiver: text(500),
     groupLabels: labels.optional(),
     commonLabels: labels.optional(),
     commonAnnotations: labels.optional(),
-    externalURL: z.string().max(4000).optional(),
+    externalURL: text(4000).optional(),
     alerts: z.array(Alert).max(1000),
   })
   .meta({ id: "AlertmanagerMessage" });

@@ -29,7 +29,7 @@ export const Incident = z
     openedBy: z.string(),
     acknowledged: Said.nullable(),
     resolved: Said.extend({ because: z.string() }).nullable(),
-    /** Alerts of it that fire now, and how often any began to fire. */
+    /** Alerts of its severity that fire now, and how often any began to fire. */
     firing: z.int(),
     fired: z.int(),
     /** 1, and one more each time that it opened again. */

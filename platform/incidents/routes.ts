@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { storable } from "../catalog/model.ts";
 import { Rotation } from "../catalog/rotation.ts";
 import type { Principal } from "../identity/model.ts";
 import "../identity/request.ts";
@@ -11,13 +12,13 @@ import { Incident, IncidentState, Severity, Suspect, TimelineEntry } from "./mod
 import { OnCall } from "./on-call.ts";
 import { addNote, findIncident, incidents, type NewIncident } from "./store.ts";
 
-const Text = z.string().trim().min(1).max(4000);
-const Because = z.strictObject({ because: z.string().trim().min(1).max(1000) });
+const text = (least: number, most: number) => z.string().trim().min(least).max(most).refine(storable, "holds a NUL or half a character");
+const Because = z.strictObject({ because: text(1, 1000) });
 const Order = z.strictObject({
   service: z.string().min(1).max(63),
   environment: z.string().min(1).max(63).optional(),
-  title: z.string().trim().min(3).max(200),
-  because: z.string().trim().max(1000).default(""),
+  title: text(3, 200),
+  because: text(0, 1000).default(""),
   severity: Severity.default("page"),
   beganAt: z.iso.datetime({ offset: true }).optional(),
 });
@@ -198,7 +199,7 @@ export const incidentRoutes =
           tags,
           summary: "Add a sentence to its timeline",
           params,
-          body: z.strictObject({ text: Text }),
+          body: z.strictObject({ text: text(1, 4000) }),
           response: { 200: Shown },
         },
       },

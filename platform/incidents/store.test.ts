@@ -113,6 +113,18 @@ test("what began before a person called it over does not open it again, what beg
   expect((await alerts({ fingerprint: "new" })).what).toBe("reopened");
 });
 
+test("tickets that go on after a page keep it neither open nor open it again: they fire for hours after every outage", async () => {
+  const { db, clock, alerts, over } = await stage();
+  const began = clock.now();
+  const { incident } = await alerts();
+  await alerts({ severity: "ticket", fingerprint: "ticket-1d" });
+  clock.turn(300);
+  expect(await over()).toMatchObject({ state: "resolved", firing: 0 });
+  expect((await alerts({ severity: "ticket", fingerprint: "ticket-3d", startsAt: began })).what).toBe("joined");
+  expect((await alerts({ fingerprint: "page-6h", startsAt: began })).what).toBe("reopened");
+  expect((await findIncident(db, incident.id)).fired).toBe(4);
+});
+
 test("a page in the place of a ticket is told anew, unless somebody looks at it already", async () => {
   const { db, clock, alerts } = await stage();
   const { incident } = await alerts({ severity: "ticket", fingerprint: "ticket-1d" });

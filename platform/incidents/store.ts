@@ -80,7 +80,7 @@ type Within = (incident: Incident, what: Fired) => Promise<unknown>;
 
 /**
  * Takes in a firing alert: opens an incident, joins the one that is open, or opens the last one again where it ended a short while ago. The same firing twice
- * changes nothing. One whose condition began before a person resolved the incident does not open it again.
+ * changes nothing. One whose condition began before a person resolved the incident does not open it again, and no ticket opens a page again that was its own.
  */
 export async function fire(
   tx: Tx,
@@ -185,11 +185,14 @@ export async function fire(
 function whatBecomesOf(last: Selectable<IncidentTable>, alert: FiringAlert, now: Date): Fired {
   if (!last.resolved_at) return last.state === "open" && last.severity === "ticket" && alert.severity === "page" ? "raised" : "joined";
   if (now.getTime() - last.resolved_at.getTime() > REOPENS_WITHIN_MINUTES * 60_000) return "opened";
-  return last.resolved_by !== BY_ITSELF && alert.startsAt <= last.resolved_at ? "joined" : "reopened";
+  const byPerson = last.resolved_by !== BY_ITSELF;
+  // After an outage the slow rules fire for hours: of what is over already they say nothing new.
+  const isEcho = last.severity === "page" && alert.severity === "ticket";
+  return alert.startsAt <= last.resolved_at && (byPerson || isEcho) ? "joined" : "reopened";
 }
 
 /**
- * Takes in the end of an alert; where none of its incident fires any more, that is over. `startsAt` undefined: whichever firing of it is open. An end of what
+ * Takes in the end of an alert; where none of its incident's severity fires any more, that is over. `startsAt` undefined: whichever firing of it is open. An end of what
  * nobody knows changes nothing.
  */
 export async function endAlert(
@@ -514,6 +517,7 @@ function rows(db: Sql) {
         .selectFrom("incident_alert")
         .select(eb.fn.countAll<number>().as("count"))
         .whereRef("incident_alert.incident", "=", "incident.id")
+        .whereRef("incident_alert.severity", "=", "incident.severity")
         .where("ended_at", "is", null)
         .as("firing"),
       eb
