@@ -76,11 +76,12 @@ export class Machine {
 
   /** The runtime with one mishap, at one of the calls to come. `done` gives back what the mishap took. */
   runtime(service: string, mishap: Mishap, random: () => number): { runtime: Runtime; happened: () => boolean; done: () => Promise<void> } {
-    let calls = Math.floor(random() * 12);
+    const ofDeployments = ["agent refuses", "port taken"].includes(mishap);
+    let calls = Math.floor(random() * (ofDeployments ? 3 : 12));
     let happened = mishap === "none";
     const squatters: Server[] = [];
     const happen = async (method: string, args: unknown[]): Promise<void> => {
-      if (happened || calls-- > 0) return;
+      if (happened || (ofDeployments && method !== "deploy") || calls-- > 0) return;
       if (mishap === "agent killed") {
         const { pid } = await this.agent.status();
         // In the midst of what it is asked for, or just before.
@@ -89,8 +90,7 @@ export class Machine {
         const [one] = this.processesOf(service);
         if (!one) return;
         kill(one.pid);
-      } else if (method !== "deploy") return;
-      else {
+      } else {
         const revision = args[0] as { id: string; target: Target; admission: object };
         if (mishap === "agent refuses") revision.admission = { ...revision.admission, payload: "" };
         if (mishap === "port taken") squatters.push(await this.#squat(`${service}/${revision.target.environment}/${revision.id}`));
@@ -121,10 +121,13 @@ export class Machine {
   /** All processes that run from this machine's services, by what the kernel knows of them; or those of one service. */
   processesOf(service?: string): Running[] {
     const sockets = listening();
+    const roots = this.#roots;
+    const isBelow = (at: string | undefined) => at !== undefined && roots.some((root) => at.startsWith(root));
     return pids().flatMap((pid): Running[] => {
-      const env = environmentOf(pid);
-      const isOurs = [env.HOME, workingFolder(pid)].some((at) => at !== undefined && this.#roots.some((root) => at.startsWith(root)));
-      if (!isOurs || (service !== undefined && env.CAIRN_SERVICE !== service)) return [];
+      const text = readable(() => readFileSync(`/proc/${pid}/environ`, "utf8"), "");
+      if (!roots.some((root) => text.includes(root)) && !isBelow(workingFolder(pid))) return [];
+      const env = variablesOf(text);
+      if (service !== undefined && env.CAIRN_SERVICE !== service) return [];
       const { CAIRN_ENVIRONMENT: environment = "", CAIRN_REVISION: revision = "", CAIRN_INSTANCE: instance = "" } = env;
       return [{ pid, user: userOf(pid), environment, revision, instance, env, listens: held(pid, sockets) }];
     });
@@ -176,12 +179,8 @@ const readable = <T>(look: () => T, otherwise: T): T => {
     return otherwise; // it ended while we looked
   }
 };
-const environmentOf = (pid: number): Record<string, string> =>
-  Object.fromEntries(
-    readable(() => readFileSync(`/proc/${pid}/environ`, "utf8"), "")
-      .split("\0")
-      .map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
-  );
+const variablesOf = (text: string): Record<string, string> =>
+  Object.fromEntries(text.split("\0").map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]));
 const workingFolder = (pid: number): string | undefined => readable(() => readlinkSync(`/proc/${pid}/cwd`), undefined);
 const userOf = (pid: number): number => readable(() => Number(/^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]), -1);
 
