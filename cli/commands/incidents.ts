@@ -87,7 +87,7 @@ export function incidentCommands(program: Command): void {
           "It is over.",
           ...(firing > 0
             ? [
-                `${status("held").replace("held", `${firing} of its alerts still fire`)}: where they do not end within 30 minutes it opens again.`,
+                `${status("held").replace("held", `${firing} ${firing === 1 ? "alert still fires" : "alerts still fire"}`)}: without an end within 30 minutes it opens again.`,
               ]
             : []),
           `Draft its review: cairn incident review ${id}`,
