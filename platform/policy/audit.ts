@@ -6,7 +6,7 @@ import type { Sql, Tx } from "../kernel/sql.ts";
 import type { Actor } from "../ledger/model.ts";
 import { record } from "../ledger/store.ts";
 import type { Judgement } from "./judge.ts";
-import { Decision, RuleResult } from "./model.ts";
+import { Decision, denies, RuleResult } from "./model.ts";
 import { keep, type Grounds } from "./store.ts";
 
 interface AuditTable {
@@ -115,10 +115,11 @@ async function put(tx: Tx, clock: Clock, actor: Actor, at: Serving, answer: Answ
   const { service, environment, release } = at;
   const before = await tx
     .selectFrom("policy_audit")
-    .select("outcome")
+    .select(["outcome", "results"])
     .where("service", "=", service)
     .where("environment", "=", environment)
     .executeTakeFirst();
+  const deniedBefore = new Set(before?.outcome === "deny" ? before.results.filter(denies).map(({ rule }) => rule) : []);
   const now = clock.now();
   const row = { ...answer, release, results: JSON.stringify(answer.results) as never, since: now, checked_at: now };
   await tx
@@ -137,6 +138,8 @@ async function put(tx: Tx, clock: Clock, actor: Actor, at: Serving, answer: Answ
       outcome: answer.outcome,
       because: answer.because,
       decision: answer.decision,
+      /** What denies now, and did not before: who was told of the rest is not told again. */
+      newlyDenied: answer.results.filter(denies).flatMap(({ rule }) => (deniedBefore.has(rule) ? [] : [rule])),
       rules: Object.fromEntries(answer.results.map(({ rule, outcome }) => [rule, outcome])),
     },
   });

@@ -204,14 +204,14 @@ export function attemptNotice(attempt: { id: string; because: string }, where: s
 
 /** What runs is denied by a rule that it held when it was released. */
 export function breachNotice(
-  audit: { environment: string; release: string; decision: string; because: string; seq: number },
+  audit: { environment: string; decision: string; because: string; rules: readonly string[]; day: string },
   about: AboutService,
 ): Notice {
   return {
-    key: `audit ${audit.decision} ${audit.seq}`,
+    key: `audit ${about.service} ${audit.day} ${audit.rules.toSorted().join(" ")}`,
     kind: "policy.breached",
-    title: `${about.service} in ${audit.environment} would be denied today`,
-    body: `${audit.because}. It runs on. What each rule wants: cairn why ${audit.decision}`,
+    title: `${about.service} would be denied today by ${audit.rules.join(", ")}`,
+    body: `In ${audit.environment}, and wherever else it runs as it does there: ${audit.because}. It runs on. What each rule wants: cairn why ${audit.decision}`,
     link: `/decisions/${audit.decision}`,
     about: `component:default/${about.service}`,
     audience: keepers(about),

@@ -182,11 +182,10 @@ test("what runs otherwise than released is told once an hour a kind; refused att
   const data = { finding: "1", environment: "production", kind: "process_foreign", subject: "process 7", detail: "sh" };
   for (const finding of ["1", "2"]) await note({ type: "runtime.found", about: "component:default/orders", data: { ...data, finding } });
   await note({ type: "runtime.attempt_refused", about: "platform:runtime", data: { attempt: "a1", because: "not signed" } });
-  await note({
-    type: "policy.audit_changed",
-    about: "component:default/orders",
-    data: { environment: "production", release: "rel-1", outcome: "deny", because: "tests-passed", decision: "dec_9" },
-  });
+  // The same rule in another environment is no news, and one that denied before is none either.
+  const denied = { release: "rel-1", outcome: "deny", because: "tests-passed", decision: "dec_9", newlyDenied: ["tests-passed"] };
+  for (const change of [{ environment: "staging" }, { environment: "production" }, { environment: "production", newlyDenied: [] }])
+    await note({ type: "policy.audit_changed", about: "component:default/orders", data: { ...denied, ...change } });
   expect((await seenBy(ofTeam(bob))).map(({ kind }) => kind).toSorted()).toEqual(["policy.breached", "runtime.found"]);
   expect((await seenBy(root)).map(({ kind }) => kind).toSorted()).toEqual(["runtime.attempt_refused", "runtime.found"]);
 });

@@ -151,10 +151,12 @@ async function attemptRefused(_parts: TellParts, { about, data }: RecordedEvent)
   return [attemptNotice({ id: String(data.attempt), because }, about, about.startsWith("component:") ? serviceNamed(about) : null)];
 }
 
-async function auditChanged(parts: TellParts, { about, data, seq }: RecordedEvent): Promise<Notice[]> {
-  const audit = data as { environment: string; release: string; outcome: string; because: string; decision: string };
-  if (audit.outcome !== "deny") return [];
-  return [breachNotice({ ...audit, seq }, await aboutService(parts, serviceNamed(about)))];
+/** A rule that comes to deny a service in several environments is told once a day, not once for each of them. */
+async function auditChanged(parts: TellParts, { about, data, at }: RecordedEvent): Promise<Notice[]> {
+  const audit = data as { environment: string; outcome: string; because: string; decision: string; newlyDenied?: string[] };
+  const rules = audit.newlyDenied ?? [];
+  if (audit.outcome !== "deny" || rules.length === 0) return [];
+  return [breachNotice({ ...audit, rules, day: at.toISOString().slice(0, 10) }, await aboutService(parts, serviceNamed(about)))];
 }
 
 async function incidentPaged(parts: TellParts, { data, seq }: RecordedEvent): Promise<Notice[]> {
