@@ -1,6 +1,7 @@
 import { SegmentedControl } from "@mantine/core";
 import { useSearchParams } from "react-router";
 import { ChangeRows } from "../parts/change-rows.tsx";
+import { Equivalents } from "../parts/equivalents.tsx";
 import { sentence } from "../parts/names.ts";
 import { Page } from "../parts/page.tsx";
 
@@ -14,13 +15,16 @@ export default function Changes() {
     <Page
       title="Change requests"
       actions={
-        <SegmentedControl
-          size="xs"
-          data={STATES.map((value) => ({ value, label: sentence(value) }))}
-          value={state}
-          onChange={(value) => setSearch(value === "open" ? {} : { state: value })}
-          aria-label="State"
-        />
+        <>
+          <Equivalents cli={`cairn changes list${state === "open" ? "" : ` --state ${state}`}`} api={`GET /api/changes?state=${state}`} />
+          <SegmentedControl
+            size="xs"
+            data={STATES.map((value) => ({ value, label: sentence(value) }))}
+            value={state}
+            onChange={(value) => setSearch(value === "open" ? {} : { state: value })}
+            aria-label="State"
+          />
+        </>
       }
     >
       <ChangeRows state={state} />

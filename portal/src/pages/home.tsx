@@ -4,6 +4,7 @@ import { useQueries } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { worst } from "../parts/change-rows.tsx";
+import { Equivalents } from "../parts/equivalents.tsx";
 import { IncidentRow, useIncidents } from "../parts/incident-rows.tsx";
 import { nameOf, runPath, sentence } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
@@ -36,7 +37,15 @@ export default function Home() {
   const incidents = useIncidents({ state: "active", limit: 20 });
   const runs = useAnswer(["runs", "home"], () => api.GET("/api/runs", { params: { query: { limit: 100, except: "platform:audit" } } }));
   return (
-    <Page title="Home">
+    <Page
+      title="Home"
+      actions={
+        <Equivalents
+          cli={"cairn inbox\ncairn incidents\ncairn changes\ncairn services"}
+          api={"GET /api/incidents?state=active\nGET /api/changes?state=open\nGET /api/runs\nGET /api/catalog/service-views"}
+        />
+      }
+    >
       <Answered query={services} with={[me, mine, incidents, changes, runs]}>
         {({ items, total }) =>
           items.length === 0 ? (
@@ -75,7 +84,6 @@ export default function Home() {
 function Mine({ service, state }: { service: Service; state: State | undefined }) {
   return (
     <Row
-      sign={<Status of={state?.health ?? "unknown"} bare />}
       title={
         <Anchor component={Link} to={`/services/${service.name}`}>
           {service.name}

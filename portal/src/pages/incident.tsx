@@ -39,7 +39,7 @@ export default function IncidentPage() {
 }
 
 function Shown({ incident }: { incident: Incident }) {
-  const { id, service, environment, state, severity, owner, acknowledged, resolved, escalation, onCall, review } = incident;
+  const { id, service, environment, state, severity, resolved, review } = incident;
   const over = state === "resolved";
   return (
     <Page
@@ -73,30 +73,6 @@ function Shown({ incident }: { incident: Incident }) {
         />
       </Stack>
       <Act incident={incident} />
-      <Section title="Who acts">
-        <Paper withBorder p="md">
-          <Facts
-            of={[
-              [
-                "Has it",
-                acknowledged ? (
-                  <span key="has">
-                    {nameOf(acknowledged.by)}, since <Time at={acknowledged.at} />
-                  </span>
-                ) : (
-                  <span key="has" className={over ? undefined : "tone-warn"}>
-                    nobody {over ? "had to" : "yet"}
-                  </span>
-                ),
-              ],
-              ["On call", onCall ? <Duty key="call" of={onCall} /> : "nobody: no team answers for it"],
-              ["Owner", owner ? nameOf(owner) : "nobody"],
-              ["Told", escalation.told.map(nameOf).join(", ") || "nobody"],
-              !over && escalation.nextAt !== null && ["The next is told", <Time key="next" at={escalation.nextAt} />],
-            ]}
-          />
-        </Paper>
-      </Section>
       {service && <Symptom incident={incident} service={service} environment={environment ?? "production"} />}
       <Section title="What changed before it">
         <Suspects incident={incident} />
@@ -111,8 +87,8 @@ function Shown({ incident }: { incident: Incident }) {
   );
 }
 
-/** Take it, say what ended it. Whoever may not is told why by the platform. */
-function Act({ incident: { id, state } }: { incident: Incident }) {
+/** Who has it, who is on call and was told; take it, say what ended it. Whoever may not is told why by the platform. */
+function Act({ incident: { id, state, owner, acknowledged, escalation, onCall } }: { incident: Incident }) {
   const client = useQueryClient();
   const [because, setBecause] = useState("");
   const onSuccess = () => client.invalidateQueries();
@@ -122,30 +98,52 @@ function Act({ incident: { id, state } }: { incident: Incident }) {
     mutationFn: () => answer(api.POST("/api/incidents/{id}/resolve", { params, body: { because: because.trim() } })),
     onSuccess,
   });
-  if (state === "resolved") return null;
+  const over = state === "resolved";
   return (
-    <Paper withBorder p="md" component="section" aria-label="Answer it">
-      <Group align="flex-end" gap="sm">
-        {state === "open" && (
-          <Button loading={take.isPending} onClick={() => take.mutate()}>
-            Acknowledge: it is mine
+    <Paper withBorder p="md" component="section" aria-label="Who acts">
+      <Facts
+        of={[
+          [
+            "Has it",
+            acknowledged ? (
+              <span key="has">
+                {nameOf(acknowledged.by)}, since <Time at={acknowledged.at} />
+              </span>
+            ) : (
+              <span key="has" className={over ? undefined : "tone-warn"}>
+                nobody {over ? "had to" : "yet"}
+              </span>
+            ),
+          ],
+          ["On call", onCall ? <Duty key="call" of={onCall} /> : "nobody: no team answers for it"],
+          ["Owner", owner ? nameOf(owner) : "nobody"],
+          ["Told", escalation.told.map(nameOf).join(", ") || "nobody"],
+          !over && escalation.nextAt !== null && ["The next is told", <Time key="next" at={escalation.nextAt} />],
+        ]}
+      />
+      {!over && (
+        <Group align="flex-end" gap="sm" mt="sm">
+          {state === "open" && (
+            <Button loading={take.isPending} onClick={() => take.mutate()}>
+              Acknowledge: it is mine
+            </Button>
+          )}
+          <TextInput
+            label="What ended it"
+            value={because}
+            onChange={(event) => setBecause(event.currentTarget.value)}
+            autoComplete="off"
+            style={{ flex: "1 1 220px" }}
+          />
+          <Button variant="default" disabled={because.trim() === ""} loading={resolve.isPending} onClick={() => resolve.mutate()}>
+            Resolve
           </Button>
-        )}
-        <TextInput
-          label="What ended it"
-          value={because}
-          onChange={(event) => setBecause(event.currentTarget.value)}
-          autoComplete="off"
-          style={{ flex: "1 1 220px" }}
-        />
-        <Button variant="default" disabled={because.trim() === ""} loading={resolve.isPending} onClick={() => resolve.mutate()}>
-          Resolve
-        </Button>
-        <Equivalents
-          cli={`${state === "open" ? `cairn incident ack ${id}\n` : ""}cairn incident resolve ${id} -b REASON`}
-          api={`${state === "open" ? `POST /api/incidents/${id}/acknowledge\n` : ""}POST /api/incidents/${id}/resolve\n{"because": "…"}`}
-        />
-      </Group>
+          <Equivalents
+            cli={`${state === "open" ? `cairn incident ack ${id}\n` : ""}cairn incident resolve ${id} -b REASON`}
+            api={`${state === "open" ? `POST /api/incidents/${id}/acknowledge\n` : ""}POST /api/incidents/${id}/resolve\n{"because": "…"}`}
+          />
+        </Group>
+      )}
       <ProblemNote error={take.error ?? resolve.error} />
     </Paper>
   );
@@ -182,7 +180,7 @@ function Symptom({ incident: { beganAt, resolved }, service, environment }: { in
         </Group>
       }
     >
-      <div style={{ minHeight: CHART }}>
+      <div className="chart-place">
         <Answered query={traffic}>
           {(data) =>
             data.points.length === 0 ? (

@@ -1,9 +1,11 @@
+import { Equivalents } from "../parts/equivalents.tsx";
 import { Page } from "../parts/page.tsx";
 import { ReleaseRows } from "../parts/release-rows.tsx";
 
+/** What went out, and how did it end? */
 export default function Releases() {
   return (
-    <Page title="Releases">
+    <Page title="Releases" actions={<Equivalents cli="cairn releases list" api="GET /api/releases?limit=50" />}>
       <ReleaseRows limit={50} />
     </Page>
   );

@@ -4,6 +4,7 @@ import { useForm } from "@mantine/form";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, useAnswer } from "../api.ts";
+import { Confirm } from "../parts/confirm.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { nameOf, sentence } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
@@ -30,6 +31,10 @@ const KINDS: readonly Kind[] = [
   "runtime.found",
   "runtime.attempt_refused",
   "policy.breached",
+  "incident.opened",
+  "incident.paged",
+  "incident.acknowledged",
+  "incident.resolved",
 ];
 
 /** Where are notices sent, and did they arrive? */
@@ -93,16 +98,13 @@ function One({ webhook: { id, url, description, kinds, createdBy, createdAt, dis
           <Button variant="default" size="xs" loading={test.isPending} onClick={() => test.mutate()} aria-label={`Send a test to ${url}`}>
             Send a test
           </Button>
-          <Button
-            variant="subtle"
-            color="red"
-            size="xs"
+          <Confirm
+            label="Remove"
+            name={`Remove ${url}`}
+            asks="Nothing is sent there any more, and what it was sent is forgotten."
             loading={remove.isPending}
-            onClick={() => remove.mutate()}
-            aria-label={`Remove ${url}`}
-          >
-            Remove
-          </Button>
+            onConfirm={() => remove.mutate()}
+          />
         </Group>
       }
     >

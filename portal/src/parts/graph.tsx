@@ -22,9 +22,12 @@ const WORD: Record<EdgeLook, string> = {
   added: "added",
   removed: "removed",
 };
-const NODE = { width: 176, height: 46 } as const;
+const HEIGHT = 46;
 const GAP = 14;
 const AISLE = 92;
+const WIDEST = 176;
+/** From here on it is drawn in three columns. */
+const THREE_COLUMNS = 3 * WIDEST + 2 * AISLE;
 const SHOWN = 12;
 
 interface Place {
@@ -37,11 +40,14 @@ interface Place {
  * beside it as a list too: for readers of the screen the drawing is only its links.
  */
 export function Graph(props: { of: string; before: readonly GraphNode[]; after: readonly GraphNode[]; label: string }) {
-  const { ref, width } = useElementSize();
+  const { ref, width: measured } = useElementSize();
+  // The height must be right before anything is measured, or what stands below jumps.
+  const width = measured || Math.max(280, Math.min(1120, window.innerWidth - (window.innerWidth < 768 ? 42 : 238)));
   const before = props.before.slice(0, SHOWN);
   const after = props.after.slice(0, SHOWN);
-  const isWide = width >= 3 * NODE.width + 2 * AISLE || width === 0;
+  const isWide = width >= THREE_COLUMNS;
   const drawn = isWide ? across(width, before, after) : down(width, before, after);
+  const { size } = drawn;
   const looks = [...new Set([...before, ...after].map(({ look }) => look))];
   const hidden = props.before.length - before.length + props.after.length - after.length;
   return (
@@ -60,16 +66,16 @@ export function Graph(props: { of: string; before: readonly GraphNode[]; after: 
           return (
             <path
               key={`${at < before.length} ${node.id}`}
-              d={curve(from, to, isWide)}
+              d={curve(from, to, size, isWide)}
               className={`edge edge-${node.look}${node.isCritical ? " edge-critical" : ""}`}
               markerEnd={`url(#tip-${node.look})`}
               aria-hidden
             />
           );
         })}
-        <Box place={drawn.own} name={props.of} says="" isOwn />
+        <Box place={drawn.own} width={size} name={props.of} says="" isOwn />
         {[...before, ...after].map((node, at) => (
-          <Box key={`${at < before.length} ${node.id}`} place={drawn.places[at] ?? { x: 0, y: 0 }} {...node} />
+          <Box key={`${at < before.length} ${node.id}`} place={drawn.places[at] ?? { x: 0, y: 0 }} width={size} {...node} />
         ))}
       </svg>
       <figcaption>
@@ -87,17 +93,18 @@ export function Graph(props: { of: string; before: readonly GraphNode[]; after: 
   );
 }
 
-function Box({ place, name, says, to, isOwn = false }: { place: Place; name: string; says: string; to?: string; isOwn?: boolean }) {
+function Box(props: { place: Place; width: number; name: string; says: string; to?: string | undefined; isOwn?: boolean }) {
+  const { place, width, name, says, to, isOwn = false } = props;
   const box = (
     <g transform={`translate(${place.x} ${place.y})`} className={isOwn ? "node node-own" : "node"}>
       <title>{says ? `${name}: ${says}` : name}</title>
-      <rect width={NODE.width} height={NODE.height} rx="7" />
+      <rect width={width} height={HEIGHT} rx="7" />
       <text x="12" y={says ? 20 : 28} className="node-name">
-        {short(name, 22)}
+        {short(name, Math.floor(width / 8))}
       </text>
       {says && (
         <text x="12" y="36" className="node-says">
-          {short(says, 28)}
+          {short(says, Math.floor(width / 7))}
         </text>
       )}
     </g>
@@ -107,49 +114,49 @@ function Box({ place, name, says, to, isOwn = false }: { place: Place; name: str
 
 const short = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
-/** Three columns, each in the middle of the height. */
+/** Three columns, each in the middle of the height, and no further apart than the eye follows. */
 function across(width: number, before: readonly unknown[], after: readonly unknown[]) {
   const rows = Math.max(before.length, after.length, 1);
-  const height = rows * (NODE.height + GAP) + GAP;
+  const height = rows * (HEIGHT + GAP) + GAP;
   const column = (count: number, x: number) =>
-    Array.from({ length: count }, (_none, at) => ({
-      x,
-      y: (height - count * (NODE.height + GAP) + GAP) / 2 + at * (NODE.height + GAP),
-    }));
-  const room = Math.max(width, 3 * NODE.width + 2 * AISLE);
+    Array.from({ length: count }, (_none, at) => ({ x, y: (height - count * (HEIGHT + GAP) + GAP) / 2 + at * (HEIGHT + GAP) }));
+  const size = Math.min(WIDEST + 44, (width - 2 * AISLE - 2 * GAP) / 3);
+  const aisle = Math.min(2 * AISLE, (width - 3 * size - 2 * GAP) / 2);
+  const middle = (width - size) / 2;
   return {
+    size,
     height,
-    own: { x: (room - NODE.width) / 2, y: (height - NODE.height) / 2 },
-    places: [...column(before.length, GAP), ...column(after.length, room - NODE.width - GAP)],
+    own: { x: middle, y: (height - HEIGHT) / 2 },
+    places: [...column(before.length, middle - aisle - size), ...column(after.length, middle + size + aisle)],
   };
 }
 
-/** Above each other: what needs it, itself, what it needs. */
+/** Above each other: what needs it, itself, what it needs; two beside each other, so that no line goes through a third. */
 function down(width: number, before: readonly unknown[], after: readonly unknown[]) {
-  const perRow = Math.max(1, Math.floor((width - GAP) / (NODE.width + GAP)));
-  const rowsOf = (count: number) => Math.ceil(count / perRow);
+  const size = Math.min(WIDEST, (width - 3 * GAP) / 2);
+  const rowsOf = (count: number) => Math.ceil(count / 2);
   const rows = (count: number, y: number) =>
     Array.from({ length: count }, (_none, at) => ({
-      x: (width - Math.min(perRow, count) * (NODE.width + GAP) + GAP) / 2 + (at % perRow) * (NODE.width + GAP),
-      y: y + Math.floor(at / perRow) * (NODE.height + GAP),
+      x: count === 1 ? (width - size) / 2 : width / 2 + (at % 2 === 0 ? -size - GAP / 2 : GAP / 2),
+      y: y + Math.floor(at / 2) * (HEIGHT + GAP),
     }));
-  const top = rowsOf(before.length) * (NODE.height + GAP);
-  const own = { x: (width - NODE.width) / 2, y: GAP + (before.length > 0 ? top + AISLE / 2 : 0) };
-  const below = own.y + NODE.height + AISLE / 2;
+  const own = { x: (width - size) / 2, y: GAP + (before.length > 0 ? rowsOf(before.length) * (HEIGHT + GAP) + AISLE / 2 : 0) };
+  const below = own.y + HEIGHT + AISLE / 2 + GAP;
   return {
-    height: (after.length > 0 ? below + rowsOf(after.length) * (NODE.height + GAP) : own.y + NODE.height) + GAP,
+    size,
+    height: (after.length > 0 ? below + rowsOf(after.length) * (HEIGHT + GAP) : own.y + HEIGHT + GAP) + 2,
     own,
     places: [...rows(before.length, GAP), ...rows(after.length, below)],
   };
 }
 
-function curve(from: Place, to: Place, isWide: boolean): string {
+function curve(from: Place, to: Place, size: number, isWide: boolean): string {
   if (isWide) {
-    const [x1, y1, x2, y2] = [from.x + NODE.width, from.y + NODE.height / 2, to.x - 3, to.y + NODE.height / 2];
+    const [x1, y1, x2, y2] = [from.x + size, from.y + HEIGHT / 2, to.x - 3, to.y + HEIGHT / 2];
     const bend = (x1 + x2) / 2;
     return `M${x1} ${y1} C${bend} ${y1} ${bend} ${y2} ${x2} ${y2}`;
   }
-  const [x1, y1, x2, y2] = [from.x + NODE.width / 2, from.y + NODE.height, to.x + NODE.width / 2, to.y - 3];
+  const [x1, y1, x2, y2] = [from.x + size / 2, from.y + HEIGHT, to.x + size / 2, to.y - 3];
   const bend = (y1 + y2) / 2;
   return `M${x1} ${y1} C${x1} ${bend} ${x2} ${bend} ${x2} ${y2}`;
 }

@@ -196,7 +196,7 @@ function Requests({ service, environment, range }: { service: string; environmen
     { refetchInterval: 15_000, keep: true },
   );
   return (
-    <div style={{ minHeight: CHART }}>
+    <div className="chart-place">
       <Answered query={traffic}>
         {(data) =>
           data.points.length + data.gaps.length === 0 ? (

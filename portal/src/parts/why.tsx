@@ -1,6 +1,7 @@
-import { Code, CopyButton, Paper, Stack, Text, UnstyledButton } from "@mantine/core";
+import { Paper, Stack, Text } from "@mantine/core";
 import { Fragment } from "react";
 import { api, useAnswer } from "../api.ts";
+import { Command } from "./command.tsx";
 import { sentence } from "./names.ts";
 import { Status } from "./status.tsx";
 import { Instant } from "./time.tsx";
@@ -59,20 +60,4 @@ export function WhyLine({ of: subject, step }: { of: string; step: string | null
   const first = data?.unblock[0];
   if (!data) return step;
   return `${sentence(data.summary)}${first && !data.summary.includes(first.who) ? ` Unblocked by: ${first.who}.` : ""}`;
-}
-
-/** A command to take along. */
-function Command({ text }: { text: string }) {
-  return (
-    <CopyButton value={text}>
-      {({ copied, copy }) => (
-        <UnstyledButton onClick={copy} display="block" mt={2}>
-          <Code className="anywhere">{text}</Code>{" "}
-          <Text span size="xs" c="dimmed">
-            {copied ? "copied" : "copy"}
-          </Text>
-        </UnstyledButton>
-      )}
-    </CopyButton>
-  );
 }
