@@ -65,6 +65,16 @@ export const ScoreFacts = z.object({
       isolatedBuild: z.boolean(),
     })
     .nullable(),
+  /** Incidents of the last 30 days in production, those that were to page somebody. */
+  incidents: z.object({
+    count: z.int(),
+    /** Open, and nobody has acknowledged them within an hour. */
+    unanswered: z.int(),
+    /** Over, and their review was not merged. */
+    unreviewed: z.int(),
+    /** The oldest of the unanswered, else of the unreviewed; empty where there is none. */
+    first: z.string(),
+  }),
   /** Of the last 30 days. */
   deployments: z.object({ promoted: z.int(), failed: z.int() }),
 });

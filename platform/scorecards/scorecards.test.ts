@@ -141,6 +141,7 @@ const FACTS: ScoreFacts = {
     scan: { ageDays: 1, critical: 0 },
     isolatedBuild: true,
   },
+  incidents: { count: 2, unanswered: 0, unreviewed: 0, first: "" },
   deployments: { promoted: 9, failed: 1 },
 };
 
@@ -164,6 +165,18 @@ const WORSE: [string, Partial<ScoreFacts>, string, "missed" | "unknown"][] = [
   ["scanned", { serving: { ...FACTS.serving!, scan: null } }, "it was never scanned", "unknown"],
   ["scanned", { serving: { ...FACTS.serving!, scan: { ageDays: 30, critical: 0 } } }, "scanned 30 days ago", "missed"],
   ["fresh", { serving: { ...FACTS.serving!, ageDays: 91 } }, "released 91 days ago", "missed"],
+  [
+    "incidents",
+    { incidents: { count: 2, unanswered: 1, unreviewed: 0, first: "inc_1" } },
+    "1 incidents that nobody acknowledged",
+    "missed",
+  ],
+  [
+    "incidents",
+    { incidents: { count: 2, unanswered: 0, unreviewed: 1, first: "inc_1" } },
+    "1 of 2 incidents of the last 30 days have no merged review",
+    "missed",
+  ],
   ["change-fail-rate", { deployments: { promoted: 8, failed: 2 } }, "2 of 10 deployments", "missed"],
   ["change-fail-rate", { deployments: { promoted: 0, failed: 0 } }, "nothing was deployed", "unknown"],
 ];

@@ -1,12 +1,17 @@
 import { membersOf, serviceView } from "../catalog/views.ts";
 import { evidenceFacts } from "../evidence/facts.ts";
 import { evidenceFor } from "../evidence/store.ts";
+import type { Incident } from "../incidents/model.ts";
+import { onCallAt } from "../incidents/on-call.ts";
+import { incidents } from "../incidents/store.ts";
+import type { Sql } from "../kernel/sql.ts";
 import type { SloReport } from "../observability/model.ts";
 import { currentRelease } from "../releases/store.ts";
 import type { ScoreFacts } from "../scorecards/model.ts";
 import { deployments } from "../scorecards/store.ts";
 import { factsAt } from "./check-change.ts";
 import { groupRef } from "../identity/access.ts";
+import { answerersOf } from "./on-call.ts";
 import type { Parts } from "./parts.ts";
 
 const DAY_SECONDS = 86_400;
@@ -43,7 +48,9 @@ export async function scoreFacts(
     },
     owner: members === undefined ? null : { members: members.length },
     slo: last ? objectives(await parts.sloReport(name, last)) : null,
-    alerts: repository ? { route: repository.alertRoute.present, onCall: repository.onCall.rotation === null ? 0 : null } : null,
+    alerts: repository
+      ? { route: repository.alertRoute.present, onCall: await peopleOnCall(db, name, repository.onCall.rotation, now) }
+      : null,
     serving:
       serving && evidence
         ? {
@@ -59,10 +66,37 @@ export async function scoreFacts(
             isolatedBuild: evidence.provenance?.isolated === true,
           }
         : null,
+    incidents: incidentsIn(await incidents(db, { services: [name], since, limit: 1000 }), production, now),
     deployments: {
       promoted: tried.filter(({ outcome }) => outcome === "promoted").length,
       failed: tried.filter(({ outcome }) => outcome !== "promoted").length,
     },
+  };
+}
+
+/** How many people are on call by a rotation; null where the descriptor names one that is kept elsewhere. All of a group without a rotation is nobody in particular. */
+async function peopleOnCall(db: Sql, service: string, named: string | null, now: Date): Promise<number | null> {
+  const { group, rotation, members } = await answerersOf(db, service);
+  if (group === undefined || !rotation) return named === null ? 0 : null;
+  if (named !== null && rotation.name !== named) return null;
+  return onCallAt(group, rotation, members, now).people.length;
+}
+
+const ANSWERED_WITHIN_SECONDS = 3600;
+
+function incidentsIn({ items }: { items: readonly Incident[] }, production: readonly string[], now: Date): ScoreFacts["incidents"] {
+  const counted = items
+    .filter(({ severity, environment }) => severity === "page" && (environment === null || production.includes(environment)))
+    .toSorted((a, b) => a.openedAt.getTime() - b.openedAt.getTime());
+  const unanswered = counted.filter(
+    ({ state, openedAt }) => state === "open" && now.getTime() - openedAt.getTime() > ANSWERED_WITHIN_SECONDS * 1000,
+  );
+  const unreviewed = counted.filter(({ state, review }) => state === "resolved" && review.state !== "done");
+  return {
+    count: counted.length,
+    unanswered: unanswered.length,
+    unreviewed: unreviewed.length,
+    first: (unanswered[0] ?? unreviewed[0])?.id ?? "",
   };
 }
 
