@@ -1,6 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** Where bundles of rules lie that were pulled: one file a digest, and the name of the last. */
 const folder = (env: NodeJS.ProcessEnv) => join(env.XDG_CONFIG_HOME || join(homedir(), ".config"), "cairn", "policies");
@@ -12,6 +12,12 @@ export async function keepBundle(env: NodeJS.ProcessEnv, bundle: { digest: strin
   await place(file, `${JSON.stringify(bundle, null, 2)}\n`);
   await place(join(folder(env), "current"), `${file}\n`);
   return file;
+}
+
+/** Removes all bundles that were pulled. */
+export async function dropBundles(env: NodeJS.ProcessEnv): Promise<void> {
+  await rm(folder(env), { recursive: true, force: true });
+  await rmdir(dirname(folder(env))).catch(() => {}); // somebody's file lies there
 }
 
 /** The file of the bundle that was pulled last; undefined where none was. */

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { connect, type Api } from "@cairn/api";
@@ -32,16 +32,21 @@ export async function remember(env: NodeJS.ProcessEnv, url: string, token: strin
   await rename(`${path}.new`, path);
 }
 
-/** Forgets the token of a platform; with the last one goes the file. */
-export async function forget(env: NodeJS.ProcessEnv, url: string): Promise<void> {
+/** Forgets the token of a platform; with the last one goes the file, and its folder where nothing else lies there. Gives whether others are left. */
+export async function forget(env: NodeJS.ProcessEnv, url: string): Promise<boolean> {
   const {
     current,
     tokens: { [url]: gone, ...tokens },
   } = await read(env);
-  if (gone === undefined) return;
-  if (Object.keys(tokens).length === 0) return rm(file(env), { force: true });
+  const others = Object.keys(tokens).length > 0;
+  if (!others) {
+    await rm(file(env), { force: true });
+    await rmdir(dirname(file(env))).catch(() => {}); // rules were pulled into it
+  }
+  if (gone === undefined || !others) return others;
   const left: Credentials = { current: current === url ? undefined : current, tokens };
   await writeFile(file(env), JSON.stringify(left, null, 2), { mode: 0o600 });
+  return true;
 }
 
 /** The platform that commands speak to: CAIRN_URL, else the one signed in to last, else this machine's. */

@@ -4,6 +4,7 @@ import { readConfig } from "@cairn/platform/kernel/config.ts";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { tell } from "../answer.ts";
 import { bold, dim, status } from "../print.ts";
+import { dropBundles } from "../pulled.ts";
 import { forget, httpUrl } from "../session.ts";
 
 const host = () => import("@cairn/platform/host.ts");
@@ -51,11 +52,12 @@ export function machineCommands(program: Command): void {
       await stopPlatform(config, { all: true });
       const { folders, caches, database } = await tracesOf(config, process.env);
       await removeTraces({ folders, caches, database });
-      await forget(process.env, httpUrl(`http://127.0.0.1:${config.port}`));
+      if (!(await forget(process.env, httpUrl(`http://127.0.0.1:${config.port}`)))) await dropBundles(process.env);
       const removed = { folders, caches: caches.filter(({ inUse }) => !inUse).map(({ folder }) => folder), database: database ?? null };
       tell(command, removed, () =>
         [
           folders.length > 0 ? `Removed ${folders.join(", ")}.` : "Nothing of Cairn was there.",
+          `What is left: the checkout, and the command where it was linked (npm rm -g cairn, or remove the link).`,
           ...(database ? [`The database ${database} is yours and stays: drop it where nothing else uses it.`] : []),
         ].join("\n"),
       );

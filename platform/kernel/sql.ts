@@ -41,11 +41,22 @@ export async function transact<T>(db: Db, body: (tx: Tx) => Promise<T>): Promise
 /** Migrations by name; names sort in the order in which they run: `02_ledger_01`. */
 export type Migrations = Record<string, Migration>;
 
-/** Brings the schema up to date. Several processes may call it at once: the migrator holds a lock. */
+/**
+ * Brings the schema up to date. Several processes may call it at once: the migrator holds a lock.
+ * Throws `sql.schema_newer` where the database has been used by a later version, and `sql.migration_failed`.
+ */
 export async function migrate(db: Db, migrations: Migrations): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations }, allowUnorderedMigrations: true });
   const { error, results } = await migrator.migrateToLatest();
   if (error) {
+    const stranger = /previously executed migration (\S+) is missing/.exec(String(error))?.[1];
+    if (stranger !== undefined)
+      throw new Fault(
+        "conflict",
+        "sql.schema_newer",
+        `The database is of a later version: it holds the migration ${stranger}, which this one does not know`,
+        "Start that version, or restore the backup that was made before it: docs/upgrade.md. Nothing was changed.",
+      );
     const failed = results?.find((result) => result.status === "Error")?.migrationName;
     throw new Fault(
       "failed",
