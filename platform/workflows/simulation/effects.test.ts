@@ -85,7 +85,6 @@ test(`${SETS} random answer sets with faults: what is there is what the plan say
   expect(await machine.addresses(), "ports").toEqual([]);
   expect(await machine.unpacked(), "folders").toEqual([]);
   if (given !== undefined) return;
-  console.log(Object.fromEntries(seen));
   const number = (outcome: string) => seen.get(outcome) ?? 0;
   for (const outcome of ["created", "nothing", "delivered", "not delivered", "deleted", ...MISHAPS])
     expect(number(outcome), outcome).toBeGreaterThan(3);
@@ -236,6 +235,20 @@ test(`${SETS} random answer sets with faults: what is there is what the plan say
       const signsIn = own.map(({ database }) => ({ database, role: database }));
       runs.push({ environment, revision: payload.revision.id, artifact: artifact_digest, ownPort: true, ownUser: true, signsIn });
     }
+    const ends = {
+      about: `component:default/${service}`,
+      types: ["releases.promoted", "releases.rolled_back", "releases.failed"],
+      limit: 100,
+    };
+    expect(
+      (await events(db, ends)).map(({ type, data }) => `${type} ${(data as { release: string }).release}`).toSorted(),
+      "ledger",
+    ).toEqual(
+      releases
+        .filter(({ state }) => state !== "superseded")
+        .map(({ id, state }) => `releases.${state} ${id}`)
+        .toSorted(),
+    );
     // One that was killed is started again; whoever killed the agent waits for the next.
     await expect.poll(() => whatRuns(service), { timeout: 30_000 }).toEqual(runs.toSorted(byEnvironment));
     const began = releases.filter(({ state }) => ["promoted", "rolled_back"].includes(state)).map(({ environment }) => environment);
