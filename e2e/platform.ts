@@ -5,7 +5,9 @@ import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { placesElsewhere } from "@cairn/agent/client.ts";
 import { places, readConfig } from "@cairn/platform/kernel/config.ts";
+import { buildsElsewhere } from "@cairn/platform/kernel/other-users.ts";
 import { runningServer } from "@cairn/platform/server/record.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -51,7 +53,11 @@ export async function newHome(further: NodeJS.ProcessEnv = {}): Promise<{ home: 
   return { home, env };
 }
 
-export const removeHome = (home: string): Promise<void> => rm(home, { recursive: true, force: true, maxRetries: 5 });
+/** With what of it lies elsewhere: as root, data that other users must reach. */
+export async function removeHome(home: string): Promise<void> {
+  for (const folder of [home, ...placesElsewhere(home), buildsElsewhere(join(places(home).ci, "work"))])
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+}
 
 /** Starts a platform of its own, by the CLI as a person would, with the CLI signed in. */
 export async function startPlatform(options: { env?: NodeJS.ProcessEnv } = {}): Promise<Platform> {

@@ -1,8 +1,9 @@
 import { lstat, readdir, readlink, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { placesElsewhere } from "@cairn/agent/client.ts";
-import type { Config } from "../kernel/config.ts";
+import { places, type Config } from "../kernel/config.ts";
 import { Fault } from "../kernel/faults.ts";
+import { buildsElsewhere } from "../kernel/other-users.ts";
 
 /** What Cairn put on this machine for one home, and what it can't take away itself. */
 export interface Traces {
@@ -21,7 +22,8 @@ export async function tracesOf(config: Config, env: NodeJS.ProcessEnv): Promise<
   const home = await realpath(config.home).catch(() => config.home);
   await requireHome(home);
   const folders: string[] = [];
-  for (const folder of [home, ...placesElsewhere(home)]) if (await there(folder)) folders.push(folder);
+  for (const folder of [home, ...placesElsewhere(home), buildsElsewhere(join(places(config.home).ci, "work"))])
+    if (await there(folder)) folders.push(folder);
   const caches: Traces["caches"] = [];
   const own = env.XDG_CACHE_HOME ?? (env.HOME && join(env.HOME, ".cache"));
   for (const parent of [...CACHES, ...(own ? [join(own, "cairn")] : [])])

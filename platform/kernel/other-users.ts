@@ -33,6 +33,10 @@ export async function reachableByOthers(path: string): Promise<boolean> {
   }
 }
 
+/** Where builds work whose own folder others can't reach. */
+export const buildsElsewhere = (work: string): string =>
+  join("/var/lib/cairn", `builds-${createHash("sha256").update(work).digest("hex").slice(0, 12)}`);
+
 /** A folder that holds the pinned node and that every user can reach. */
 export async function reachableNode(): Promise<string> {
   const own = dirname(process.execPath);

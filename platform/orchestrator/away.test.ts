@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,6 +14,7 @@ import { startOrchestrator } from "./orchestrator.ts";
 import { run } from "./store.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "cairn-away-"));
+await chmod(folder, 0o755); // as root PostgreSQL runs as somebody else
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test("a run goes on where it was when the database was away: before, in and after each of its steps", { timeout: 240_000 }, async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -15,6 +15,7 @@ declare module "vitest" {
 /** One PostgreSQL for a whole test run, with a template database that holds today's schema. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), "cairn-test-"));
+  await chmod(folder, 0o755); // as root it runs as somebody else, whose data would lie outside of it
   const postgres = await startPostgres({
     folder: join(folder, "postgres"),
     settings: { fsync: "off", synchronous_commit: "off", max_connections: "300" },

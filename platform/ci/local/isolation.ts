@@ -1,8 +1,8 @@
-import { createHash, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { lchown, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
-import { mayBecome, reachableByOthers, reachableNode } from "../../kernel/other-users.ts";
+import { buildsElsewhere, mayBecome, reachableByOthers, reachableNode } from "../../kernel/other-users.ts";
 import { run } from "../../kernel/processes.ts";
 import { emptyCell, startIn, type Cell } from "../cell.ts";
 
@@ -54,10 +54,9 @@ export async function findBuildIsolation(kept: Kept): Promise<BuildIsolation> {
 
 async function byUser({ work }: Kept): Promise<BuildIsolation | undefined> {
   if (!mayBecome(FIRST_USER, MOST_USERS)) return undefined;
-  const key = createHash("sha256").update(work).digest("hex").slice(0, 12);
   return {
     kind: "user",
-    folder: (await reachableByOthers(dirname(work))) ? work : join("/var/lib/cairn", `builds-${key}`),
+    folder: (await reachableByOthers(dirname(work))) ? work : buildsElsewhere(work),
     nodeFolder: await reachableNode(),
     async enter(folder) {
       const { user, release } = await freeUser();
