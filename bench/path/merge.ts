@@ -50,8 +50,9 @@ function timesOf({ askedAt, run }: Delivered): { seconds: number; stages: { stag
 }
 
 function stageOf(step: string): string {
-  const environment = /^(?:plan|gate|infrastructure for|begin|note) (.*)$/.exec(step)?.[1];
-  return environment === undefined ? step : `plan, policy and infrastructure of ${environment}`;
+  const [, what, environment] = /^(plan|gate|infrastructure for|begin|note) (.*)$/.exec(step) ?? [];
+  if (what === "note") return `roll out to ${environment}`;
+  return what === undefined ? step : `plan, policy and infrastructure of ${environment}`;
 }
 
 /** Changes a service that has traffic in production, so that its canary has something to judge. */
