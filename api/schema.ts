@@ -2681,6 +2681,10 @@ export interface components {
             tiers: {
                 [key: string]: "tier-1" | "tier-2" | "tier-3";
             };
+            /** @default {} */
+            rotations: {
+                [key: string]: string;
+            };
             reliefs: components["schemas"]["ReliefInput"][];
             takenAt: unknown;
         };
@@ -3251,7 +3255,7 @@ export interface components {
         WhyInput: {
             subject: {
                 /** @enum {string} */
-                kind: "change" | "ci-run" | "plan" | "decision" | "release" | "run" | "break-glass";
+                kind: "change" | "ci-run" | "plan" | "decision" | "release" | "run" | "break-glass" | "incident";
                 id: string;
                 title: string;
                 link: string;
@@ -4002,6 +4006,10 @@ export interface components {
             tiers: {
                 [key: string]: "tier-1" | "tier-2" | "tier-3";
             };
+            /** @default {} */
+            rotations: {
+                [key: string]: string;
+            };
             reliefs: components["schemas"]["Relief"][];
             /** Format: date-time */
             takenAt: string;
@@ -4604,7 +4612,7 @@ export interface components {
         Why: {
             subject: {
                 /** @enum {string} */
-                kind: "change" | "ci-run" | "plan" | "decision" | "release" | "run" | "break-glass";
+                kind: "change" | "ci-run" | "plan" | "decision" | "release" | "run" | "break-glass" | "incident";
                 id: string;
                 title: string;
                 link: string;

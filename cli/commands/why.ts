@@ -11,7 +11,7 @@ export function whyCommands(program: Command): void {
   program
     .command("why <subject>")
     .description("what something waits for or was refused by, and who or which command unblocks it")
-    .addHelpText("after", "\nSUBJECT: a release, plan, decision, run, CI run, break-glass, change request (orders/2) or service.")
+    .addHelpText("after", "\nSUBJECT: a release, plan, decision, run, CI run, break-glass, incident, change request (orders/2) or service.")
     .action(async (subject: string, _options, command: Command) => {
       const { api } = await session(process.env);
       tell(command, await answer(api.GET("/api/why", { params: { query: { subject } } })), whyText);

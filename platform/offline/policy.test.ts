@@ -20,6 +20,7 @@ const bundle: RuleBundle = {
   ],
   groups: ["group:default/shop"],
   tiers: {},
+  rotations: {},
   reliefs: [],
   takenAt: now,
 };

@@ -49,6 +49,7 @@ export async function checkPolicy(folder: string, bundle: RuleBundle | undefined
             .manifests,
         repository: service ?? basename(root),
         ownerExists: bundle.groups.includes(ownerRef(owner)),
+        rotation: bundle.rotations[ownerRef(owner)] ?? null,
         change: null,
       },
     );

@@ -22,6 +22,8 @@ export const RuleBundle = z
     groups: z.array(z.string()),
     /** What the catalog says how important each service is: a checkout that says less is judged by this. */
     tiers: z.record(z.string(), Tier),
+    /** By group the name of its rotation: who has one needs to name none. */
+    rotations: z.record(z.string(), z.string()).default({}),
     /** The exceptions and break-glasses that hold. */
     reliefs: z.array(Relief),
     takenAt: z.coerce.date(),

@@ -39,6 +39,8 @@ export interface Surroundings {
   groups: () => Promise<string[]>;
   /** By service. */
   tiers: () => Promise<RuleBundle["tiers"]>;
+  /** By group. */
+  rotations: () => Promise<RuleBundle["rotations"]>;
   /** The exceptions and break-glasses that hold, of all services. */
   reliefs: (now: Date) => Promise<Relief[]>;
 }
@@ -85,6 +87,7 @@ export const policyRoutes =
           environments: surroundings.environments.map(({ name, production, mode }) => ({ name, production, mode })),
           groups: await surroundings.groups(),
           tiers: await surroundings.tiers(),
+          rotations: await surroundings.rotations(),
           reliefs: await surroundings.reliefs(now),
           takenAt: now,
         };

@@ -66,7 +66,13 @@ test("GET /policies and GET /decisions/{id} show rules, answers and facts", asyn
       db,
       clock,
       bundle,
-      surroundings: { environments: [], groups: async () => ["group:default/shop"], tiers: async () => ({}), reliefs: async () => [] },
+      surroundings: {
+        environments: [],
+        groups: async () => ["group:default/shop"],
+        tiers: async () => ({}),
+        rotations: async () => ({}),
+        reliefs: async () => [],
+      },
     }),
   );
   const subject = aSubject({ service: { ownerExists: false } });

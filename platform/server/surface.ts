@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { requireOwner } from "../catalog/store.ts";
 import { groups, serviceTiers, serviceView } from "../catalog/views.ts";
+import { rotations } from "../catalog/rotations.ts";
 import { catalogRoutes, serviceRoutes, type CatalogParts } from "../catalog/routes.ts";
 import { ciRoutes } from "../ci/routes.ts";
 import { checkRoutes, type Checker } from "../forge/check-routes.ts";
@@ -145,6 +146,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
           environments: parts.environments,
           groups: async () => (await groups(db)).map(({ ref }) => ref),
           tiers: () => serviceTiers(db),
+          rotations: async () => Object.fromEntries((await rotations(db)).map(({ group, name }) => [group, name])),
           reliefs: (now) => reliefsFor(db, undefined, now),
         },
       }),

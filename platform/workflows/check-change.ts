@@ -7,7 +7,7 @@ import { denies, type RuleResult } from "../policy/model.ts";
 import { keep } from "../policy/store.ts";
 import { isFault, messageOf } from "../kernel/faults.ts";
 import { transact } from "../kernel/sql.ts";
-import { ownerExists } from "./owners.ts";
+import { ownerExists, rotationOf } from "./owners.ts";
 import type { Parts } from "./parts.ts";
 import { route } from "./plan-service.ts";
 import { reliefsFor } from "./reliefs.ts";
@@ -154,6 +154,7 @@ async function judged(parts: Parts, actor: string, facts: RepositoryFacts, chang
     manifestsFor: (environment) => manifests.get(environment) ?? [],
     repository: change.repository,
     ownerExists: await ownerExists(db, owner ?? ""),
+    rotation: await rotationOf(db, owner ?? ""),
     change: changeFacts(change),
     commit: change.head,
   });

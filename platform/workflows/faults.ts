@@ -141,7 +141,7 @@ export const nothingToExplain = (subject: string) =>
     "not_found",
     "workflows.nothing_to_explain",
     `Nothing is known by the name ${JSON.stringify(subject.slice(0, 100))}`,
-    "Name a release, plan, decision, run, CI run or break-glass by its id, a change request as orders/2, or a service.",
+    "Name a release, plan, decision, run, CI run, break-glass or incident by its id, a change request as orders/2, or a service.",
   );
 
 export const nothingToGoBackTo = (service: string, environment: string) =>

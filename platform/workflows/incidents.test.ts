@@ -23,6 +23,7 @@ import { testDatabase } from "../testing/database.ts";
 import { answerIncident, followIncident, INCIDENT_EVENTS } from "./answer-incident.ts";
 import { ALERT_EVENTS, incidentDesk, takeAlert } from "./incident-desk.ts";
 import { TOLD_EVENTS, tellOf } from "./tell.ts";
+import { why } from "./why/facts.ts";
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -135,7 +136,7 @@ async function stage(rotation: object[] = [aRotation()]) {
 }
 
 test("an alert opens an incident: whoever is on call is told at once, the next after their time, then the group; whoever acknowledges ends that", async () => {
-  const { db, clock, alert, follow, pages, inboxOf, ask } = await stage([
+  const { db, clock, alert, follow, pages, inboxOf, ask, parts } = await stage([
     aRotation({
       escalation: [
         { afterMinutes: 10, to: "next" },
@@ -149,6 +150,11 @@ test("an alert opens an incident: whoever is on call is told at once, the next a
   await expect.poll(pages).toEqual(["user:default/ada"]);
   const [{ id } = { id: "" }] = (await ask(eve, "GET", "/incidents?state=active")).incidents;
   expect([await inboxOf(ada), await inboxOf(bob), await inboxOf(eve)]).toEqual([["paged"], ["opened"], []]);
+  expect(await why({ ...parts } as never, id, "user:default/ada")).toMatchObject({
+    state: "waits",
+    summary: expect.stringMatching(/^It waits for user:default\/ada to acknowledge it; at 2026-03-01T12:10/),
+    unblock: [{ command: `cairn incident ack ${id}` }],
+  });
   const orchestrator = await follow();
   const wake = (n: number) => orchestrator.send(`incident-${id.replace("_", "-")}-1`, "news", "look", { key: `look ${n}` });
   // Woken before the time is over it tells nobody.

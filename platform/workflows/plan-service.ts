@@ -1,4 +1,4 @@
-import { ownerExists } from "./owners.ts";
+import { ownerExists, rotationOf } from "./owners.ts";
 import { serviceRef } from "../catalog/store.ts";
 import { Tier } from "../catalog/model.ts";
 import { firstCommit } from "../golden-paths/first-commit.ts";
@@ -70,6 +70,7 @@ export async function planService(parts: Parts, order: PlanOrder): Promise<Plann
       await parts.infra.plan({ service: service_name, environment, owner: owner_team, intent: facts.intent, patches: facts.patches }),
     );
   const known = await ownerExists(parts.db, owner_team);
+  const rotation = await rotationOf(parts.db, owner_team);
   const now = parts.clock.now();
   const reliefs = await reliefsFor(parts.db, service_name, now);
   const costs = [...infra.values()].map((plan) => plan.cost);
@@ -80,6 +81,7 @@ export async function planService(parts: Parts, order: PlanOrder): Promise<Plann
       environment: { name: environment.name, production: environment.production, mode: environment.mode },
       repository: service_name,
       ownerExists: known,
+      rotation,
       manifests: planned?.manifests ?? [],
       infrastructure: planned ? infrastructureFacts(planned) : null,
     });

@@ -6,7 +6,7 @@ import type { PolicySubject } from "../policy/model.ts";
 import type { EnvironmentDefinition } from "../releases/environments.ts";
 import { quarantined } from "../releases/quarantine.ts";
 import type { Finding } from "../runtime/contract.ts";
-import { ownerExists } from "./owners.ts";
+import { ownerExists, rotationOf } from "./owners.ts";
 import type { Parts } from "./parts.ts";
 import type { RepositoryFacts } from "./read-repository.ts";
 import { changeFacts, infrastructureFacts, policySubject } from "./subject.ts";
@@ -42,6 +42,7 @@ export async function releaseSubject(
     environment: { name: environment.name, production: environment.production, mode: environment.mode },
     repository,
     ownerExists: await ownerExists(db, facts.owner ?? ""),
+    rotation: await rotationOf(db, facts.owner ?? ""),
     change: change && changeFacts(change),
     commit,
     artifactDigest,

@@ -12,6 +12,8 @@ export function policySubject(
     environment?: PolicySubject["environment"];
     repository: string | null;
     ownerExists: boolean;
+    /** Name of the rotation of the owning group; what the descriptor names goes before it. */
+    rotation: string | null;
     change?: PolicySubject["change"];
     commit?: string;
     artifactDigest?: string;
@@ -44,7 +46,7 @@ export function policySubject(
     slo: { present: facts.slo.present, edited: facts.slo.edited },
     runbook: facts.runbook,
     alertRoute: facts.alertRoute,
-    onCall: facts.onCall,
+    onCall: { rotation: facts.onCall.rotation ?? known.rotation },
     scanRules: known.scanRules ?? null,
     findings: known.findings ?? null,
     infrastructure: known.infrastructure ?? null,
@@ -88,6 +90,7 @@ export function changeSubject(
     manifestsFor: (environment: string) => Record<string, unknown>[];
     repository: string | null;
     ownerExists: boolean;
+    rotation: string | null;
     change: PolicySubject["change"];
     commit?: string;
   },

@@ -2,6 +2,7 @@ import { explainBreakGlass } from "./break-glass.ts";
 import { explainChange } from "./change.ts";
 import { explainCi } from "./ci-run.ts";
 import { explainDecision } from "./decision.ts";
+import { explainIncident } from "./incident.ts";
 import { explainPlan } from "./plan.ts";
 import { explainRelease } from "./release.ts";
 import { explainRun } from "./run.ts";
@@ -24,5 +25,7 @@ export function explain(facts: WhyFacts): Why {
       return explainRun(facts);
     case "break-glass":
       return explainBreakGlass(facts);
+    case "incident":
+      return explainIncident(facts);
   }
 }

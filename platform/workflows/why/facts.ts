@@ -4,6 +4,7 @@ import { find as findCiRun, list as ciRuns } from "../../ci/store.ts";
 import { reopenedBecause } from "../../evidence/citations.ts";
 import type { ChangeReview } from "../../forge/model.ts";
 import { groupRef } from "../../identity/access.ts";
+import { findIncident } from "../../incidents/store.ts";
 import type { Digest } from "../../kernel/digest.ts";
 import { isFault } from "../../kernel/faults.ts";
 import type { Db } from "../../kernel/sql.ts";
@@ -21,6 +22,7 @@ import { find as findRelease, releases, rounds, rulesOf, underWay } from "../../
 import { whatEndsIt } from "../../releases/what-ends-it.ts";
 import { payloadOf } from "../create-service.ts";
 import { nothingToExplain } from "../faults.ts";
+import { suspectsFor } from "../incident-suspects.ts";
 import type { Parts } from "../parts.ts";
 import { deletionBasis, type DeletionPayload } from "../plan-deletion.ts";
 import { serviceBasis } from "../plan-service.ts";
@@ -42,6 +44,12 @@ export async function why(parts: WhyParts, subject: string, viewer: string): Pro
   if (subject.startsWith("bg_")) {
     const glass = await findBreakGlass(db, subject);
     return explain({ kind: "break-glass", glass, state: stateAt(glass, clock.now()), owner: (await serviceOf(db, glass.service)).owner });
+  }
+  if (subject.startsWith("inc_")) {
+    const incident = await findIncident(db, subject);
+    const [suspect = null] = await suspectsFor(db, incident);
+    const owner = incident.service === null ? "the administrators" : (await serviceOf(db, incident.service)).owner;
+    return explain({ kind: "incident", incident, suspect, owner });
   }
   // Ids of releases, runs and CI runs are made of facts, and a service may be named like one: whatever has the id, answers.
   const release = await known(findRelease(db, subject));

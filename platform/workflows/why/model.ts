@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { CiRun } from "../../ci/contract.ts";
 import type { ChangeReview } from "../../forge/model.ts";
+import type { Incident, Suspect } from "../../incidents/model.ts";
 import type { WorkflowRunWithSteps } from "../../orchestrator/model.ts";
 import type { Plan, PlanState } from "../../plans/model.ts";
 import type { BreakGlass, BreakGlassState } from "../../policy/break-glass.ts";
@@ -27,7 +28,7 @@ const Way = z.object({
 export const Why = z
   .object({
     subject: z.object({
-      kind: z.enum(["change", "ci-run", "plan", "decision", "release", "run", "break-glass"]),
+      kind: z.enum(["change", "ci-run", "plan", "decision", "release", "run", "break-glass", "incident"]),
       id: z.string(),
       title: z.string(),
       link: z.string(),
@@ -63,7 +64,8 @@ export type WhyFacts =
       inner: Why | null;
     }
   | { kind: "run"; run: WorkflowRunWithSteps; inner: Why | null }
-  | { kind: "break-glass"; glass: BreakGlass; state: BreakGlassState; owner: string };
+  | { kind: "break-glass"; glass: BreakGlass; state: BreakGlassState; owner: string }
+  | { kind: "incident"; incident: Incident; suspect: Suspect | null; owner: string };
 
 export interface QueuedRun {
   run: CiRun;
