@@ -43,6 +43,7 @@ export const portalFiles =
       "/plans/*",
       "/ci-runs/*",
       "/decisions/*",
+      "/approvals",
       "/incidents",
       "/incidents/*",
       "/dora",

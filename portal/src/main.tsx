@@ -48,6 +48,7 @@ const router = createBrowserRouter([
           { path: "/decisions/:id", lazy: page(() => import("./pages/decision.tsx")) },
           { path: "/incidents", lazy: page(() => import("./pages/incidents.tsx")) },
           { path: "/incidents/:id", lazy: page(() => import("./pages/incident.tsx")) },
+          { path: "/approvals", lazy: page(() => import("./pages/approvals.tsx")) },
           { path: "/dora", lazy: page(() => import("./pages/dora.tsx")) },
           { path: "/policies", lazy: page(() => import("./pages/policies.tsx")) },
           { path: "/inbox", lazy: page(() => import("./pages/inbox.tsx")) },

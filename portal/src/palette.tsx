@@ -1,5 +1,15 @@
 import { Spotlight, spotlight } from "@mantine/spotlight";
-import { IconAlertTriangle, IconBell, IconGitFork, IconHammer, IconPlus, IconServer, IconWebhook, type Icon } from "@tabler/icons-react";
+import {
+  IconAlertTriangle,
+  IconBell,
+  IconChecklist,
+  IconGitFork,
+  IconHammer,
+  IconPlus,
+  IconServer,
+  IconWebhook,
+  type Icon,
+} from "@tabler/icons-react";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { api, useAnswer } from "./api.ts";
@@ -12,6 +22,7 @@ const ACTIONS = [
   { name: "Bring an existing repository", to: "/create#import", icon: IconGitFork },
   { name: "Report an incident", to: "/incidents?report", icon: IconAlertTriangle },
   { name: "Break the glass", to: "/break-glass", icon: IconHammer },
+  { name: "Approvals", to: "/approvals", icon: IconChecklist },
   { name: "Inbox", to: "/inbox", icon: IconBell },
   { name: "Webhooks", to: "/webhooks", icon: IconWebhook },
 ] as const;

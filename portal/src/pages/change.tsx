@@ -7,7 +7,7 @@ import { ChangeGraph } from "../parts/change-graph.tsx";
 import { Delivery, useDeliveries } from "../parts/delivery.tsx";
 import { Diff } from "../parts/diff.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
-import { nameOf } from "../parts/names.ts";
+import { nameOf, plain } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
@@ -95,9 +95,9 @@ function ChangeView({ change }: { change: Change }) {
             <Paper withBorder p="md">
               <Group justify="space-between" align="flex-start">
                 <Stack gap={2} maw={640} role="status">
-                  <Text fw={600}>{change.merge.allowed ? "It may be merged" : change.merge.because}</Text>
+                  <Text fw={600}>{change.merge.allowed ? "It may be merged" : plain(change.merge.because)}</Text>
                   <Text c="dimmed">
-                    {change.merge.allowed ? "Merging starts its delivery: dev, staging, production." : change.merge.next}
+                    {change.merge.allowed ? "Merging starts its delivery: dev, staging, production." : plain(change.merge.next)}
                   </Text>
                   {change.merge.warnings.map((warning) => (
                     <Text key={warning} size="xs" className="tone-warn">
@@ -189,7 +189,7 @@ function Checks({ checks }: { checks: Change["checks"] }) {
             </>
           }
           below={check.details.map((detail) => (
-            <div key={detail}>{detail}</div>
+            <div key={detail}>{plain(detail)}</div>
           ))}
         >
           {check.link && (

@@ -1,3 +1,4 @@
+import type { Answered as Answer } from "@cairn/api";
 import { Accordion, Anchor, Code } from "@mantine/core";
 import { Link, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
@@ -5,7 +6,8 @@ import { Rules } from "../parts/decisions.tsx";
 import { Digest } from "../parts/digest.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
-import { nameOf, pageOf } from "../parts/names.ts";
+import { GrantException } from "../parts/grant-exception.tsx";
+import { nameOf, pageOf, serviceOf } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
@@ -52,6 +54,13 @@ export default function DecisionPage() {
             <Section title="Rules">
               <Rules results={data.results} />
             </Section>
+            {excusable(data).length > 0 && serviceOf(data.about) !== undefined && (
+              <GrantException
+                service={serviceOf(data.about) ?? ""}
+                environment={data.facts.environment?.name ?? null}
+                rules={excusable(data)}
+              />
+            )}
             <Accordion variant="contained">
               <Accordion.Item value="facts">
                 <Accordion.Control>The facts it was decided on</Accordion.Control>
@@ -68,3 +77,10 @@ export default function DecisionPage() {
     </Answered>
   );
 }
+
+/** Rules that deny, and of which somebody may grant an exception. */
+const excusable = ({ results }: Answer<"getDecision">) =>
+  results.filter(
+    ({ outcome, mode, relievedBy, exceptionsBy }) =>
+      outcome !== "passed" && outcome !== "warned" && mode === "enforce" && relievedBy === null && exceptionsBy.length > 0,
+  );

@@ -6,7 +6,7 @@ import { api, useAnswer } from "../api.ts";
 import { worst } from "../parts/change-rows.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { IncidentRow, useIncidents } from "../parts/incident-rows.tsx";
-import { nameOf, runPath, sentence } from "../parts/names.ts";
+import { nameOf, plain, runPath, sentence } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Health, useStates } from "../parts/service-lines.tsx";
@@ -157,7 +157,15 @@ function Attention({
               {sentence(run.workflow)}: {nameOf(run.about)}
             </Anchor>
           }
-          below={run.error?.message ?? (run.state === "waiting" ? <WhyLine of={run.id} step={run.currentStep} /> : run.currentStep)}
+          below={
+            run.error ? (
+              plain(run.error.message)
+            ) : run.state === "waiting" ? (
+              <WhyLine of={run.id} step={run.currentStep} />
+            ) : (
+              run.currentStep
+            )
+          }
         >
           <Status of={run.state} />
           <Time at={run.createdAt} />
@@ -172,9 +180,15 @@ function needing(runs: readonly Run[]): Run[] {
   const newest = new Map<string, Run>();
   for (const run of runs)
     if (run.parent === null && !newest.has(`${run.workflow} ${run.about}`)) newest.set(`${run.workflow} ${run.about}`, run);
-  return [...newest.values()]
-    .filter((run) => run.state !== "success" && !(run.workflow === "check change" && run.state === "running"))
-    .slice(0, 8);
+  return (
+    [...newest.values()]
+      // An incident stands above these, with its own button.
+      .filter(
+        (run) =>
+          run.state !== "success" && !run.about.startsWith("incident:") && !(run.workflow === "check change" && run.state === "running"),
+      )
+      .slice(0, 8)
+  );
 }
 
 function FirstSteps() {

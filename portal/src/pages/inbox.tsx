@@ -5,6 +5,7 @@ import { useState } from "react";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Equivalents } from "../parts/equivalents.tsx";
+import { plain } from "../parts/names.ts";
 import { Answered, Empty, Page } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
@@ -77,10 +78,10 @@ export default function InboxPage() {
                   }
                   title={
                     <Anchor component={Link} to={link} fw={readAt ? 400 : 600} onClick={() => !readAt && mark.mutate([id])}>
-                      {title}
+                      {plain(title)}
                     </Anchor>
                   }
-                  below={<span className="anywhere">{body}</span>}
+                  below={<span className="anywhere">{plain(body)}</span>}
                 >
                   <Time at={at} />
                   {!readAt && (

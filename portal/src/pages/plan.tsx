@@ -1,5 +1,5 @@
 import { answer, type Answered as Answer } from "@cairn/api";
-import { Accordion, Alert, Button, Grid, List, NavLink, Stack, Text } from "@mantine/core";
+import { Accordion, Alert, Button, Grid, Group, List, NavLink, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
@@ -46,6 +46,8 @@ function PlanView({ kept }: { kept: PlanAnswer }) {
   const files = (Array.isArray(plan.payload.files) ? plan.payload.files : []) as PlannedFile[];
   const creates = plan.kind === "create-service";
   const about = serviceOf(plan.about);
+  const deletes = plan.kind === "decommission-service";
+  const [named, setNamed] = useState("");
   const button = kept.run ? (
     <Button onClick={() => void navigate(runPath(kept.run ?? ""))}>See how it went</Button>
   ) : (
@@ -62,7 +64,7 @@ function PlanView({ kept }: { kept: PlanAnswer }) {
       aside={<Status of={kept.state === "open" ? "planned" : kept.state} />}
       actions={
         <>
-          {creates && <Equivalents cli={`cairn apply ${digest}`} api={`POST /api/plans/${digest}/apply`} />}
+          {(creates || deletes) && <Equivalents cli={`cairn apply ${digest}`} api={`POST /api/plans/${digest}/apply`} />}
           {button}
         </>
       }
@@ -87,6 +89,23 @@ function PlanView({ kept }: { kept: PlanAnswer }) {
         {denied && (
           <Alert color="red" variant="outline" title="Policy denies this plan">
             Each denied rule below says how to meet it; then make the plan anew.
+          </Alert>
+        )}
+        {deletes && kept.state === "open" && about && (
+          <Alert color="red" variant="outline" title={`This deletes ${about}`}>
+            <Group align="flex-end" gap="sm">
+              <TextInput
+                label={`Type its name to carry the plan out: ${about}`}
+                value={named}
+                onChange={(event) => setNamed(event.currentTarget.value)}
+                autoComplete="off"
+                spellCheck={false}
+                style={{ flex: "1 1 240px" }}
+              />
+              <Button color="red" disabled={named !== about} loading={apply.isPending} onClick={() => apply.mutate()}>
+                Delete {about}
+              </Button>
+            </Group>
           </Alert>
         )}
         {kept.state !== "applied" && <Why of={digest} />}

@@ -1,11 +1,15 @@
+import { answer, type Answered as Answer } from "@cairn/api";
 import { Accordion, Anchor, Badge, Code, Group, Stack, Text } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { Confirm } from "../parts/confirm.tsx";
 import { Digest } from "../parts/digest.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
-import { nameOf } from "../parts/names.ts";
+import { nameOf, plain } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
+import { ProblemNote } from "../parts/problem.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
@@ -41,7 +45,7 @@ export default function Policies() {
                               {audit.service} in {audit.environment}
                             </Anchor>
                           }
-                          below={audit.because}
+                          below={plain(audit.because)}
                         >
                           <span>
                             since <Time at={audit.since} />
@@ -67,16 +71,7 @@ export default function Policies() {
                   ) : (
                     <Rows label="Exceptions">
                       {all.map((exception) => (
-                        <Row
-                          key={exception.id}
-                          title={`${exception.service} in ${exception.environment ?? "every environment"}: ${exception.rules.join(", ")}`}
-                          below={exception.because}
-                        >
-                          <span>by {nameOf(exception.grantedBy)}</span>
-                          <span>
-                            until <Time at={exception.until} />
-                          </span>
-                        </Row>
+                        <Exempted key={exception.id} exception={exception} />
                       ))}
                     </Rows>
                   )
@@ -138,6 +133,38 @@ export default function Policies() {
         )}
       </Answered>
     </Page>
+  );
+}
+
+function Exempted({ exception }: { exception: Answer<"listExceptions">["exceptions"][number] }) {
+  const client = useQueryClient();
+  const { id, service, environment, rules, because, grantedBy, until } = exception;
+  const end = useMutation({
+    mutationFn: () => answer(api.POST("/api/exceptions/{id}/end", { params: { path: { id } }, body: { because: "ended in the portal" } })),
+    onSuccess: () => client.invalidateQueries(),
+  });
+  return (
+    <Row
+      title={`${service} in ${environment ?? "every environment"}: ${rules.join(", ")}`}
+      below={
+        <>
+          {because}
+          <ProblemNote error={end.error} />
+        </>
+      }
+    >
+      <span>by {nameOf(grantedBy)}</span>
+      <span>
+        until <Time at={until} />
+      </span>
+      <Confirm
+        label="End it"
+        name={`End the exception for ${service}`}
+        asks="From now on the rules count again. What runs goes on."
+        loading={end.isPending}
+        onConfirm={() => end.mutate()}
+      />
+    </Row>
   );
 }
 

@@ -1,4 +1,5 @@
 import { Equivalents } from "../parts/equivalents.tsx";
+import { Freezes } from "../parts/freezes.tsx";
 import { Page } from "../parts/page.tsx";
 import { ReleaseRows } from "../parts/release-rows.tsx";
 
@@ -7,6 +8,7 @@ export default function Releases() {
   return (
     <Page title="Releases" actions={<Equivalents cli="cairn releases list" api="GET /api/releases?limit=50" />}>
       <ReleaseRows limit={50} />
+      <Freezes />
     </Page>
   );
 }

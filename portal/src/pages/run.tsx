@@ -2,7 +2,7 @@ import { Alert, Button, Group, Text } from "@mantine/core";
 import { Link, Navigate, useLocation, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Equivalents } from "../parts/equivalents.tsx";
-import { nameOf, pageOf, runPath, sentence, serviceOf } from "../parts/names.ts";
+import { nameOf, pageOf, plain, runPath, sentence, serviceOf } from "../parts/names.ts";
 import { Answered, Page } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 import { Steps } from "../parts/steps.tsx";
@@ -37,8 +37,8 @@ export default function RunPage() {
               {from?.follow && data.state === "running" && ". When it is done, you go on to the first change request."}
             </Text>
             {data.error && (
-              <Alert color="red" variant="outline" title={data.error.message} role="alert">
-                <Text>{data.error.next}</Text>
+              <Alert color="red" variant="outline" title={plain(data.error.message)} role="alert">
+                <Text>{plain(data.error.next)}</Text>
                 <Text size="xs" c="dimmed" className="mono">
                   {data.error.code}
                 </Text>

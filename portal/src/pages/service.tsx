@@ -10,19 +10,20 @@ import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
 import { Logs } from "../parts/logs.tsx";
 import { IncidentRow, IncidentRows, useIncidents } from "../parts/incident-rows.tsx";
-import { nameOf, runPath, sentence } from "../parts/names.ts";
+import { nameOf, plain, runPath, sentence } from "../parts/names.ts";
 import { Duty, useOnCall } from "../parts/on-call.tsx";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { ReleaseRows } from "../parts/release-rows.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Health, useSlos } from "../parts/slo.tsx";
 import { Scorecard } from "../parts/scorecard.tsx";
+import { Settings } from "../parts/settings.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
 import { WhyLine } from "../parts/why.tsx";
 
 type View = Answer<"getServiceView">;
-const TABS = ["overview", "changes", "releases", "incidents", "score", "dependencies", "docs", "logs"] as const;
+const TABS = ["overview", "changes", "releases", "incidents", "score", "dependencies", "docs", "logs", "settings"] as const;
 
 /** Is it well, what runs where, who has it? */
 export default function ServicePage() {
@@ -106,6 +107,9 @@ export default function ServicePage() {
             </Tabs.Panel>
             <Tabs.Panel value="logs">
               <Logs service={name} />
+            </Tabs.Panel>
+            <Tabs.Panel value="settings">
+              <Settings service={name} />
             </Tabs.Panel>
           </Tabs>
         </Page>
@@ -207,7 +211,7 @@ function Happening({ service }: { service: string }) {
             }
             below={
               run.error ? (
-                `${run.error.message} ${run.error.next}`
+                plain(`${run.error.message} ${run.error.next}`)
               ) : run.state === "waiting" ? (
                 <WhyLine of={run.id} step={run.currentStep} />
               ) : (

@@ -1,5 +1,5 @@
 import { Group, Stack, Text } from "@mantine/core";
-import { nameOf } from "./names.ts";
+import { nameOf, plain } from "./names.ts";
 import { Row, Rows } from "./rows.tsx";
 import { Status } from "./status.tsx";
 
@@ -61,7 +61,7 @@ export function Rules({ results }: { results: readonly Result[] }) {
               result.outcome !== "passed" && (
                 <>
                   <div>
-                    {result.message}. {result.fix}
+                    {plain(result.message)}. {plain(result.fix)}
                   </div>
                   <div>
                     {result.subject && `Of ${nameOf(result.subject)}. `}

@@ -3,7 +3,7 @@ import { Anchor, Button, Group, Text } from "@mantine/core";
 import { IconExternalLink } from "@tabler/icons-react";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
-import { runPath, sentence } from "./names.ts";
+import { plain, runPath, sentence } from "./names.ts";
 import { Answered, Section } from "./page.tsx";
 import { Status } from "./status.tsx";
 
@@ -67,7 +67,7 @@ function Track({ id, service }: { id: string; service: string }) {
             >
               <Text role="status">
                 {data.error
-                  ? `${data.error.message} ${data.error.next}`
+                  ? plain(`${data.error.message} ${data.error.next}`)
                   : data.state === "success"
                     ? "It is in production."
                     : `Now: ${data.currentStep ?? "waiting for its turn"}`}
@@ -121,7 +121,7 @@ function said(steps: readonly Step[], state: string): string {
   const step =
     steps.find((each) => each.state !== "success" && each.state !== "pending") ??
     (state === "running" ? steps.find((each) => each.state === "pending") : undefined);
-  if (step?.waitsFor) return `Waits for ${step.waitsFor}`;
+  if (step?.waitsFor) return `Waits for ${plain(step.waitsFor)}`;
   if (step) return step.name;
   return state === "success" ? "done" : "not yet";
 }

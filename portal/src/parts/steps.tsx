@@ -1,7 +1,7 @@
 import type { Answered } from "@cairn/api";
 import { Anchor, Text } from "@mantine/core";
 import { Link } from "react-router";
-import { runPath, sentence } from "./names.ts";
+import { plain, runPath, sentence } from "./names.ts";
 import { Status } from "./status.tsx";
 
 type Step = Answered<"getRun">["steps"][number];
@@ -22,7 +22,7 @@ export function Steps({ steps }: { steps: readonly Step[] }) {
               <Text c={step.state === "pending" ? "dimmed" : undefined}>{sentence(step.name)}</Text>
             )}
             <Text size="xs" c="dimmed" className="anywhere">
-              {step.waitsFor ? `Waits for ${step.waitsFor}` : <Detail text={step.detail} />}
+              {step.waitsFor ? `Waits for ${plain(step.waitsFor)}` : <Detail text={step.detail} />}
               {step.attempts > 1 && ` ${step.attempts} attempts.`}
               {step.rounds > 1 && ` Round ${step.rounds}.`}
             </Text>
@@ -38,7 +38,7 @@ export function Steps({ steps }: { steps: readonly Step[] }) {
 
 /** A detail that is the address of a page is a link. */
 function Detail({ text }: { text: string }) {
-  if (!text.startsWith("/")) return text;
+  if (!text.startsWith("/")) return plain(text);
   return (
     <Anchor component={Link} to={text} size="xs">
       {text.startsWith("/ci-runs/") ? "CI run with its log" : text}

@@ -2,7 +2,7 @@ import { Paper, Stack, Text } from "@mantine/core";
 import { Fragment } from "react";
 import { api, useAnswer } from "../api.ts";
 import { Command } from "./command.tsx";
-import { sentence } from "./names.ts";
+import { plain, sentence } from "./names.ts";
 import { Status } from "./status.tsx";
 import { Instant } from "./time.tsx";
 
@@ -33,7 +33,7 @@ export function Why({ of: subject }: { of: string }) {
           <dl className="why">
             {because.slice(0, SHOWN).map(({ kind, name, says }) => (
               <Fragment key={`${kind} ${name} ${says}`}>
-                <dt>{name}</dt>
+                <dt>{plain(name)}</dt>
                 <dd>{sentence(says)}</dd>
               </Fragment>
             ))}
@@ -44,7 +44,7 @@ export function Why({ of: subject }: { of: string }) {
         {unblock.map(({ who, what, command }) => (
           <div key={`${who} ${what} ${command ?? ""}`}>
             <Text component="span">
-              {/^[a-z]+:/.test(who) ? who : sentence(who)}: {what}
+              {sentence(who)}: {plain(what)}
             </Text>
             {command && <Command text={command} />}
           </div>
@@ -59,5 +59,5 @@ export function WhyLine({ of: subject, step }: { of: string; step: string | null
   const { data } = useWhy(subject);
   const first = data?.unblock[0];
   if (!data) return step;
-  return `${sentence(data.summary)}${first && !data.summary.includes(first.who) ? ` Unblocked by: ${first.who}.` : ""}`;
+  return `${sentence(data.summary)}${first && !data.summary.includes(first.who) ? ` Unblocked by: ${plain(first.who)}.` : ""}`;
 }
