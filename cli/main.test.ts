@@ -23,6 +23,7 @@ const cairn = (
   args: string[],
   url = "http://127.0.0.1:1",
   token = "cairn_test",
+  input = "",
 ): Promise<{ code: number; stderr: string; stdout: string }> =>
   new Promise((resolve) => {
     const env = { ...process.env, XDG_CONFIG_HOME: "/nowhere", CAIRN_URL: url, CAIRN_TOKEN: token };
