@@ -8,6 +8,7 @@ import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
+import { WhyLine } from "../parts/why.tsx";
 
 /** What waits for somebody's word? Releases at a gate, and change requests. */
 export default function Approvals() {
@@ -26,7 +27,7 @@ export default function Approvals() {
     >
       <Answered query={releases}>
         {({ releases: all }) => {
-          const waiting = all.filter(({ state, gate }) => state === "held" || (state === "planned" && (gate?.heldBy.length ?? 0) > 0));
+          const waiting = all.filter(({ state }) => state === "held" || state === "planned");
           return (
             <>
               <Section title="Releases">
@@ -46,7 +47,7 @@ export default function Approvals() {
                             {release.service} to {release.environment}
                           </Anchor>
                         }
-                        below={sentence(release.gate?.heldBy.map(({ because }) => because).join("; ") || release.because)}
+                        below={<WhyLine of={release.id} step={sentence(release.because)} />}
                       >
                         <span>{nameOf(release.startedBy)}</span>
                         <Time at={release.createdAt} />
