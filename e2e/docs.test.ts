@@ -24,6 +24,7 @@ const PAGES = [
   "library/policies/README.md",
   "docs/operate.md",
   "docs/upgrade.md",
+  "docs/incidents.md",
   "README.md",
 ];
 
