@@ -79,7 +79,7 @@ async function located<T>(what: string, body: () => Promise<T>): Promise<T> {
 
 test(
   "every step survives the death of server, agent and PostgreSQL, and each outside effect happens once",
-  { timeout: 3_600_000 },
+  { timeout: 7_200_000 },
   async () => {
     for (let round = 1; ; round++) {
       const service = `walk-${tag}-${round}`;
@@ -114,7 +114,7 @@ test(
   },
 );
 
-test("a creation in which a step fails leaves nothing, through every death in its rollback", { timeout: 1_800_000 }, async () => {
+test("a creation in which a step fails leaves nothing, through every death in its rollback", { timeout: 3_600_000 }, async () => {
   const outline = allWorkflows.find(({ name }) => name === "create service")?.outline({} as never) ?? [];
   for (const [at, step] of outline.entries()) {
     for (let round = 1; round <= 3; round++)

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { Client as Postgres } from "pg";
 import { connectAgent } from "@cairn/agent/client.ts";
-import { places } from "@cairn/platform/kernel/config.ts";
+import { startPlatform as startHere } from "@cairn/platform/host.ts";
+import { places, readConfig } from "@cairn/platform/kernel/config.ts";
 import { runningServer } from "@cairn/platform/server/record.ts";
 import { eventually, output } from "../scripts/demo/tools.ts";
 import { metFile, MOMENTS, pointOf, type Moment, type Settings } from "./kill-points.ts";
@@ -12,6 +13,7 @@ import { apiOf, instances, type Api, type Change, type Plan, type Release, type 
 import { startPlatform, type Platform } from "./platform.ts";
 
 export const ENVIRONMENTS = ["dev", "staging", "production"];
+const PATIENCE_SECONDS = 600;
 const ENDED = ["success", "failed", "rolled_back"];
 
 /** A platform whose server, agent or PostgreSQL is killed (kill -9) again and again at points of its workflows, and what of them was met. */
@@ -22,6 +24,8 @@ export interface Walk {
   set(settings: Partial<Settings>): Promise<void>;
   /** Starts the server where it has died. */
   alive(): Promise<void>;
+  /** Asks until the answer is there. */
+  patiently<T>(what: string, ask: () => Promise<T | undefined>): Promise<T>;
   /** Asks for something whose answer a death may cut off, until it is known to be done. */
   insist<T>(what: string, act: () => Promise<unknown>, isDone: () => Promise<T | undefined>): Promise<T>;
   /** Starts the server as often as it dies, until the run has ended. */
@@ -51,7 +55,7 @@ export async function startWalk(first: Omit<Settings, "home">): Promise<Walk> {
       if (await runningServer(platform.home)) return;
       const before = (await kills()).length;
       try {
-        await platform.start();
+        await startHere(readConfig(platform.env), platform.env); // as the CLI does, without starting that too some hundred times
         return;
       } catch (error) {
         // One that dies again before it is ready has met its next point.
@@ -60,24 +64,37 @@ export async function startWalk(first: Omit<Settings, "home">): Promise<Walk> {
     }
   };
 
+  /** Asks until the answer is there, and gives up some minutes after the last kill. */
+  const patiently = <T>(what: string, ask: () => Promise<T | undefined>): Promise<T> => {
+    let last = { kills: 0, at: performance.now() };
+    return eventually(what, 7200, async () => {
+      const { length } = await kills();
+      if (length > last.kills) last = { kills: length, at: performance.now() };
+      if (performance.now() - last.at > PATIENCE_SECONDS * 1000)
+        throw new Error(`${what} did not come within ${PATIENCE_SECONDS} seconds of the last kill`);
+      return ask();
+    });
+  };
+
   return {
     platform,
     api,
     alive,
     kills,
+    patiently,
     async set(changed) {
       settings = { ...settings, ...changed };
       await write();
     },
     insist: (what, act, isDone) =>
-      eventually(what, 600, async () => {
+      patiently(what, async () => {
         await alive();
         await act().catch(() => {});
         await alive();
         return isDone().catch(() => undefined);
       }),
     ended: (id, meanwhile = async () => {}) =>
-      eventually(`the end of ${id}`, 900, async () => {
+      patiently(`the end of ${id}`, async () => {
         await alive();
         await meanwhile();
         const run = await api<Run>(`/api/runs/${encodeURIComponent(id)}`).catch(() => undefined);
@@ -127,7 +144,7 @@ export async function createAndDeliver(
 ): Promise<{ plan: Plan; commit: string }> {
   const { platform, api } = walk;
   const { plan } = await create(walk, service);
-  const change = await eventually("the checks of the first change request", 600, async () => {
+  const change = await walk.patiently("the checks of the first change request", async () => {
     await walk.alive();
     const found = await api<Change>(`/api/changes/${service}/1`).catch(() => undefined);
     return found && found.checks.length > 0 && found.checks.every(({ state }) => !["pending", "running"].includes(state))
@@ -162,7 +179,7 @@ export async function breakTheGlass({ api, insist, ended }: Walk, service: strin
 }
 
 /** Has an alert open an incident of a service, which is acknowledged, called over while the alert still fires, and then ends with it, through every death on the way. */
-export async function answerAnIncident({ api, alive, insist, ended }: Walk, service: string): Promise<void> {
+export async function answerAnIncident({ api, alive, insist, ended, patiently }: Walk, service: string): Promise<void> {
   interface Incident {
     id: string;
     round: number;
@@ -187,7 +204,7 @@ export async function answerAnIncident({ api, alive, insist, ended }: Walk, serv
   const { id, round } = await insist(`an incident of ${service}`, () => alert("firing"), incident);
   const run = `incident-${id.replace("_", "-")}-${round}`;
   const waitsFor = (step: string) =>
-    eventually(`${run} at "${step}"`, 600, async () => {
+    patiently(`${run} at "${step}"`, async () => {
       await alive();
       const found = await api<Run>(`/api/runs/${run}`).catch(() => undefined);
       return found?.steps.some(({ name, state }) => name === step && state === "waiting") ? true : undefined;
