@@ -99,6 +99,8 @@ export const EXAMPLES: Record<string, string[]> = {
   "org teams": ["cairn org teams"],
   "org create-team": ['cairn org create-team shop --shown-as "Shop"'],
   "org link": ["cairn org link example-ada"],
+  "org rotations": ["cairn org rotations"],
+  "org remove-rotation": ["cairn org remove-rotation shop"],
   "org remove-team": ["cairn org remove-team shop"],
   ci: ["cairn ci", "cairn ci ~/code/orders --out /tmp/orders"],
   check: ["cairn check", "cairn check --bundle rules.json"],

@@ -43,6 +43,7 @@ const KINDS: Record<string, Names> = {
     (await api.GET("/api/windows")).data?.windows.filter(({ rule }) => rule.kind === "freeze").map(({ rule }) => rule.name) ?? [],
   webhook: async (api) => (await api.GET("/api/webhooks")).data?.webhooks.map(({ id }) => id) ?? [],
   "break-glass": async (api) => (await api.GET("/api/break-glass", { params: { query: {} } })).data?.breakGlass.map(({ id }) => id) ?? [],
+  rotation: async (api) => (await api.GET("/api/rotations")).data?.rotations.map(({ name }) => name) ?? [],
   incident: async (api) =>
     (await api.GET("/api/incidents", { params: { query: { limit: 50 } } })).data?.incidents.map(({ id }) => id) ?? [],
   token: async (api) => (await api.GET("/api/auth/tokens")).data?.map(({ id }) => id) ?? [],

@@ -77,4 +77,34 @@ export function organisationCommands(program: Command): void {
       await answer(api.DELETE("/api/catalog/groups/{name}", { params: { path: { name } } }));
       tell(command, { removed: name }, () => `Removed ${name}.`);
     });
+  org
+    .command("rotations")
+    .description("who takes turns on call, by team")
+    .action(async (_options, command: Command) => {
+      const { api } = await session(process.env);
+      tell(command, await answer(api.GET("/api/rotations")), (found) =>
+        table(
+          found.rotations,
+          [
+            { title: "ROTATION", value: (row) => row.name },
+            { title: "TEAM", value: (row) => row.group.replace(/^group:default\//, "") },
+            { title: "MEMBERS", value: (row) => row.members.map((ref) => ref.replace(/^user:default\//, "")).join(", ") },
+            {
+              title: "HANDOVER",
+              value: (row) =>
+                `${row.interval === 1 ? row.frequency : `every ${row.interval}, ${row.frequency}`} from ${row.start} (${row.timeZone})`,
+            },
+          ],
+          "No rotation: all of a team is on call for what it owns. Write one: docs/incidents.md, then cairn org load FILE",
+        ),
+      );
+    });
+  org
+    .command("remove-rotation <rotation>")
+    .description("take a rotation away: from then on all of its team is on call")
+    .action(async (name: string, _options, command: Command) => {
+      const { api } = await session(process.env);
+      await answer(api.DELETE("/api/rotations/{name}", { params: { path: { name } } }));
+      tell(command, { removed: name }, () => `Removed ${name}: all of its team is on call from now on.`);
+    });
 }
