@@ -143,6 +143,7 @@ const planDiffers = (id: string, seen: string, now: string) =>
 /** Waits until the last merge is delivered and no workflow of the service is under way, telling each change of a release. Throws what a failed delivery failed by. */
 export async function watch(here: Session, service: string): Promise<void> {
   const told = new Set<string>();
+  let before: Set<string> | undefined;
   const merged = await answer(here.api.GET("/api/changes", { params: { query: { repository: service, state: "merged" } } }));
   const newest = merged.changes.reduce<(typeof merged.changes)[number] | undefined>(
     (last, change) => (last && (last.mergedAt ?? "") > (change.mergedAt ?? "") ? last : change),
@@ -159,7 +160,10 @@ export async function watch(here: Session, service: string): Promise<void> {
     }),
     (seen) => (!newest || seen.runs.some(isNewest)) && seen.runs.every((run) => ["success", "failed", "rolled_back"].includes(run.state)),
     ({ releases }) => {
+      // What earlier deliveries have brought is no news.
+      before ??= new Set(releases.filter(({ endedAt, commit }) => endedAt !== null && commit !== newest?.mergeCommit).map(({ id }) => id));
       for (const release of [...releases].reverse()) {
+        if (before.has(release.id)) continue;
         const line = `${release.id} ${release.state} ${release.percent} ${release.state === "planned" ? release.because : ""}`;
         if (told.has(line)) continue;
         told.add(line);
