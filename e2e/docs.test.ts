@@ -49,10 +49,10 @@ beforeAll(async () => {
   receiver = await serve();
   env = {
     ...env,
-    HOME: join(home, "user"),
-    PATH: `${join(home, "user", ".local", "bin")}:${env.PATH}`,
-    npm_config_prefix: join(home, "user", ".local"),
-    npm_config_cache: join(home, "user", ".npm"),
+    HOME: join(outside, "user"),
+    PATH: `${join(outside, "user", ".local", "bin")}:${env.PATH}`,
+    npm_config_prefix: join(outside, "user", ".local"),
+    npm_config_cache: join(outside, "user", ".npm"),
     npm_config_update_notifier: "false",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_TERMINAL_PROMPT: "0",
@@ -117,7 +117,7 @@ for (const page of PAGES) {
 }
 
 test("the platform is gone at the end, with all that it kept and ran", async () => {
-  expect((await readdir(home)).filter((name) => name !== "user")).toEqual([]);
+  expect(await readdir(home).catch(() => [])).toEqual([]);
   expect(processes(({ env: theirs }) => theirs.CAIRN_HOME === home)).toEqual([]);
   console.log(`${[...ran].filter((line) => line !== "" && !line.startsWith("#")).length} commands of ${PAGES.length} pages were run`);
 });

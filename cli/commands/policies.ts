@@ -96,25 +96,26 @@ export function policyCommands(program: Command): void {
       const inForce = await answer(api.GET("/api/policies/bundle"));
       const proposed = await proposedRules(folder, inForce.rules);
       const { audits } = await answer(api.GET("/api/audit", { params: { query: {} } }));
-      const running: PolicySubject[] = [];
-      for (const { decision } of audits)
-        if (decision !== null)
-          running.push(
-            (await answer(api.GET("/api/decisions/{id}/bundle", { params: { path: { id: decision } } }))).subject as PolicySubject,
-          );
+      const facts: PolicySubject[] = [];
+      for (const { decision, release } of audits) {
+        const { decision: released } = await answer(api.GET("/api/releases/{id}", { params: { path: { id: release } } }));
+        for (const id of [decision, released])
+          if (id !== null)
+            facts.push((await answer(api.GET("/api/decisions/{id}/bundle", { params: { path: { id } } }))).subject as PolicySubject);
+      }
       const present = bundleOf(inForce.rules);
-      const tried = tryRules(running, { present, proposed, reliefs: inForce.reliefs as never, now: new Date() });
+      const tried = tryRules(facts, { present, proposed, reliefs: inForce.reliefs as never, now: new Date() });
       const rules = changedRules(inForce.rules, proposed.document);
       const stopped = tried.filter((one) => one.proposed === "deny" && one.today !== "deny");
       tell(command, { present: present.digest, proposed: proposed.digest, rules, tried }, () =>
         [
           rules.length === 0 ? "The rules are those in force." : `Rules that differ: ${rules.join(", ")}`,
-          `Tried on what runs in ${running.length} places: ${stopped.length === 0 ? "nothing more would be refused" : `${new Set(stopped.map((one) => `${one.service} ${one.environment}`)).size} would be refused that are not today`}.`,
+          `Tried on what runs in ${audits.length} places: ${stopped.length === 0 ? "nothing more would be refused" : `${new Set(stopped.map((one) => `${one.service} ${one.environment}`)).size} would be refused that are not today`}.`,
           ...tried
             .filter(({ answers }) => answers.length > 0)
             .map((one) =>
               [
-                `${status(one.proposed)}  ${one.service} in ${one.environment}, ${one.point === "audit" ? "as it runs" : "at its next release"}${one.today === one.proposed ? "" : dim(`  today ${one.today}`)}`,
+                `${status(one.proposed)}  ${one.service} in ${one.environment}, ${one.point === "audit" ? "as it runs" : "as it was released"}${one.today === one.proposed ? "" : dim(`  today ${one.today}`)}`,
                 ...one.answers.map(ruleText),
               ].join("\n"),
             ),

@@ -10,14 +10,11 @@ import type { PolicySubject, Relief, RuleResult } from "../policy/model.ts";
 
 export { bundleOf } from "../policy/bundle.ts";
 
-/** Where a rule bears on what runs: as it is today, and at its next release. */
-const POINTS = ["audit", "release"] as const;
-
 /** What one place would be told by other rules. */
 export interface Tried {
   service: string;
   environment: string;
-  point: (typeof POINTS)[number];
+  point: PolicySubject["point"];
   today: Judgement["outcome"];
   proposed: Judgement["outcome"];
   /** What the other rules answer otherwise than today's; a rule that is gone or not asked is not among them. */
@@ -67,26 +64,23 @@ export async function testRules(path: string, now: Date): Promise<TestedRule[]> 
   return Promise.all(tested);
 }
 
-/** Judges what runs by today's rules and by others, on the same facts. Pure. */
+/** Judges the same facts by today's rules and by others. Pure. */
 export function tryRules(
-  running: readonly PolicySubject[],
+  facts: readonly PolicySubject[],
   { present, proposed, reliefs, now }: { present: Bundle; proposed: Bundle; reliefs: readonly Relief[]; now: Date },
 ): Tried[] {
-  return running.flatMap((facts) =>
-    POINTS.map((point) => {
-      const subject = { ...facts, point };
-      const before = judge(subject, present, now, reliefs);
-      const after = judge(subject, proposed, now, reliefs);
-      const same = (result: RuleResult) =>
-        before.results.some(({ rule, outcome, mode, message }) => rule === result.rule && outcome === result.outcome && mode === result.mode && message === result.message); // prettier-ignore
-      return {
-        service: subject.service.name,
-        environment: subject.environment?.name ?? "",
-        point,
-        today: before.outcome,
-        proposed: after.outcome,
-        answers: after.results.filter((result) => !same(result)),
-      };
-    }),
-  );
+  return facts.map((subject) => {
+    const before = judge(subject, present, now, reliefs);
+    const after = judge(subject, proposed, now, reliefs);
+    const same = (result: RuleResult) =>
+      before.results.some(({ rule, outcome, mode, message }) => rule === result.rule && outcome === result.outcome && mode === result.mode && message === result.message); // prettier-ignore
+    return {
+      service: subject.service.name,
+      environment: subject.environment?.name ?? "",
+      point: subject.point,
+      today: before.outcome,
+      proposed: after.outcome,
+      answers: after.results.filter((result) => !same(result)),
+    };
+  });
 }
