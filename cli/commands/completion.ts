@@ -1,4 +1,3 @@
-import { script } from "@bomb.sh/tab";
 import { Argument, type Command } from "commander";
 import { complete } from "../complete.ts";
 
@@ -44,9 +43,9 @@ export function completionCommands(program: Command): void {
     .command("completion")
     .description("print a script that completes cairn's commands, options and names in your shell")
     .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish", "powershell"]))
-    .action((shell: string) => {
+    .action(async (shell: string) => {
       if (shell === "bash" || shell === "zsh") console.log(SCRIPTS[shell]);
-      else script(shell, "cairn", "cairn");
+      else (await import("@bomb.sh/tab")).script(shell, "cairn", "cairn");
     });
   program
     .command("complete [words...]", { hidden: true })

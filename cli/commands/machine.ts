@@ -1,4 +1,3 @@
-import { confirm, isCancel } from "@clack/prompts";
 import type { Command } from "commander";
 import { readConfig } from "@cairn/platform/kernel/config.ts";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
@@ -46,6 +45,7 @@ export function machineCommands(program: Command): void {
           throw new Fault("invalid", "cli.not_confirmed", "Nobody is here to confirm", "Run it with --yes; nothing was removed.");
         console.error(`${bold("This removes")}\n${found.folders.map((folder) => `  ${folder}`).join("\n")}`);
         if (services.size > 0) console.error(`and ends ${[...services].join(", ")}, with their data.`);
+        const { confirm, isCancel } = await import("@clack/prompts");
         const sure = await confirm({ message: "Remove all of it?", initialValue: false });
         if (isCancel(sure) || !sure) throw new Fault("failed", "cli.not_confirmed", "Nothing was removed", "");
       }
