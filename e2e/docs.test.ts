@@ -17,6 +17,7 @@ const PAGES = [
   "docs/start.md",
   "docs/ship-a-service.md",
   "docs/when-it-waits.md",
+  "docs/incidents.md",
   "docs/write-a-golden-path.md",
   "docs/write-a-policy.md",
   "library/environments/README.md",
