@@ -144,6 +144,41 @@ export const forgeContract = (name: string, start: () => Promise<StartedForge>) 
       expect(await forge.listFiles("rivals", "main")).toHaveLength(4);
     });
 
+    test("createBranch() with keepOthers puts files beside those of the default branch, again no error, and refuses other content", async () => {
+      const { name } = await aRepository();
+      const before = await forge.listFiles(name, "main");
+      const logo = Buffer.from([0, 255, 10, 13, 0]).toString("base64");
+      await forge.createBranch({
+        repository: name,
+        branch: "logo",
+        files: [TreeFile.parse({ path: "logo.png", encoding: "base64", content: logo })],
+        message: "Add a logo",
+        author,
+        at,
+        keepOthers: true,
+      });
+      const input = {
+        repository: name,
+        branch: "review",
+        files: [TreeFile.parse({ path: "docs/incidents/a.md", content: "# Grüße\n" })],
+        message: "Review",
+        author,
+        at,
+        keepOthers: true,
+      };
+      const made = await forge.createBranch(input);
+      expect(await forge.createBranch(input)).toEqual(made);
+      expect((await forge.listFiles(name, "review")).map(({ path }) => path)).toEqual(
+        [...before.map(({ path }) => path), "docs/incidents/a.md"].toSorted(),
+      );
+      await expect(
+        forge.createBranch({ ...input, files: [TreeFile.parse({ path: "docs/incidents/a.md", content: "other" })] }),
+      ).rejects.toMatchObject({ code: "forge.branch_exists" });
+      expect(
+        (await forge.openChange({ repository: name, branch: "review", title: "Review", description: "", author: author.ref })).mergeable,
+      ).toBe(true);
+    });
+
     test("createBranch() gives the tree that gitTreeId() names, the same commit each time, and refuses other content", async () => {
       const { name } = await aRepository();
       const files = [

@@ -11,11 +11,13 @@ import { reviewBranch, reviewDraft, reviewPath, type Impact } from "../incidents
 import type { IncidentDesk, IncidentShown } from "../incidents/routes.ts";
 import {
   acknowledge,
+  BY_ITSELF,
   endAlert,
   eventsBeside,
   eventsOf,
   findIncident,
   fire,
+  incidents,
   keyOf,
   noteReview,
   noteReviewChange,
@@ -27,7 +29,8 @@ import {
 import { timelineOf } from "../incidents/timeline.ts";
 import { isFault } from "../kernel/faults.ts";
 import { TreeFile } from "../kernel/file-tree.ts";
-import { transact, type Sql } from "../kernel/sql.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { transact, type Db, type Sql } from "../kernel/sql.ts";
 import type { RecordedEvent } from "../ledger/model.ts";
 import { trafficSteps } from "../observability/store.ts";
 import { releases } from "../releases/store.ts";
@@ -44,6 +47,7 @@ export const ALERT_EVENTS = [
   "observability.alert_resolved",
   "forge.change_merged",
   "forge.change_closed",
+  "catalog.entity_removed",
 ] as const;
 
 /** Opens, joins and ends incidents as the platform's own alerts fire and end; notes what became of the draft of a review. The same event twice changes nothing more. */
@@ -53,12 +57,23 @@ export async function takeAlert({ db, clock }: Pick<Parts, "db" | "clock">, even
     const became = event.type === "forge.change_merged" ? "merged" : "closed";
     return transact(db, (tx) => noteReviewChange(tx, clock, event.actor, `${repository}/${number}`, became));
   }
+  if (event.type === "catalog.entity_removed") return endOfDeleted(db, clock, event.about);
   const alert = alertOf(event);
   if (event.type === "observability.alert_firing") await transact(db, (tx) => fire(tx, clock, "system:observability", alert));
   else if (event.data.fired === true) {
     const { fingerprint, startsAt } = alert;
     await transact(db, (tx) => endAlert(tx, clock, "system:observability", { key: keyOf(alert), fingerprint, startsAt }));
   }
+}
+
+/** What is deleted is wrong no more. */
+async function endOfDeleted(db: Db, clock: Clock, ref: string): Promise<void> {
+  if (!ref.startsWith(serviceRef(""))) return;
+  const { items } = await incidents(db, { services: [ref.slice(serviceRef("").length)], state: "active", limit: 200 });
+  for (const { id } of items)
+    await transact(db, (tx) => resolve(tx, clock, BY_ITSELF, id, "the service was deleted")).catch((error: unknown) => {
+      if (!isFault(error) || error.code !== "incidents.resolved") throw error; // somebody was faster
+    });
 }
 
 /** What the ledger says of one of the platform's own alerts. */
@@ -84,10 +99,10 @@ function alertOf({ data }: RecordedEvent): FiringAlert {
 export const incidentDesk = (parts: DeskParts): IncidentDesk => {
   const { db, clock, forge } = parts;
 
-  const shown = async (incidents: readonly Incident[]): Promise<IncidentShown[]> => {
+  const shown = async (found: readonly Incident[]): Promise<IncidentShown[]> => {
     const owners = new Map<string, string | null>();
-    for (const name of new Set(incidents.flatMap(({ service }) => service ?? []))) owners.set(name, await ownerOf(db, name));
-    return incidents.map((incident) => ({ ...incident, owner: incident.service === null ? null : (owners.get(incident.service) ?? null) }));
+    for (const name of new Set(found.flatMap(({ service }) => service ?? []))) owners.set(name, await ownerOf(db, name));
+    return found.map((incident) => ({ ...incident, owner: incident.service === null ? null : (owners.get(incident.service) ?? null) }));
   };
 
   return {

@@ -5,7 +5,7 @@ import Fastify, { type FastifyRequest } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { afterEach, expect, test } from "vitest";
 import { loadOrganisation } from "../catalog/organisation.ts";
-import { register } from "../catalog/store.ts";
+import { register, removeEntities } from "../catalog/store.ts";
 import { decide } from "../identity/access.ts";
 import { forbidden } from "../identity/faults.ts";
 import type { Action, Principal, Subject } from "../identity/model.ts";
@@ -13,8 +13,9 @@ import { incidentRoutes } from "../incidents/routes.ts";
 import { findIncident } from "../incidents/store.ts";
 import { silentLog as log } from "../kernel/log.ts";
 import { transact } from "../kernel/sql.ts";
-import { events, record } from "../ledger/store.ts";
+import { events } from "../ledger/store.ts";
 import { inbox } from "../notifications/store.ts";
+import { noteAlert } from "../observability/store.ts";
 import { startOrchestrator } from "../orchestrator/orchestrator.ts";
 import { run as findRun } from "../orchestrator/store.ts";
 import { answerFaults } from "../server/problems.ts";
@@ -112,26 +113,21 @@ async function stage(rotation: object[] = [aRotation()]) {
   };
   const pages = async () =>
     (await events(db, { types: ["incidents.paged"], limit: 500 })).map(({ data }) => (data.audience as string[]).join(","));
-  const alert = (transition: "firing" | "resolved", over: object = {}) =>
-    transact(db, (tx) =>
-      record(tx, clock, {
-        type: `observability.alert_${transition}`,
-        about: "component:default/orders",
-        actor: "system:observability",
-        data: {
-          ...{
-            service: "orders",
-            environment: "production",
-            slo: "availability",
-            rule: "page-1h",
-            severity: "page",
-            because: "36 % failed",
-          },
-          ...{ title: "Availability", pendingAt: "2026-03-01T11:59:00.000Z", fired: true },
-          ...over,
-        },
-      }),
-    );
+  /** As the evaluation of objectives moves an alert: pending since a minute, then firing, then over. */
+  const found = {
+    service: "orders",
+    environment: "production",
+    slo: "availability",
+    rule: "page-1h",
+    severity: "page" as const,
+    forSeconds: 0,
+  };
+  const move = (finding: "holds" | "does_not_hold") =>
+    noteAlert(db, clock, { ...found, finding, because: "36 % failed", facts: { owner: "group:default/team-a", title: "Availability" } });
+  const alert = async (transition: "firing" | "resolved") => {
+    if (transition === "resolved") return expect(await move("does_not_hold")).toBe("resolved");
+    expect([await move("holds"), await move("holds")]).toEqual(["pending", "firing"]);
+  };
   return { db, url, clock, ask, follow, inboxOf, pages, alert, parts, begin };
 }
 
@@ -186,7 +182,14 @@ test("an alert opens an incident: whoever is on call is told at once, the next a
   const detail = await ask(ada, "GET", `/incidents/${id}`);
   expect(detail).toMatchObject({ state: "resolved", owner: "group:default/team-a", onCall: { people: ["user:default/ada"] } });
   expect(detail.timeline.map(({ type }) => type.replace("incidents.", ""))).toEqual([
-    ...["opened", "paged", "paged", "paged", "acknowledged", "noted", "alert_ended", "resolved"],
+    "opened",
+    "paged",
+    "paged",
+    "paged",
+    "acknowledged",
+    "noted",
+    "alert_ended",
+    "resolved",
   ]);
   expect((await inboxOf(ada)).toSorted()).toEqual(["acknowledged", "paged", "paged", "resolved"]);
 });
@@ -211,10 +214,11 @@ test("without a rotation all of the group is told; without a group, administrato
   await expect.poll(pages).toContain("administrators");
   expect(await inboxOf(root)).toEqual(["paged"]);
   expect(await ask(ada, "POST", `/incidents/${id}/acknowledge`)).toMatchObject({ status: 403 });
-  expect(await ask(root, "POST", `/incidents/${id}/resolve`, { because: "it was renamed" })).toMatchObject({
-    status: 200,
-    state: "resolved",
-  });
+  // What is deleted is wrong no more.
+  await transact(db, (tx) => removeEntities(tx, clock, root.ref, { service: "alone", plan: "sha256:0" }));
+  await follow();
+  expect(await findIncident(db, id)).toMatchObject({ state: "resolved", resolved: { because: "the service was deleted" } });
+  expect((await ask(root, "GET", "/incidents?state=active")).incidents).toMatchObject([{ service: "orders" }]);
 });
 
 test("bad reports and answers are refused, and say what to do", async () => {
