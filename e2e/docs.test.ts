@@ -25,7 +25,6 @@ const PAGES = [
   "library/policies/README.md",
   "docs/operate.md",
   "docs/upgrade.md",
-  "docs/incidents.md",
   "README.md",
 ];
 

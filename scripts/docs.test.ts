@@ -149,7 +149,7 @@ test("every environment variable that a guide names is read or given by code", a
 
 test("every npm script that a guide types is there", async () => {
   const { scripts } = JSON.parse(await read("package.json")) as { scripts: Record<string, string> };
-  const known = new Set([...Object.keys(scripts), "ci", "install", "prune", "sbom"]);
+  const known = new Set([...Object.keys(scripts), "ci", "install", "link", "prune", "rm", "sbom"]);
   const asked = typed.flatMap(({ page, line }) =>
     [...line.matchAll(/\bnpm (?:run )?([a-z][a-z-]*)/g)].map((match) => ({ page, script: match[1] ?? "" })),
   );
