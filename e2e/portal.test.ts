@@ -45,8 +45,9 @@ test(
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("heading", { name: "Home" }).waitFor();
 
-    await page.getByRole("link", { name: "Create", exact: true }).click();
-    await page.getByRole("link", { name: /HTTP API/ }).click();
+    // From an empty platform to production: two answers and four clicks, each on what the page before it has offered.
+    const clicks = await countClicks();
+    await page.getByRole("link", { name: "Create: HTTP API" }).click();
     await page.getByLabel("Service name").fill(service);
     await page.getByRole("combobox", { name: "Owner team" }).click();
     await page.getByRole("option", { name: /example-shop/ }).click();
@@ -54,8 +55,6 @@ test(
 
     await page.getByRole("heading", { name: new RegExp(`Create ${service}`) }).waitFor();
     const plan = page.url();
-    await page.getByRole("button", { name: "package.json", exact: true }).click();
-    await page.getByRole("region", { name: "Content of package.json" }).getByText(`"name": "${service}"`).waitFor();
     await page.getByRole("button", { name: "Apply this plan" }).click();
 
     // The run's page goes on to what it made.
@@ -63,6 +62,7 @@ test(
     const change = page.url();
     expect(new URL(change).pathname).toBe(`/changes/${service}/1`);
     await page.getByRole("button", { name: "Merge", exact: true, disabled: false }).click({ timeout: PATIENCE });
+    expect(await clicks()).toEqual(["Create: HTTP API", "See the plan", "Apply this plan", "Merge"]);
 
     await page.locator('[data-delivery="success"]').waitFor({ timeout: PATIENCE });
     const address = await page.getByRole("link", { name: "Open the service" }).getAttribute("href");
@@ -75,19 +75,117 @@ test(
     expect(JSON.parse(await tab.locator("body").innerText())).toMatchObject({ items: [] });
     await tab.close();
 
-    const paths = ["/", "/services", `/services/${service}`, `/services/${service}/score`, `/services/${service}/dependencies`, `/services/${service}/docs`, `/services/${service}/logs`, "/create", "/create/http-api", plan, change, "/releases", release, "/dora", "/inbox", "/webhooks", "/break-glass", "/policies", "/audit", "/teams"]; // prettier-ignore
+    const incident = await pressWhatFollows(service, plan);
+    const paths = ["/", "/approvals", "/incidents", incident, `/services/${service}/incidents`, `/services/${service}/settings`, "/services", `/services/${service}`, `/services/${service}/score`, `/services/${service}/dependencies`, `/services/${service}/docs`, `/services/${service}/logs`, "/create", "/create/http-api", plan, change, "/releases", release, "/dora", "/inbox", "/webhooks", "/break-glass", "/policies", "/audit", "/teams"]; // prettier-ignore
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       for (const path of paths) expect(await violations(path), `${path} in ${colorScheme}`).toEqual([]);
     }
     await page.setViewportSize({ width: 390, height: 800 });
-    for (const path of paths) expect(await overflow(path), `${path} on a narrow screen`).toBe(0);
+    for (const path of paths) {
+      expect(await overflow(path), `${path} on a narrow screen`).toBe(0);
+      expect(await shift(), `${path} moves while it comes`).toBeLessThan(0.1);
+    }
     expect(complaints).toEqual([]);
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await keys();
+    await deleteByName(service);
 
     if (process.env.CAIRN_PICTURE) await takePicture(service, process.env.CAIRN_PICTURE);
   },
   10 * MINUTE,
 );
+
+/** Counts what is pressed from now on, by name; answers that are chosen from a list are no clicks. */
+async function countClicks(): Promise<() => Promise<string[]>> {
+  await page.evaluate(`document.addEventListener("click", ({ target }) => {
+    const pressed = target.closest("a, button");
+    if (pressed && pressed.getAttribute("role") !== "option") (window.pressed ??= []).push(pressed.textContent.trim());
+  }, true)`);
+  return () => page.evaluate<string[]>("window.pressed");
+}
+
+/** What people press when the service runs: the plan's files, an incident from its report to its end, a freeze, a secret. Gives the incident's page. */
+async function pressWhatFollows(service: string, plan: string): Promise<string> {
+  await open(plan);
+  await page.getByRole("button", { name: "package.json", exact: true }).click();
+  await page.getByRole("region", { name: "Content of package.json" }).getByText(`"name": "${service}"`).waitFor();
+
+  await open("/incidents");
+  await page.getByRole("button", { name: "Report an incident" }).click();
+  const report = page.getByRole("form", { name: "Report an incident" });
+  await report.getByLabel("Service").fill(service);
+  await report.getByLabel("What is wrong").fill("Nothing can be bought");
+  await report.getByRole("button", { name: "Open the incident" }).click();
+  await page.getByRole("heading", { name: "Nothing can be bought" }).waitFor();
+  const incident = new URL(page.url()).pathname;
+  await page
+    .getByRole("list", { name: /Suspects/ })
+    .getByText(`Release`)
+    .first()
+    .waitFor();
+  await page.getByRole("button", { name: /Acknowledge/ }).click();
+  await page.getByText("administrator, since").waitFor();
+  await page.getByLabel("What ended it").fill("It was closed on Sunday");
+  await page.getByRole("button", { name: "Resolve" }).click();
+  await page.getByText("It is over: It was closed on Sunday").waitFor();
+
+  await open("/releases");
+  const freeze = page.getByRole("form", { name: "Declare a freeze" });
+  await freeze.getByLabel("Services").fill(service);
+  await freeze.getByLabel("Because").fill("the fair");
+  await freeze.getByRole("button", { name: "Freeze", exact: true }).click();
+  await page.getByRole("button", { name: /End the freeze/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "End it" }).click();
+  await page.getByRole("button", { name: /End the freeze/ }).waitFor({ state: "detached" });
+
+  await open(`/services/${service}/settings`);
+  await page.getByLabel("Name").fill("mail-password");
+  await page.getByRole("textbox", { name: "Value" }).fill("not shown again");
+  await page.getByRole("button", { name: "Set it" }).click();
+  await page
+    .getByRole("button", { name: /Remove the secret mail-password/ })
+    .first()
+    .waitFor();
+  return incident;
+}
+
+/** Every page is a key away, and says which. */
+async function keys(): Promise<void> {
+  await open("/");
+  for (const [key, heading] of [
+    ["s", "Services"],
+    ["n", "Incidents"],
+    ["a", "Audit"],
+  ] as const) {
+    await page.keyboard.press("g");
+    await page.keyboard.press(key);
+    await page.getByRole("heading", { level: 1, name: heading }).waitFor();
+  }
+  await page.keyboard.press("c");
+  await page.getByRole("heading", { level: 1, name: "Create a service" }).waitFor();
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("/");
+  await page.getByRole("textbox", { name: "Search" }).waitFor();
+  await page.keyboard.press("Escape");
+}
+
+/** The end: its plan first, then its name. */
+async function deleteByName(service: string): Promise<void> {
+  await open(`/services/${service}/settings`);
+  await page.getByRole("button", { name: "Plan its deletion" }).click();
+  const end = page.getByRole("button", { name: `Delete ${service}` });
+  await end.waitFor();
+  expect(await end.isDisabled()).toBe(true);
+  await page.getByLabel(/Type its name/).fill(service);
+  await end.click();
+  await page.getByRole("heading", { level: 1, name: /Decommission|Delete/ }).waitFor();
+  await page.locator('h1 ~ [data-status="success"], [data-status="success"]').first().waitFor({ timeout: PATIENCE });
+  await open("/services");
+  await page.getByText("No service yet").waitFor();
+}
 
 /** Goes to the service's page by the palette, as a person would, and gives the address of its production release. */
 async function openProduction(service: string): Promise<string> {
@@ -110,6 +208,16 @@ async function violations(path: string): Promise<string[]> {
   const { violations: found } = await new AxeBuilder({ page }).setLegacyMode().analyze();
   return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
 }
+
+/** How far what stood on the page has moved by itself while it was loaded (cumulative layout shift). */
+const shift = (): Promise<number> =>
+  page.evaluate<number>(`new Promise((told) => {
+    let sum = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) if (!entry.hadRecentInput) sum += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+    requestAnimationFrame(() => setTimeout(() => told(sum), 0));
+  })`);
 
 async function overflow(path: string): Promise<number> {
   await open(path);

@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Command } from "../parts/command.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
+import { IMPORTS } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 
 /** Which golden path? */
@@ -46,9 +47,6 @@ export default function Create() {
     </Page>
   );
 }
-
-/** The golden path for code that is there already: it takes the repository's history along, which a browser has no copy of. */
-const IMPORTS = "existing-code";
 
 /** The way for a repository that exists: from the terminal that may read it. */
 function Import() {

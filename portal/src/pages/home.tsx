@@ -1,4 +1,4 @@
-import { Anchor, Button, Code, List, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Code, Group, List, Stack, Text } from "@mantine/core";
 import { answer, type Answered as Answer } from "@cairn/api";
 import { useQueries } from "@tanstack/react-query";
 import { Link } from "react-router";
@@ -6,7 +6,7 @@ import { api, useAnswer } from "../api.ts";
 import { worst } from "../parts/change-rows.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { IncidentRow, useIncidents } from "../parts/incident-rows.tsx";
-import { nameOf, plain, runPath, sentence } from "../parts/names.ts";
+import { IMPORTS, nameOf, plain, runPath, sentence } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Health, useStates } from "../parts/service-lines.tsx";
@@ -191,30 +191,40 @@ function needing(runs: readonly Run[]): Run[] {
   );
 }
 
+/** The way to the first service, each step a link: whoever knows what they want begins with the golden path itself. */
 function FirstSteps() {
+  const paths = useAnswer(["golden-paths"], () => api.GET("/api/golden-paths"));
   return (
-    <Empty title="Your platform is ready; it has no service yet">
-      <Stack gap="md" mt="xs">
-        <List type="ordered" size="sm" spacing={4}>
-          <List.Item>
-            <Anchor component={Link} to="/teams" underline="always">
-              Make a team
-            </Anchor>
-            : every service has an owner. Or load the example organisation: <Code>cairn org load library/example-organisation</Code>
-          </List.Item>
-          <List.Item>
-            <Anchor component={Link} to="/create" underline="always">
-              Create a service
-            </Anchor>{" "}
-            from a golden path: look at its plan, apply it.
-          </List.Item>
-          <List.Item>Merge its first change request and watch it reach production.</List.Item>
-        </List>
-        <Button component={Link} to="/create" style={{ alignSelf: "flex-start" }}>
-          Create a service
-        </Button>
-        <Text size="xs">Press ? for the keyboard shortcuts.</Text>
-      </Stack>
-    </Empty>
+    <Answered query={paths}>
+      {({ goldenPaths }) => (
+        <Empty title="Your platform is ready; it has no service yet">
+          <Stack gap="md" mt="xs">
+            <List type="ordered" size="sm" spacing={4}>
+              <List.Item>
+                <Anchor component={Link} to="/teams" underline="always">
+                  Make a team
+                </Anchor>
+                : every service has an owner. Or load the example organisation: <Code>cairn org load library/example-organisation</Code>
+              </List.Item>
+              <List.Item>Create a service from a golden path: look at its plan, apply it.</List.Item>
+              <List.Item>Merge its first change request and watch it reach production.</List.Item>
+            </List>
+            <Group gap="xs">
+              {goldenPaths
+                .filter(({ name }) => name !== IMPORTS)
+                .map(({ name, title }) => (
+                  <Button key={name} component={Link} to={`/create/${name}`}>
+                    Create: {title}
+                  </Button>
+                ))}
+              <Button component={Link} to="/create#import" variant="default">
+                Bring a repository
+              </Button>
+            </Group>
+            <Text size="xs">Press ? for the keyboard shortcuts.</Text>
+          </Stack>
+        </Empty>
+      )}
+    </Answered>
   );
 }

@@ -84,7 +84,10 @@ function One({ webhook: { id, url, description, kinds, createdBy, createdAt, dis
     mutationFn: async () => {
       await answer(api.DELETE("/api/webhooks/{id}", { params }));
     },
-    onSuccess,
+    onSuccess: async () => {
+      client.removeQueries({ queryKey: ["webhooks", id] });
+      await client.invalidateQueries({ queryKey: ["webhooks"], exact: true });
+    },
   });
   return (
     <Section

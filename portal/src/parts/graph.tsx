@@ -122,7 +122,9 @@ function across(width: number, before: readonly unknown[], after: readonly unkno
     Array.from({ length: count }, (_none, at) => ({ x, y: (height - count * (HEIGHT + GAP) + GAP) / 2 + at * (HEIGHT + GAP) }));
   const size = Math.min(WIDEST + 44, (width - 2 * AISLE - 2 * GAP) / 3);
   const aisle = Math.min(2 * AISLE, (width - 3 * size - 2 * GAP) / 2);
-  const middle = (width - size) / 2;
+  // A side that has nothing takes no room.
+  const shift = before.length === 0 ? -1 : after.length === 0 ? 1 : 0;
+  const middle = (width - size) / 2 + (shift * (size + aisle)) / 2;
   return {
     size,
     height,

@@ -39,3 +39,6 @@ export const glassStatus = (state: "open" | "to_review" | "reviewed"): { of: str
     to_review: { of: "waiting", label: "waits for review" },
     reviewed: { of: "passed", label: "reviewed" },
   })[state];
+
+/** The golden path for code that is there already: it takes a repository's history along, which a browser has no copy of. */
+export const IMPORTS = "existing-code";
