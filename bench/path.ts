@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { Ground } from "./path/ground.ts";
-import { memory } from "./path/memory.ts";
+import { idleMemory, memory } from "./path/memory.ts";
 import { merge } from "./path/merge.ts";
 import { plan } from "./path/plan.ts";
 import { portal } from "./path/portal.ts";
@@ -14,8 +14,8 @@ import { start } from "./path/start.ts";
 import { swaps } from "./path/swaps.ts";
 import { upgrades } from "./path/upgrades.ts";
 
-/** What a service meets on its way to production and there, each part beside its aim or a peer. In this order: memory comes before and after the services that it counts. */
-const measurements: Record<string, Measurement> = { start, proxy, swaps, upgrades, plan, merge, memory, portal, setup };
+/** What a service meets on its way to production and there, each part beside its aim or a peer. In this order: idle is before the first service, memory takes those that merge has made. */
+const measurements: Record<string, Measurement> = { start, proxy, swaps, upgrades, idle: idleMemory, plan, merge, memory, portal, setup };
 
 /** Runs all parts, or one. Exit 1 where an aim is missed or a part failed; what could not be measured is no pass, and said. */
 export default async function bench(part?: string, options: string[] = []): Promise<void> {

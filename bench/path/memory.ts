@@ -14,8 +14,11 @@ interface Status {
   agent: { pid: number; keeperPid: number; postgres: { pid: number } };
 }
 
+/** Memory of a platform that has no service yet. */
+export const idleMemory: Measurement = async (ground) => idle(await ground.platform(), "idle");
+
 /**
- * Memory of the platform itself, without the services that it runs: idle on a new platform, and idle again with twenty services in three environments each. What a
+ * Memory of the platform itself, without the services that it runs, when twenty of them are in three environments each and nobody asks for anything; before the first of them too, where there is none yet. What a
  * process has of its own is its proportional set size (PSS), so that PostgreSQL's shared buffers count once. The pages of programs count once for all, in whole: PSS
  * would share them with whatever else on this machine runs on the same Node.
  */
