@@ -125,7 +125,10 @@ async function spawnAgent(home: string, options: StartOptions) {
 
 /** Has the running agent give way to one of our code, wherever that lies. */
 async function replace(home: string, client: ReturnType<typeof clientOf>, options: StartOptions): Promise<void> {
-  await writeFile(agentPlaces(home).next, JSON.stringify([process.execPath, ...commandOf(home, options)]), { mode: 0o600 });
+  const { next } = agentPlaces(home);
+  const whole = `${next}.${process.pid}`; // two starts at once: the agent must not read a half
+  await writeFile(whole, JSON.stringify([process.execPath, ...commandOf(home, options)]), { mode: 0o600 });
+  await rename(whole, next);
   await client.restart();
 }
 
