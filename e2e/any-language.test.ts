@@ -1,7 +1,9 @@
 import { execFile } from "node:child_process";
-import { randomBytes, randomInt } from "node:crypto";
+import { createHmac, randomBytes, randomInt } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
@@ -210,7 +212,7 @@ test("a release waits for the one before it, and what serves already is known wh
 
 test(
   "what passed its checks and is wrong all the same is stopped at its release, by rule: health checks, resources, provenance, tests, owner, SLO",
-  { timeout: 420_000 },
+  { timeout: 900_000 },
   async () => {
     // Each pair is made from one commit; either is good, and both together are not.
     const main = await git(platform, work, "rev-parse", "origin/main");
@@ -285,6 +287,120 @@ test("what runs is judged again when its evidence is taken back: that is found a
   expect(await platform.cairn("replay", after.decision)).toMatchObject({ same: true, outcome: "deny" });
   expect(await greeting()).toBe("hello\n");
 });
+
+test(
+  "what is refused goes on under a break-glass: others are told at once, what would have been denied is kept, its opener can't review it, and it ends on time though the server was killed",
+  { timeout: 300_000 },
+  async () => {
+    interface Glass {
+      id: string;
+      state: string;
+      until: string;
+      witnesses: string[];
+      uses: { type: string; data: Record<string, unknown> }[];
+    }
+    interface Decision {
+      outcome: string;
+      results: { rule: string; outcome: string; mode: string; relievedBy: string | null }[];
+    }
+    const received: { signature: string; signed: string; body: string }[] = [];
+    const receiver = createServer((request, response) => {
+      void text(request).then((body) => {
+        const { "webhook-id": id, "webhook-timestamp": at, "webhook-signature": signature } = request.headers;
+        received.push({ signature: String(signature), signed: `${String(id)}.${String(at)}.${body}`, body });
+        response.writeHead(204).end();
+      });
+    });
+    await new Promise<void>((listening) => receiver.listen(0, "127.0.0.1", listening));
+    const second = { ...platform.env, XDG_CONFIG_HOME: join(folder, "second") };
+    const toldSecond = (kind: string, times: number) =>
+      eventually(`${kind} in the inbox of the second person`, 30, async () => {
+        const { answer } = await ended(second, "inbox", "list", "--all");
+        const items = (answer as { items: { kind: string }[] }).items.filter((item) => item.kind === kind);
+        return items.length === times ? true : undefined;
+      });
+    const asked = async () => {
+      const { run } = await platform.cairn<{ run: string }>("deliver", service, "-b", "as it stands");
+      return async () => (await api<Run>(`/api/runs/${run}`)).state;
+    };
+    const refused = async () => {
+      const state = await asked();
+      await eventually("its refusal", 120, async () => ((await state()) === "failed" ? true : undefined));
+    };
+    const open = (duration: string, ...rules: string[]) =>
+      platform.cairn<Glass>("break-glass", "open", "-s", service, "-e", "production", ...rules, "-f", duration, "-b", "a way around");
+    try {
+      const { port } = receiver.address() as AddressInfo;
+      const hook = ["webhooks", "add", `http://127.0.0.1:${port}/`, "--this-machine", "--kind", "break_glass.opened"];
+      const { secret } = await platform.cairn<{ secret: string }>(...hook);
+      await refused();
+      const why = await platform.cairn<{ state: string; because: { name: string }[]; unblock: { command: string | null }[] }>(
+        "why",
+        service,
+      );
+      expect(why.state).toBe("refused");
+      const rules = why.because.map(({ name }) => name);
+      expect(rules).toContain("slo-and-runbook");
+      const wayAround = why.unblock.find(({ command }) => command?.startsWith("cairn break-glass open"))?.command;
+      expect(wayAround).toMatch(new RegExp(`-s ${service} -e production -r .* -f 1h -b REASON$`));
+      for (const rule of rules) expect(wayAround).toContain(` ${rule} `);
+
+      const short = await open("60s", "-r", "slo-and-runbook");
+      await platform.killServer();
+      await platform.start();
+
+      const glass = await open("1h");
+      expect(glass).toMatchObject({ state: "open", witnesses: ["user:default/second"] });
+      await toldSecond("break_glass.opened", 2);
+      const passed = await asked();
+      await eventually("its delivery", 120, async () => ((await passed()) === "success" ? true : undefined));
+      const { releases } = await api<{ releases: Release[] }>(`/api/releases?service=${service}&environment=production`);
+      const under = releases[0] as Release;
+      expect(under.state).toBe("promoted");
+      const { uses } = await platform.cairn<Glass>("break-glass", "show", glass.id);
+      expect(uses.map(({ type }) => type)).toEqual(
+        expect.arrayContaining(["policy.decided", "releases.gate_passed", "releases.started", "releases.promoted"]),
+      );
+      const { decision } = await api<{ decision: string }>(`/api/releases/${under.id}`);
+      const judged = await api<Decision>(`/api/decisions/${decision}`);
+      expect(judged.outcome).not.toBe("deny");
+      const denied = judged.results.filter(({ outcome, mode }) => mode === "enforce" && outcome !== "passed");
+      expect(denied.map(({ rule }) => rule)).toEqual(expect.arrayContaining(rules));
+      for (const { relievedBy } of denied) expect([short.id, glass.id]).toContain(relievedBy);
+
+      await platform.cairn("break-glass", "close", glass.id, "-b", "it was enough");
+      const review = ["break-glass", "review", glass.id, "-b", "looked at what was done"];
+      await expect(platform.cairn(...review)).rejects.toThrow(/its review by yourself says nothing/);
+      const toReview = async () =>
+        (await platform.cairn<{ breakGlass: Glass[] }>("break-glass", "list", "--state", "to_review")).breakGlass.map(({ id }) => id);
+      expect(await toReview()).toContain(glass.id);
+      expect(await ended(second, ...review)).toMatchObject({ code: 0, answer: { state: "reviewed" } });
+      expect(await toReview()).not.toContain(glass.id);
+
+      const told = await eventually("the webhook", 30, async () => received[0]);
+      expect(JSON.parse(told.body)).toMatchObject({
+        type: "break_glass.opened",
+        data: { about: `component:default/${service}`, urgent: true },
+      });
+      const key = Buffer.from(secret.slice("whsec_".length), "base64");
+      expect(told.signature).toBe(`v1,${createHmac("sha256", key).update(told.signed).digest("base64")}`);
+
+      // The other one is over when it was said to be, whoever was killed meanwhile; and then what it let pass is refused again.
+      const noted = await eventually("the end of the other", 90, async () => {
+        const { events } = await api<{ events: { at: string; data: { breakGlass: string } }[] }>(
+          "/api/ledger?type=policy.break_glass_expired",
+        );
+        return events.find(({ data }) => data.breakGlass === short.id);
+      });
+      expect(Date.parse(noted.at)).toBeGreaterThanOrEqual(Date.parse(short.until));
+      expect(await platform.cairn("break-glass", "show", short.id)).toMatchObject({ state: "to_review" });
+      await toldSecond("break_glass.follow_up", 2);
+      await refused();
+    } finally {
+      await new Promise((closed) => receiver.close(closed));
+    }
+  },
+);
 
 test("a secret is in the process that needs it, and nowhere else: not in its log, where it prints it, nor database, files, repositories or core files", async () => {
   const name = `vault-${randomInt(36 ** 5).toString(36)}`;
