@@ -84,8 +84,10 @@ async function bring(here: Session, from: string, source: Source, options: Optio
       "Bring the code by a branch of its own: git push, then cairn changes open.",
     );
   const repository = (await answer(here.api.GET("/api/repositories/{name}", { params: { path: { name: options.name } } }))).cloneUrl;
+  const pushedAt = new Date();
   const joined = await pushed(here, repository, source, of, `cairn import ${from} -n ${options.name} -t ${options.team} --apply --resume`);
   const change = options.wait ? await checkedAt(here, name, joined.commit) : await review(here, name);
+  await forgetBefore(here, name, pushedAt);
   tell(command, { ...joined, change }, () => [joinedText(source, joined), "", changeText(change), "", nextText(name, change)].join("\n"));
 }
 
@@ -132,6 +134,13 @@ async function pushed(here: Session, url: string, source: Source, of: { service:
       `Mend the repository, then go on: ${again}\n  Or give it up: cairn delete ${of.service}`,
     );
   return joined;
+}
+
+/** What was generated had no code yet: that its checks failed is no news to anybody. */
+async function forgetBefore({ api }: Session, name: string, pushedAt: Date): Promise<void> {
+  const { items } = await answer(api.GET("/api/inbox", { params: { query: { unread: "true", limit: 50 } } }));
+  const ids = items.filter(({ link, at }) => link === `/changes/${name}` && new Date(at) < pushedAt).map(({ id }) => id);
+  if (ids.length > 0) await answer(api.POST("/api/inbox/read", { body: { ids } }));
 }
 
 const checkedAt = async (here: Session, name: string, commit: string): Promise<Review> => {
