@@ -46,7 +46,7 @@ export function secretCommands(program: Command): void {
             { title: "SET BY", value: (row) => row.setBy },
             { title: "SET", value: (row) => ago(row.setAt, new Date()) },
           ],
-          `No secret. Set one: cairn secret set ${service} NAME`,
+          `No secret. Set one: cairn secrets set ${service} NAME`,
         ),
       );
     });
@@ -93,7 +93,7 @@ const deliver = async ({ api }: Session, service: string, because: string): Prom
 async function readValue(prompt: string): Promise<string> {
   const value = process.stdin.isTTY ? await ask(prompt) : await readAll();
   if (value !== "") return value;
-  throw new Fault("invalid", "cli.no_value", "There is no value", "Type it when asked, or pipe it: printf %s VALUE | cairn secret set …");
+  throw new Fault("invalid", "cli.no_value", "There is no value", "Type it when asked, or pipe it: printf %s VALUE | cairn secrets set …");
 }
 
 async function readAll(): Promise<string> {
