@@ -25,7 +25,11 @@ const SCANNERS: readonly Scanner[] = [
   {
     program: "osv-scanner",
     args: ({ sbom, out, isEmpty, env }) => [
-      ...["--format", "sarif", "--output", out, `--sbom=${sbom}`],
+      "--format",
+      "sarif",
+      "--output",
+      out,
+      `--sbom=${sbom}`,
       ...(isEmpty ? ["--allow-no-lockfiles"] : []),
       // Whoever keeps its databases on the machine has it ask nobody. It has no variable of its own for that.
       ...(env.OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY ? ["--offline-vulnerabilities"] : []),
