@@ -32,6 +32,7 @@ export default function ReleasePage() {
 
 function ReleaseShown({ release }: { release: Release }) {
   const judged = release.rounds.filter((round) => round.baseline !== null);
+  const wasAsked = judged.some(({ canary, baseline }) => canary.requests + (baseline?.requests ?? 0) > 0);
   const last = release.rounds.at(-1);
   const waits = release.state === "planned" && (release.gate?.heldBy.length ?? 0) > 0;
   return (
@@ -108,9 +109,16 @@ function ReleaseShown({ release }: { release: Release }) {
       {judged.length > 0 && (
         <Section title="Failed requests: this release against the stable revision">
           <Paper withBorder p="md">
-            <Suspense fallback={<div style={{ height: CHART }} />}>
-              <CanaryChart rounds={judged} height={CHART} />
-            </Suspense>
+            {wasAsked ? (
+              <Suspense fallback={<div style={{ height: CHART }} />}>
+                <CanaryChart rounds={judged} height={CHART} />
+              </Suspense>
+            ) : (
+              <Text c="dimmed">
+                Nobody {release.endedAt === null ? "has called either of them yet" : "called either of them"}: there is nothing to compare,
+                and Cairn makes no traffic to judge by.
+              </Text>
+            )}
           </Paper>
         </Section>
       )}
