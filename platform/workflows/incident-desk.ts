@@ -160,7 +160,7 @@ export const incidentDesk = (parts: DeskParts): IncidentDesk => {
         .catch((error: unknown) => {
           if (!isFault(error) || error.code !== "forge.branch_exists") throw error;
         });
-      const description = `Drafted from what the platform recorded of ${parts.publicUrl}/incidents/${id}. Fill in what only people know, then merge.`;
+      const description = `Drafted from what the platform recorded of ${parts.publicUrl}/incidents/${id}. Fill in what only people know, then merge.\n\nMerging it delivers the default branch as it is then: where you went back to an older release, put right what caused it first, or here.`;
       const { number } = await forge.openChange({ repository, branch, title, description, author: by.ref });
       const change = `${repository}/${number}`;
       return { change, path, incident: await transact(db, (tx) => noteReview(tx, clock, by.ref, id, change)) };
