@@ -20,7 +20,10 @@ const measurements: Record<string, Measurement> = { start, proxy, swaps, upgrade
 /** Runs all parts, or one. Exit 1 where an aim is missed or a part failed; what could not be measured is no pass, and said. */
 export default async function bench(part?: string, options: string[] = []): Promise<void> {
   const { json } = parseArgs({ args: options, options: { json: { type: "string" } } }).values;
-  if (part !== undefined && !(part in measurements)) throw new Error(`path has no part ${part}: ${Object.keys(measurements).join(", ")}`);
+  if (part !== undefined && !(part in measurements)) {
+    console.error(`path has no part ${part}; it has ${Object.keys(measurements).join(", ")}`);
+    process.exit(2);
+  }
   const machine = {
     processor: `${cpus().length} × ${cpus()[0]?.model ?? "unknown"}`,
     memoryGiB: Math.round(totalmem() / 1024 ** 3),
