@@ -12,15 +12,6 @@ import { Broken } from "./pages/broken.tsx";
 import { Shell } from "./shell.tsx";
 import { theme, variables } from "./theme.ts";
 
-/** After an upgrade of the platform a page that was open asks for files that are gone: it is loaded anew, once in a while at most. */
-const RELOADED = "cairn.reloaded";
-window.addEventListener("vite:preloadError", (event) => {
-  if (Date.now() - Number(sessionStorage.getItem(RELOADED) ?? 0) < 30_000) return;
-  event.preventDefault();
-  sessionStorage.setItem(RELOADED, String(Date.now()));
-  window.location.reload();
-});
-
 const page = (load: () => Promise<{ default: React.ComponentType }>) => async () => ({ Component: (await load()).default });
 
 /** Each page is a file of its own, loaded when it is first opened. */
@@ -63,6 +54,16 @@ const router = createBrowserRouter([
     ],
   },
 ]);
+
+/** After an upgrade of the platform a page that was open asks for files that are gone: it is loaded anew, once in a while at most. */
+const RELOADED = "cairn.reloaded";
+window.addEventListener("vite:preloadError", (event) => {
+  if (Date.now() - Number(sessionStorage.getItem(RELOADED) ?? 0) < 30_000) return;
+  event.preventDefault();
+  sessionStorage.setItem(RELOADED, String(Date.now()));
+  const to = router.state.navigation.location ?? router.state.location;
+  window.location.replace(to.pathname + to.search + to.hash);
+});
 
 const root = document.querySelector("#root");
 if (root)
