@@ -214,13 +214,13 @@ test("POST /organisation refuses what is no group or user, all or nothing; loads
     ).json(),
   ).toMatchObject({
     code: "catalog.descriptor_invalid",
-    detail: expect.stringContaining("only group, user belong here"),
+    detail: expect.stringContaining("only group, user, rotation belong here"),
   });
   expect((await call("GET", "/api/catalog/groups")).json()).toEqual([]);
   const first = await load(yaml);
-  expect(first.json()).toMatchObject({ created: { length: 6 }, updated: [], unchanged: [] });
+  expect(first.json()).toMatchObject({ created: { length: 8 }, updated: [], unchanged: [] });
   const recorded = (await events(db)).length;
-  expect((await load(yaml, "text/plain")).json()).toMatchObject({ created: [], updated: [], unchanged: { length: 6 } });
+  expect((await load(yaml, "text/plain")).json()).toMatchObject({ created: [], updated: [], unchanged: { length: 8 } });
   expect(await events(db)).toHaveLength(recorded);
   const changed = {
     apiVersion: "backstage.io/v1alpha1",
