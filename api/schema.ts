@@ -733,7 +733,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Load groups and users: YAML, or JSON with documents; loading the same again changes nothing */
+        /** Load groups, users and rotations: YAML, or JSON with documents; loading the same again changes nothing */
         post: operations["loadOrganisation"];
         delete?: never;
         options?: never;

@@ -10,7 +10,7 @@ export function organisationCommands(program: Command): void {
   const org = program.command("org").description("teams and people");
   org
     .command("load <path>")
-    .description("load Group and User entities from a YAML file or a folder of them; again is no error")
+    .description("load teams, people and rotations (Group, User, Rotation) from a YAML file or a folder of them; again is no error")
     .action(async (path: string, _options, command: Command) => {
       const { api } = await session(process.env);
       const files = (await stat(path)).isDirectory()

@@ -168,7 +168,7 @@ export const catalogRoutes =
           schema: {
             operationId: "loadOrganisation",
             tags,
-            summary: "Load groups and users: YAML, or JSON with documents; loading the same again changes nothing",
+            summary: "Load groups, users and rotations: YAML, or JSON with documents; loading the same again changes nothing",
             body: z.union([z.string(), z.object({ documents: z.array(z.record(z.string(), z.unknown())) })]),
             response: { 200: OrganisationLoaded },
           },
