@@ -77,7 +77,7 @@ export class Machine {
   /** The runtime with one mishap, at one of the calls to come. `done` gives back what the mishap took. */
   runtime(service: string, mishap: Mishap, random: () => number): { runtime: Runtime; happened: () => boolean; done: () => Promise<void> } {
     const ofDeployments = ["agent refuses", "port taken"].includes(mishap);
-    let calls = Math.floor(random() * (ofDeployments ? 3 : 12));
+    let calls = Math.floor(random() * (ofDeployments ? 3 : 6));
     let happened = mishap === "none";
     const squatters: Server[] = [];
     const happen = async (method: string, args: unknown[]): Promise<void> => {
