@@ -260,7 +260,7 @@ export async function effectsOf(walk: Walk, service: string): Promise<Effects> {
   const { home } = walk.platform;
   const bare = join(places(home).forge, `${service}.git`);
   const objects = await output("git", ["--git-dir", bare, "cat-file", "--batch-all-objects", "--batch-check"]).catch(() => undefined);
-  const agent = await connectAgent(home);
+  const agent = await agentOf(walk);
   const database = new Postgres({ connectionString: (await agent.postgres()).url });
   await database.connect();
   const names = async (sql: string) => (await database.query<{ name: string }>(sql)).rows.map(({ name }) => name).toSorted();
@@ -278,6 +278,9 @@ export async function effectsOf(walk: Walk, service: string): Promise<Effects> {
     await database.end();
   }
 }
+
+/** The agent, which may have been killed a moment ago. */
+const agentOf = ({ platform, patiently }: Walk) => patiently("the agent", () => connectAgent(platform.home).catch(() => undefined));
 
 export const NOTHING: Effects = { repository: false, commits: 0, databases: [], roles: [], instances: {}, ports: 0 };
 
@@ -324,7 +327,7 @@ export async function expectOnce(walk: Walk, service: string, { plan, commit }: 
   });
   expect(Object.keys(effects.instances).toSorted()).toEqual(ENVIRONMENTS.toSorted());
   for (const marks of Object.values(effects.instances)) expect(marks).toHaveLength(1);
-  const targets = (await (await connectAgent(platform.home)).status()).targets.filter(({ target }) => target.service === service);
+  const targets = (await (await agentOf(walk)).status()).targets.filter(({ target }) => target.service === service);
   expect(new Set(targets.map(({ port }) => port)).size).toBe(ENVIRONMENTS.length);
   for (const target of targets)
     expect(target.revisions).toMatchObject([{ artifactDigest: artifact, weightPercent: 100, health: "healthy" }]);
