@@ -35,7 +35,7 @@ export function Freezes() {
             )
           }
         </Answered>
-        <Declare />
+        {!windows.isLoading && <Declare />}
       </Stack>
     </Section>
   );

@@ -8,9 +8,12 @@ import { Row, Rows } from "./rows.tsx";
 import { Status } from "./status.tsx";
 import { Time } from "./time.tsx";
 
+/** Asked for by the page too, where something stands below them. */
+export const useReleases = (limit: number, service?: string) =>
+  useAnswer(["releases", service, limit], () => api.GET("/api/releases", { params: { query: { limit, ...(service && { service }) } } }));
+
 export function ReleaseRows({ service, limit }: { service?: string; limit: number }) {
-  const query = { limit, ...(service && { service }) };
-  const releases = useAnswer(["releases", service, limit], () => api.GET("/api/releases", { params: { query } }));
+  const releases = useReleases(limit, service);
   return (
     <Answered query={releases}>
       {({ releases: rows }) =>

@@ -47,7 +47,7 @@ function Secrets({ service }: { service: string }) {
             )
           }
         </Answered>
-        <NewSecret service={service} />
+        {!secrets.isLoading && <NewSecret service={service} />}
       </Stack>
     </Section>
   );
