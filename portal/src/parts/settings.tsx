@@ -17,17 +17,21 @@ type Secret = Answer<"listSecrets">["secrets"][number];
 
 /** What its owners change by hand: secrets, one more delivery, and its end. */
 export function Settings({ service }: { service: string }) {
+  const secrets = useSecrets(service);
   return (
     <Stack gap="xl">
       <Secrets service={service} />
-      <Deliver service={service} />
-      <Delete service={service} />
+      {!secrets.isLoading && <Deliver service={service} />}
+      {!secrets.isLoading && <Delete service={service} />}
     </Stack>
   );
 }
 
+const useSecrets = (service: string) =>
+  useAnswer(["secrets", service], () => api.GET("/api/services/{name}/secrets", { params: { path: { name: service } } }));
+
 function Secrets({ service }: { service: string }) {
-  const secrets = useAnswer(["secrets", service], () => api.GET("/api/services/{name}/secrets", { params: { path: { name: service } } }));
+  const secrets = useSecrets(service);
   return (
     <Section title="Secrets" actions={<Equivalents cli={`cairn secrets list ${service}`} api={`GET /api/services/${service}/secrets`} />}>
       <Stack gap="sm">
