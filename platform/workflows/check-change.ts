@@ -188,8 +188,16 @@ function leaveFor(result: RuleResult): string {
 /** What a repository says of its service at a commit. */
 export async function factsAt(parts: Pick<Parts, "forge">, repository: string, commit: string): Promise<RepositoryFacts> {
   const files = await parts.forge.listFiles(repository, commit);
-  return readRepository(
+  let away: unknown;
+  const facts = await readRepository(
     files.map((file) => file.path),
-    (path) => parts.forge.readFile(repository, commit, path),
+    (path) =>
+      parts.forge.readFile(repository, commit, path).catch((error: unknown) => {
+        if (isConnectionLoss(error) || (isFault(error) && error.kind === "unavailable")) away ??= error;
+        throw error;
+      }),
   );
+  // That is no problem of the files: it is asked again.
+  if (away !== undefined) throw away;
+  return facts;
 }

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { planInfra } from "../infra/plan.ts";
 import { isFault } from "../kernel/faults.ts";
+import { factsAt } from "./check-change.ts";
 import { readRepository } from "./read-repository.ts";
 
 const COMPONENT = "kind: Component\nmetadata: { name: orders }\nspec: { owner: team-a, lifecycle: production, type: service }\n";
@@ -98,4 +99,13 @@ test("whatever stands in the files, reading gives facts and names files", async 
     }),
     { numRuns: 300, seed: 8 },
   );
+});
+
+test("factsAt() takes a database that is away for no problem of the files", async () => {
+  const readFile = async (_: string, __: string, path: string) => {
+    if (path === "score.yaml") throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", syscall: "connect" });
+    return GOOD[path];
+  };
+  const forge = { listFiles: async () => Object.keys(GOOD).map((path) => ({ path })), readFile };
+  await expect(factsAt({ forge } as never, "orders", "main")).rejects.toThrow("ECONNREFUSED");
 });
