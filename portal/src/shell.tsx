@@ -202,14 +202,15 @@ function useShortcuts(showHelp: () => void) {
   useHotkeys([
     ["slash", openPalette],
     ["c", () => void navigate("/create")],
-    ["shift+?", showHelp],
   ]);
   useEffect(() => {
     let begun = Number.NEGATIVE_INFINITY;
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       if (target.closest("input, textarea, select, [contenteditable]") || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "g") begun = event.timeStamp;
+      // By what is typed, not by the keys: where ? lies differs from keyboard to keyboard.
+      if (event.key === "?") showHelp();
+      else if (event.key === "g") begun = event.timeStamp;
       else if (event.timeStamp - begun < 1500) {
         const to = event.key === "i" ? "/inbox" : PLACES.find(({ keys }) => keys === `g ${event.key}`)?.to;
         begun = Number.NEGATIVE_INFINITY;
@@ -218,7 +219,7 @@ function useShortcuts(showHelp: () => void) {
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [navigate]);
+  }, [navigate, showHelp]);
 }
 
 async function signOut(): Promise<void> {
