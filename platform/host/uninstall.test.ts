@@ -21,7 +21,7 @@ test.runIf(process.getuid?.() === 0)("what of a home lies elsewhere goes with it
   for (const folder of [...elsewhere, places(home).keys]) await mkdir(folder, { recursive: true });
   const { folders } = await tracesOf(config, {});
   expect(folders.toSorted()).toEqual([home, ...elsewhere].toSorted());
-  await removeTraces({ folders, caches: [] });
+  await removeTraces({ folders, caches: [], database: undefined });
   for (const folder of folders) expect(existsSync(folder), folder).toBe(false);
 });
 
