@@ -393,7 +393,9 @@ test("checkpoints are deleted a week after a run ended; the run stays, and stays
   await sql`update workflow_run set ended_at = ended_at - interval '8 days' where id like '%old'`.execute(db);
   orchestrator = await startOrchestrator({ databaseUrl: url, db, clock: systemClock, log: silentLog, workflows: [greet], parts: null });
   const kept = async () =>
-    (await sql<{ id: string }>`select distinct workflow_uuid as id from dbos.operation_outputs order by id`.execute(db)).rows.map((row) => row.id);
+    (await sql<{ id: string }>`select distinct workflow_uuid as id from dbos.operation_outputs order by id`.execute(db)).rows.map(
+      (row) => row.id,
+    );
   await expect.poll(kept, { timeout: 10_000 }).toEqual(["own-young", "young"]);
   await expect.poll(() => run(db, "own-old").catch(() => "gone")).toBe("gone");
   await run(db, "own-young");
