@@ -3124,6 +3124,7 @@ export interface components {
             startedAt: unknown;
             endedAt: unknown;
             leadSeconds: number | null;
+            takenBackAt: unknown | null;
             failed: boolean;
             recoverySeconds: number | null;
             rework: boolean;
@@ -4475,6 +4476,7 @@ export interface components {
             /** Format: date-time */
             endedAt: string;
             leadSeconds: number | null;
+            takenBackAt: string | null;
             failed: boolean;
             recoverySeconds: number | null;
             rework: boolean;

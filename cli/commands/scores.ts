@@ -54,7 +54,7 @@ export function scoreCommands(program: Command): void {
             found.deployments,
             [
               { title: "RELEASE", value: (row) => row.release },
-              { title: "OUTCOME", value: (row) => status(row.outcome) },
+              { title: "OUTCOME", value: (row) => `${status(row.outcome)}${row.takenBackAt ? ", taken back" : ""}` },
               { title: "LEAD TIME", value: (row) => (row.leadSeconds === null ? "-" : span(row.leadSeconds)), align: "right" },
               { title: "RECOVERY", value: (row) => (row.recoverySeconds === null ? "-" : span(row.recoverySeconds)), align: "right" },
               { title: "WHY", value: (row) => row.because },

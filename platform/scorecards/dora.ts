@@ -1,7 +1,11 @@
 import type { Deployment, Dora } from "./model.ts";
 
 /** A deployment as the ledger has it, before anything is reckoned from it. */
-export type DeploymentFact = Omit<Deployment, "leadSeconds" | "failed" | "recoverySeconds" | "rework"> & { openedAt: Date | null };
+export type DeploymentFact = Omit<Deployment, "leadSeconds" | "failed" | "recoverySeconds" | "rework"> & {
+  openedAt: Date | null;
+  /** When what served before a release that was taken back had all traffic again. */
+  backAt: Date | null;
+};
 
 /**
  * The five metrics as DORA defines them (dora.dev/guides/dora-metrics): throughput by lead time, frequency and recovery, instability by the share of deployments that failed and of
@@ -11,8 +15,10 @@ export function dora(facts: readonly DeploymentFact[], from: Date, to: Date): Do
   const lastFailed = new Map<string, boolean>();
   const deployments = facts
     .toSorted((a, b) => a.endedAt.getTime() - b.endedAt.getTime() || (a.release < b.release ? -1 : 1))
-    .map(({ openedAt, ...fact }): Deployment => {
-      const failed = fact.outcome !== "promoted";
+    .map(({ openedAt, backAt, ...fact }): Deployment => {
+      const arrived = fact.outcome === "promoted";
+      const failed = !arrived || fact.takenBackAt !== null;
+      const mendedAt = arrived ? backAt : fact.endedAt;
       const place = `${fact.service}/${fact.environment}`;
       const rework = lastFailed.get(place) === true;
       lastFailed.set(place, failed);
@@ -20,18 +26,18 @@ export function dora(facts: readonly DeploymentFact[], from: Date, to: Date): Do
         ...fact,
         failed,
         rework,
-        leadSeconds: failed || !openedAt ? null : seconds(openedAt, fact.endedAt),
-        recoverySeconds: failed ? seconds(fact.startedAt, fact.endedAt) : null,
+        leadSeconds: arrived && openedAt ? seconds(openedAt, fact.endedAt) : null,
+        recoverySeconds: failed && mendedAt ? seconds(fact.startedAt, mendedAt) : null,
       };
     })
     .filter(({ endedAt }) => endedAt >= from && endedAt < to);
-  const arrived = deployments.filter(({ failed }) => !failed);
+  const arrived = deployments.filter(({ outcome }) => outcome === "promoted");
   return {
     from,
     to,
     deploymentFrequency: { perDay: arrived.length / Math.max(1, seconds(from, to) / 86_400), of: arrived.length },
     leadTime: span(deployments.map(({ leadSeconds }) => leadSeconds)),
-    changeFailRate: share(deployments.length - arrived.length, deployments.length),
+    changeFailRate: share(deployments.filter(({ failed }) => failed).length, deployments.length),
     recoveryTime: span(deployments.map(({ recoverySeconds }) => recoverySeconds)),
     reworkRate: share(deployments.filter(({ rework }) => rework).length, deployments.length),
     deployments: deployments.toReversed(),

@@ -15,9 +15,11 @@ export const Deployment = z
     endedAt: z.coerce.date(),
     /** From the opening of its change request to production; null where it did not come there, or that is not known. */
     leadSeconds: z.number().nullable(),
-    /** It made things worse for users: it was rolled back or failed. */
+    /** When somebody asked for what served before it, after it had all traffic; null where nobody did. */
+    takenBackAt: z.coerce.date().nullable(),
+    /** It made things worse for users: it was rolled back, taken back or failed. */
     failed: z.boolean(),
-    /** Of a failed one: from its first traffic until what served before had it all again. */
+    /** Of a failed one: from its first traffic until what served before had it all again; null as long as that has not. */
     recoverySeconds: z.number().nullable(),
     /** It came as the next one after a failed one of the same service: what it brought was not planned. */
     rework: z.boolean(),

@@ -26,6 +26,8 @@ const aDeployment = (over: Partial<DeploymentFact> = {}): DeploymentFact => ({
   openedAt: at("10T08:00:00"),
   startedAt: at("10T08:30:00"),
   endedAt: at("10T09:00:00"),
+  takenBackAt: null,
+  backAt: null,
   ...over,
 });
 
@@ -58,24 +60,47 @@ test("dora() reckons the five metrics, each from its rows", () => {
   });
 });
 
+test("a deployment that was taken back after it had arrived has failed, and what brought back the one before mends it", () => {
+  const facts = [
+    aDeployment({ takenBackAt: at("10T09:20:00"), backAt: at("10T09:21:00") }),
+    aDeployment({ release: "rel-2", openedAt: null, startedAt: at("10T09:20:30"), endedAt: at("10T09:21:00") }),
+    aDeployment({ release: "rel-3", service: "carts", takenBackAt: at("10T09:20:00"), openedAt: null }),
+  ];
+  expect(dora(facts, at("05T00:00:00"), at("15T00:00:00"))).toMatchObject({
+    deploymentFrequency: { of: 3 },
+    leadTime: { of: 1, medianSeconds: 3600 },
+    changeFailRate: { value: 2 / 3 },
+    recoveryTime: { of: 1, medianSeconds: 51 * 60 },
+    reworkRate: { value: 1 / 3 },
+  });
+});
+
 test("every number of dora() is that of the rows it shows, whatever happened", () => {
   const fact = fc.record({
     release: fc.uuid(),
     service: fc.constantFrom("orders", "carts"),
     outcome: fc.constantFrom("promoted" as const, "rolled_back" as const, "failed" as const),
     hour: fc.integer({ min: 0, max: 24 * 14 }),
+    takenBack: fc.boolean(),
     minutes: fc.integer({ min: 1, max: 600 }),
   });
   fc.assert(
     fc.property(fc.uniqueArray(fact, { maxLength: 30, selector: ({ release }) => release }), (drawn) => {
-      const facts = drawn.map(({ hour, minutes, ...over }) => {
+      const facts = drawn.map(({ hour, minutes, takenBack, ...over }) => {
         const endedAt = new Date(at("01T00:00:00").getTime() + hour * 3_600_000);
-        return aDeployment({ ...over, endedAt, startedAt: new Date(endedAt.getTime() - minutes * 60_000) });
+        const takenBackAt = takenBack && over.outcome === "promoted" ? new Date(endedAt.getTime() + 60_000) : null;
+        return aDeployment({
+          ...over,
+          takenBackAt,
+          backAt: takenBackAt,
+          endedAt,
+          startedAt: new Date(endedAt.getTime() - minutes * 60_000),
+        });
       });
       const { deployments: rows, ...numbers } = dora(facts, at("01T00:00:00"), at("15T00:00:01"));
       expect(rows).toHaveLength(facts.length);
       const failed = rows.filter((row) => row.failed).length;
-      expect(numbers.deploymentFrequency.of).toBe(rows.length - failed);
+      expect(numbers.deploymentFrequency.of).toBe(rows.filter((row) => row.outcome === "promoted").length);
       expect(numbers.changeFailRate.value).toBe(rows.length === 0 ? null : failed / rows.length);
       expect(numbers.recoveryTime.of).toBe(failed);
       const rework = rows.filter((row) => row.rework).length;
@@ -120,7 +145,17 @@ test("deployments() reads what was tried from the ledger, with the change reques
       openedAt: at("10T08:00:00"),
       startedAt: at("10T08:02:00"),
       endedAt: at("10T08:03:00"),
+      takenBackAt: null,
+      backAt: null,
     },
+  ]);
+  await tell("releases.going_back", "component:default/orders", { from: "rel-production", to: "rel-old", environment: "production" });
+  for (const environment of ["dev", "production"]) {
+    clock.turn(60);
+    await tell("releases.promoted", "component:default/orders", { release: `rel-b-${environment}`, environment, commit: "old" });
+  }
+  expect(await deployments(db, { ...span, to: at("10T08:04:00") })).toMatchObject([
+    { release: "rel-production", takenBackAt: at("10T08:03:00"), backAt: at("10T08:05:00") },
   ]);
   expect(await deployments(db, { ...span, services: ["carts"] })).toEqual([]);
   expect(await deployments(db, { ...span, services: [] })).toEqual([]);

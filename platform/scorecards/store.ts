@@ -28,13 +28,24 @@ export async function deployments(
         join ledger_event event on event.about = merged.about and event.type = 'forge.change_opened'
           and event.data ->> 'number' = merged.number and event.seq < merged.seq
       order by 1, event.seq desc
+    ), taken_back as (
+      select distinct on (1) data ->> 'from' as release, seq, at, about, data ->> 'environment' as environment from ledger_event
+      where type = 'releases.going_back' and data ->> 'from' in (select release from ended) order by 1, seq
+    ), back as (
+      select distinct on (1) taken_back.release, event.at from taken_back
+        join ledger_event event on event.about = taken_back.about and event.type = 'releases.promoted'
+          and event.data ->> 'environment' = taken_back.environment and event.seq > taken_back.seq
+      order by 1, event.seq
     )
     select ended.release, substr(ended.about, length('component:default/') + 1) as service, ended.environment, ended.commit, ended.because,
-           merged.number::integer as change, replace(ended.type, 'releases.', '') as outcome, started.at as "startedAt", ended.at as "endedAt", opened.at as "openedAt"
+           merged.number::integer as change, replace(ended.type, 'releases.', '') as outcome, started.at as "startedAt", ended.at as "endedAt", opened.at as "openedAt",
+           taken_back.at as "takenBackAt", back.at as "backAt"
     from ended
       join started using (release)
       left join merged using (commit)
       left join opened using (commit)
+      left join taken_back using (release)
+      left join back using (release)
     order by ended.seq`.execute(db);
   return rows;
 }

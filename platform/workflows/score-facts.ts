@@ -68,8 +68,8 @@ export async function scoreFacts(
         : null,
     incidents: incidentsIn(await incidents(db, { services: [name], since, limit: 1000 }), production, now),
     deployments: {
-      promoted: tried.filter(({ outcome }) => outcome === "promoted").length,
-      failed: tried.filter(({ outcome }) => outcome !== "promoted").length,
+      promoted: tried.filter(({ outcome, takenBackAt }) => outcome === "promoted" && !takenBackAt).length,
+      failed: tried.filter(({ outcome, takenBackAt }) => outcome !== "promoted" || takenBackAt).length,
     },
   };
 }

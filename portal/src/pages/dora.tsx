@@ -21,7 +21,7 @@ const METRICS: { name: string; says: string; value: (of: Dora) => string; rests:
     name: "Deployment frequency",
     says: "deployments to production a day",
     value: ({ deploymentFrequency: { perDay } }) => perDay.toFixed(perDay < 1 ? 2 : 1),
-    rests: (row) => !row.failed,
+    rests: (row) => row.outcome === "promoted",
   },
   {
     name: "Lead time for changes",
@@ -31,7 +31,7 @@ const METRICS: { name: string; says: string; value: (of: Dora) => string; rests:
   },
   {
     name: "Change fail rate",
-    says: "of deployments were rolled back or failed",
+    says: "of deployments were rolled back, taken back or failed",
     value: ({ changeFailRate }) => percent(changeFailRate.value),
     rests: (row) => row.failed,
   },
@@ -146,7 +146,7 @@ function Deployments({ metric, rows }: { metric: (typeof METRICS)[number]; rows:
                   {row.service} to {row.environment}
                 </Anchor>
               }
-              below={sentence(row.because)}
+              below={`${sentence(row.because)}${row.takenBackAt ? ", and taken back later" : ""}`}
             >
               {row.change !== null && (
                 <Anchor component={Link} to={`/changes/${row.service}/${row.change}`} size="sm">
