@@ -63,8 +63,8 @@ const describe = (db: Db, documents: unknown[], repository = "orders", commit = 
 const typesAbout = async (db: Db, about: string) => (await events(db, { about })).map((event) => event.type);
 
 test.each<[string, unknown, string]>([
-  ["a group: a repository is nobody's organisation", group("team-a", ["mallory"]), "groups and users come with the organisation"],
-  ["a user", user("mallory", ["team-a"]), "groups and users come with the organisation"],
+  ["a group: a repository is nobody's organisation", group("team-a", ["mallory"]), "come with the organisation"],
+  ["a user", user("mallory", ["team-a"]), "come with the organisation"],
   ["a trailing hyphen", component({ name: "orders-" }), "metadata.name"],
   ["a name of 64", component({ name: "o".repeat(64) }), "metadata.name"],
   ["a name that is no Kubernetes name", component({ name: "Orders_1" }), "lower-case letters"],
