@@ -177,7 +177,6 @@ function watch(into: string): void {
 
 const drawn = (text: string): number => createHash("sha256").update(text).digest().readUInt32BE();
 
-/** The process with these words in its command line. */
 /** A program of node's that was called with these words. The agent's keeper has them among its own: it is a shell, and must live to see the agent's death. */
 function pidOf(words: string[]): number | undefined {
   for (const name of readdirSync("/proc").filter((each) => /^\d+$/.test(each)))
