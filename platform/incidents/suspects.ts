@@ -52,8 +52,8 @@ export interface Scene {
   /** Names of services that it needs, as declared or as seen. */
   dependencies: readonly string[];
   beganAt: Date;
-  /** How a release stands now: of one that serves no more there is nothing to go back from. */
-  standing: (release: string) => "under_way" | "serves" | "gone";
+  /** How a release stands now. Of one that serves no more there is nothing to go back from; of the first that served, nothing to go back to. */
+  standing: (release: string) => "under_way" | "serves" | "first" | "gone";
 }
 
 /**
@@ -269,7 +269,7 @@ function releaseWayBack(
   standing: ReturnType<Scene["standing"]>,
   previous: string,
 ): WayBack | null {
-  if (standing === "gone") return null;
+  if (standing === "gone" || standing === "first") return null;
   if (standing === "under_way")
     return {
       what: "Roll it back while it is under way",

@@ -1,9 +1,10 @@
 import { newId } from "../kernel/ids.ts";
-import { transact } from "../kernel/sql.ts";
+import { transact, type Sql } from "../kernel/sql.ts";
 import { record } from "../ledger/store.ts";
 import type { Orchestrator } from "../orchestrator/contract.ts";
 import type { GoBack } from "../releases/go-back-routes.ts";
 import { environmentNamed } from "../releases/environments.ts";
+import type { Release } from "../releases/model.ts";
 import { quarantined } from "../releases/quarantine.ts";
 import { currentRelease, find, releases } from "../releases/store.ts";
 import { deliverCommit } from "./deliver-commit.ts";
@@ -20,7 +21,7 @@ export const goBack = (parts: Parts, orchestrator: Orchestrator): GoBack => ({
     environmentNamed(environments, environment);
     const now = await currentRelease(db, service, environment);
     if (!now) throw nothingToGoBackTo(service, environment);
-    const target = to === undefined ? await before(parts, now) : await find(db, to);
+    const target = to === undefined ? await servedBefore(parts, now) : await find(db, to);
     if (!target) throw nothingToGoBackTo(service, environment);
     if (target.service !== service || target.environment !== environment || target.state !== "promoted" || target.id === now.id)
       throw wrongWayBack(target.id, service, environment);
@@ -47,7 +48,10 @@ export const goBack = (parts: Parts, orchestrator: Orchestrator): GoBack => ({
 });
 
 /** The newest release that was promoted there before, of another artifact that may still run. */
-async function before({ db }: Pick<Parts, "db">, now: { id: string; service: string; environment: string; artifactDigest: string }) {
+export async function servedBefore(
+  { db }: { db: Sql },
+  now: { id: string; service: string; environment: string; artifactDigest: string },
+): Promise<Release | undefined> {
   const { service, environment } = now;
   for (const release of await releases(db, { service, environment, limit: 200 })) {
     if (release.state !== "promoted" || release.id === now.id || release.artifactDigest === now.artifactDigest) continue;

@@ -6,6 +6,7 @@ import { suspectsOf, type Scene } from "../incidents/suspects.ts";
 import type { Sql } from "../kernel/sql.ts";
 import { callsOf } from "../observability/calls.ts";
 import { currentRelease, find } from "../releases/store.ts";
+import { servedBefore } from "./go-back.ts";
 import { missing } from "./on-call.ts";
 
 /** The changes that may have caused an incident, from the ledger, the likeliest first. None where no service is known. */
@@ -24,7 +25,8 @@ async function standingOf(db: Sql, id: string): Promise<ReturnType<Scene["standi
   const release = await find(db, id).catch(missing);
   if (!release) return "gone";
   if (release.state === "rolling_out" || release.state === "held") return "under_way";
-  return (await currentRelease(db, release.service, release.environment))?.id === id ? "serves" : "gone";
+  if ((await currentRelease(db, release.service, release.environment))?.id !== id) return "gone";
+  return (await servedBefore({ db }, release)) ? "serves" : "first";
 }
 
 /** The services that a service needs: as declared, and as the proxy saw it call. */
