@@ -10,13 +10,17 @@ export function serviceCommands(program: Command): void {
     .command("list", { isDefault: true })
     .description("services with owner, tier and lifecycle")
     .option("-t, --team <team>")
+    .option("--tier <tier>", "tier-1, tier-2 or tier-3")
     .option("--lifecycle <lifecycle>", "experimental, development, production or deprecated")
+    .option("--language <language>", "what it is written in, as its descriptor says")
     .option("--search <text>")
-    .action(async (options: { team?: string; lifecycle?: string; search?: string }, command: Command) => {
+    .action(async (options: { team?: string; tier?: string; lifecycle?: string; language?: string; search?: string }, command: Command) => {
       const { api } = await session(process.env);
       const query = {
         limit: 100,
         ...(options.team && { team: options.team }),
+        ...(options.tier && { tier: options.tier as "tier-1" }),
+        ...(options.language && { language: options.language }),
         ...(options.lifecycle && { lifecycle: options.lifecycle as "production" }),
         ...(options.search && { text: options.search }),
       };
