@@ -102,7 +102,8 @@ export function notPrinted(shown: string, printed: string): string[] {
 const tidy = (line: string): string => line.replaceAll(/\s+/g, " ").trim();
 
 /** What differs from one run to the next: what is cut off, how long ago, hexadecimal names, secrets, places, numbers. */
-const VARIES = /(\.\.\.|…)|(\d+ (?:second|minute|hour|day)s? ago|now)|(\b(?=[0-9a-f]*\d)[0-9a-f]{7,}\b)|(~\/[\w./-]+)|(\d+(?:[.,]\d+)*)/g;
+const VARIES =
+  /(\.\.\.|…)|(\d+ (?:second|minute|hour|day)s? ago|now)|(\b(?=[0-9a-f]*\d)[0-9a-f]{7,}\b|(?<=\b[a-z]+_)[0-9a-z]{26}\b)|(~\/[\w./-]+)|(\d+(?:[.,]\d+)*)/g;
 
 function patternOf(line: string): RegExp {
   let source = "^";
@@ -110,7 +111,7 @@ function patternOf(line: string): RegExp {
   for (const match of line.matchAll(VARIES)) {
     source += escaped(line.slice(at, match.index));
     const [, cut, ago, hex, place] = match;
-    source += cut ? ".*" : ago ? String.raw`(\d+ \w+ ago|now)` : hex ? "[0-9a-f]+" : place ? String.raw`\S+` : String.raw`\d+([.,]\d+)*`;
+    source += cut ? ".*" : ago ? String.raw`(\d+ \w+ ago|now)` : hex ? "[0-9a-z]+" : place ? String.raw`\S+` : String.raw`\d+([.,]\d+)*`;
     at = match.index + match[0].length;
   }
   return new RegExp(`${source}${escaped(line.slice(at))}`);
