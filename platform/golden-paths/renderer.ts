@@ -26,6 +26,12 @@ export type Outcome = { texts: string[] } | { failed: "template" | "too_large"; 
 export type Render = (sources: readonly Source[]) => Promise<string[]>;
 
 /**
+ * Keeps the engine's compiled code, which all threads of this process share, though nothing is rendered here. Were the last thread that uses it to end while V8 still compiles in the background, V8 would free it there, and
+ * has been seen to end the whole process by that (a failed check in ThreadIsolation::UnregisterWasmAllocation, Node 24).
+ */
+const keepEngine = (): Promise<unknown> => import("minijinja-js");
+
+/**
  * Gives `body` a function that renders Jinja2 texts with the variables, in a thread of its own with limits on memory, steps, time and output.
  * It throws `golden_paths.render_failed` or `golden_paths.render_too_large`, naming the text.
  */
@@ -35,6 +41,7 @@ export async function withRenderer<T>(
   limits: Partial<Limits> = {},
 ): Promise<T> {
   const bounds = { ...LIMITS, ...limits };
+  await keepEngine();
   const worker = new Worker(new URL("./render-worker.ts", import.meta.url), {
     workerData: bounds,
     resourceLimits: { maxOldGenerationSizeMb: bounds.memoryMib, maxYoungGenerationSizeMb: 32 },
