@@ -111,7 +111,7 @@ export async function fire(
     .executeTakeFirst();
   const what = last ? whatBecomesOf(last, alert, now) : "opened";
   const id = what === "opened" ? newId("inc", clock) : last!.id;
-  const anew = { round: (last?.round ?? 0) + 1, level: 0, told: json([]), next_at: null };
+  const anew = nextRound(last?.round ?? 0);
   if (what === "opened") {
     const { title, service, environment, source, severity, because, link } = alert;
     await tx
@@ -138,18 +138,10 @@ export async function fire(
       })
       .execute();
   } else if (what === "reopened") {
-    const open = {
-      state: "open" as const,
-      acknowledged_by: null,
-      acknowledged_at: null,
-      resolved_by: null,
-      resolved_at: null,
-      resolved_because: null,
-    };
     const severity = worse(last!.severity, alert.severity);
     await tx
       .updateTable("incident")
-      .set({ ...open, ...anew, severity, because: alert.because })
+      .set({ ...NOBODY_HAS_IT, ...anew, severity, because: alert.because })
       .where("id", "=", id)
       .execute();
   } else if (what === "raised") {
@@ -181,6 +173,19 @@ export async function fire(
   });
   return { incident, what };
 }
+
+/** What an incident that is opened again is set to. */
+const NOBODY_HAS_IT = {
+  state: "open" as const,
+  acknowledged_by: null,
+  acknowledged_at: null,
+  resolved_by: null,
+  resolved_at: null,
+  resolved_because: null,
+};
+
+/** Telling people begins anew. */
+const nextRound = (round: number) => ({ round: round + 1, level: 0, told: json([]), next_at: null });
 
 function whatBecomesOf(last: Selectable<IncidentTable>, alert: FiringAlert, now: Date): Fired {
   if (!last.resolved_at) return last.state === "open" && last.severity === "ticket" && alert.severity === "page" ? "raised" : "joined";
@@ -342,18 +347,7 @@ export async function reopen(
   if (taken) return undefined;
   await tx
     .updateTable("incident")
-    .set({
-      state: "open",
-      acknowledged_by: null,
-      acknowledged_at: null,
-      resolved_by: null,
-      resolved_at: null,
-      resolved_because: null,
-      round: before.round + 1,
-      level: 0,
-      told: json([]),
-      next_at: null,
-    })
+    .set({ ...NOBODY_HAS_IT, ...nextRound(before.round) })
     .where("id", "=", id)
     .execute();
   const incident = await findIncident(tx, id);
