@@ -1,21 +1,9 @@
-import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
+import { localTime, timeZone } from "../kernel/local-time.ts";
 
 /** The version that a Rotation is written in: a kind of Cairn's own beside those of Backstage. */
 export const ROTATION_API_VERSION = "cairn.dev/v1alpha1";
 
-const localTime = z
-  .string()
-  .refine(
-    (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(text) && exists(() => Temporal.PlainDateTime.from(text)),
-    "write 2026-01-05T09:00, without an offset: the time zone is named beside it",
-  );
-const timeZone = z
-  .string()
-  .refine(
-    (zone) => /^[A-Za-z]/.test(zone) && exists(() => Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(zone)),
-    "the IANA database has no such time zone: write Europe/Berlin, or UTC",
-  );
 const person = z.string().min(1).max(200);
 
 /** Who is told where nobody has acknowledged: the next of the rotation, or everybody in the group. */
@@ -68,12 +56,3 @@ export const Rotation = z
   })
   .meta({ id: "Rotation" });
 export type Rotation = z.infer<typeof Rotation>;
-
-function exists(make: () => unknown): boolean {
-  try {
-    make();
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -46,7 +46,7 @@ test.each<[string, object, string]>([
   ["somebody twice", { members: ["ada", "user:default/ada"] }, "user:default/ada is named twice"],
   ["nobody", { members: [] }, "spec.members: name at least one member"],
   ["a zone that is none", { timeZone: "Mars/Olympus" }, "spec.timeZone: the IANA database has no such time zone"],
-  ["an offset", { start: "2026-01-05T09:00+01:00" }, "spec.start: write 2026-01-05T09:00"],
+  ["an offset", { start: "2026-01-05T09:00+01:00" }, "spec.start: write 2026-12-18T18:00, without an offset"],
   [
     "an override that ends before it begins",
     { overrides: [{ person: "ada", from: "2026-01-07T09:00", until: "2026-01-06T09:00" }] },

@@ -1,21 +1,10 @@
 import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
 import { groupRef } from "../identity/access.ts";
+import { localTime, timeZone } from "../kernel/local-time.ts";
 
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'write "09:00"; "24:00" is the end of the day');
-const localTime = z
-  .string()
-  .refine(
-    (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(text) && exists(() => Temporal.PlainDateTime.from(text)),
-    "write 2026-12-18T18:00, without an offset: the time zone is named beside it",
-  );
-const timeZone = z
-  .string()
-  .refine(
-    (zone) => /^[A-Za-z]/.test(zone) && exists(() => Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(zone)),
-    "the IANA database has no such time zone: write Europe/Berlin, or UTC",
-  );
 
 /** Hours of some days of the week. Where `until` is not after `from` they end on the next day. */
 const Weekly = z.strictObject({ days: z.array(z.enum(DAYS)).min(1), from: timeOfDay, until: timeOfDay });
@@ -181,12 +170,3 @@ function stretch({ kind, timeZone: zone }: WindowRule, from: Temporal.PlainDateT
 
 const wall = (day: Temporal.PlainDate, time: string): Temporal.PlainDateTime =>
   time === "24:00" ? day.add({ days: 1 }).toPlainDateTime() : day.toPlainDateTime(Temporal.PlainTime.from(time));
-
-function exists(make: () => unknown): boolean {
-  try {
-    make();
-    return true;
-  } catch {
-    return false;
-  }
-}
