@@ -40,15 +40,16 @@ export function incidentCommands(program: Command): void {
       );
     });
 
-  const incident = program.command("incident").description("one of them: look, take it, say what ended it");
-  incident
-    .command("show <incident>", { isDefault: true })
+  const show = async (id: string, _options: unknown, command: Command): Promise<void> => {
+    const { api } = await session(process.env);
+    tell(command, await answer(api.GET("/api/incidents/{id}", { params: { path: { id } } })), detailText);
+  };
+  incidents
+    .command("show <incident>")
     .description("who is on call, what may have caused it, the way back, and what happened")
-    .action(async (id: string, _options, command: Command) => {
-      const { api } = await session(process.env);
-      tell(command, await answer(api.GET("/api/incidents/{id}", { params: { path: { id } } })), detailText);
-    });
-  incident
+    .action(show);
+  program.command("incident <incident>").description("the same as incidents show").action(show);
+  incidents
     .command("open <service>")
     .description("report that something is wrong; whoever is on call is told")
     .requiredOption("-t, --title <title>", "what is wrong, in one line")
@@ -67,7 +68,7 @@ export function incidentCommands(program: Command): void {
         );
       },
     );
-  incident
+  incidents
     .command("ack <incident>")
     .description("take it: nobody else is told")
     .action(async (id: string, _options, command: Command) => {
@@ -75,7 +76,7 @@ export function incidentCommands(program: Command): void {
       const taken = await answer(api.POST("/api/incidents/{id}/acknowledge", { params: { path: { id } } }));
       tell(command, taken, () => `It is yours. Suspects and the way back: cairn incident ${id}`);
     });
-  incident
+  incidents
     .command("resolve <incident>")
     .description("say that it is over")
     .requiredOption("-b, --because <what>", "what ended it, in a sentence; kept in the ledger")
@@ -90,18 +91,18 @@ export function incidentCommands(program: Command): void {
                 `${status("held").replace("held", `${firing} ${firing === 1 ? "alert still fires" : "alerts still fire"}`)}: without an end within 30 minutes it opens again.`,
               ]
             : []),
-          `Draft its review: cairn incident review ${id}`,
+          `Draft its review: cairn incidents review ${id}`,
         ].join("\n"),
       );
     });
-  incident
+  incidents
     .command("note <incident> <text>")
     .description("add a sentence to its timeline")
     .action(async (id: string, text: string, _options, command: Command) => {
       const { api } = await session(process.env);
       tell(command, await answer(api.POST("/api/incidents/{id}/note", { params: { path: { id } }, body: { text } })), () => "Noted.");
     });
-  incident
+  incidents
     .command("review <incident>")
     .description("open a change request with a draft of its review in the service's docs/")
     .action(async (id: string, _options, command: Command) => {
@@ -182,7 +183,7 @@ function detailText(found: Detail): string {
     "",
     bold("What happened"),
     ...found.timeline.map((entry) => `  ${dim(entry.at)}  ${plain(entry.text)}`),
-    ...(found.state === "open" ? ["", `Take it: cairn incident ack ${found.id}`] : []),
-    ...(found.state === "acknowledged" ? ["", `When it is over: cairn incident resolve ${found.id} -b WHAT_ENDED_IT`] : []),
+    ...(found.state === "open" ? ["", `Take it: cairn incidents ack ${found.id}`] : []),
+    ...(found.state === "acknowledged" ? ["", `When it is over: cairn incidents resolve ${found.id} -b WHAT_ENDED_IT`] : []),
   ].join("\n");
 }

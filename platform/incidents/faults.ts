@@ -8,7 +8,7 @@ export const alreadyResolved = (id: string, by: string, at: Date) =>
     "conflict",
     "incidents.resolved",
     `Incident ${id} is over: ${by} resolved it at ${at.toISOString()}`,
-    "If it is back, open another one: cairn incident open SERVICE -t TITLE",
+    "If it is back, open another one: cairn incidents open SERVICE -t TITLE",
   );
 
 export const alreadyAcknowledged = (id: string, by: string) =>
@@ -16,7 +16,7 @@ export const alreadyAcknowledged = (id: string, by: string) =>
     "conflict",
     "incidents.acknowledged",
     `${by} has acknowledged incident ${id} already`,
-    `Add what you know: cairn incident note ${id} TEXT`,
+    `Add what you know: cairn incidents note ${id} TEXT`,
   );
 
 export const notResolved = (id: string) =>
@@ -24,7 +24,7 @@ export const notResolved = (id: string) =>
     "precondition",
     "incidents.not_resolved",
     `Incident ${id} is not over`,
-    `A review is drafted once it is resolved: cairn incident resolve ${id} -b WHAT_ENDED_IT`,
+    `A review is drafted once it is resolved: cairn incidents resolve ${id} -b WHAT_ENDED_IT`,
   );
 
 export const reviewDone = (id: string, change: string) =>

@@ -29,14 +29,14 @@ export const answerIncident = workflow(
     let stands = await run.transaction("tell who is on call", (tx) => tell(tx, parts, id, round, "first"));
     while (stands.kind === "told") {
       const { audience, seconds } = stands;
-      const waitsFor = `${audience.join(", ")} to acknowledge it: cairn incident ack ${id}`;
+      const waitsFor = `${audience.join(", ")} to acknowledge it: cairn incidents ack ${id}`;
       await run.waitFor("until it is acknowledged", { topic: NEWS, waitsFor, ...(seconds !== null && { timeoutSeconds: seconds }) });
       stands = await run.transaction("tell the next", (tx) => tell(tx, parts, id, round, "next"));
     }
     while (stands.kind === "quiet" || stands.kind === "acknowledged") {
       await run.waitFor("until it is over", {
         topic: NEWS,
-        waitsFor: `its end: that of its alerts, or cairn incident resolve ${id} -b REASON`,
+        waitsFor: `its end: that of its alerts, or cairn incidents resolve ${id} -b REASON`,
       });
       stands = await run.transaction("see how it stands", (tx) => standing(tx, id, round));
     }

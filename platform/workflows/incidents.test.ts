@@ -149,7 +149,7 @@ test("an alert opens an incident: whoever is on call is told at once, the next a
   expect(await why({ ...parts } as never, id, "user:default/ada")).toMatchObject({
     state: "waits",
     summary: expect.stringMatching(/^It waits for user:default\/ada to acknowledge it; at 2026-03-01T12:10/),
-    unblock: [{ command: `cairn incident ack ${id}` }],
+    unblock: [{ command: `cairn incidents ack ${id}` }],
   });
   const orchestrator = await follow();
   const wake = (n: number) => orchestrator.send(`incident-${id.replace("_", "-")}-1`, "news", "look", { key: `look ${n}` });

@@ -235,7 +235,7 @@ const whatNext = ({ id, suspect }: AboutIncident): string =>
     ...(suspect
       ? [`Suspect: ${suspect.title}, ${suspect.because}.${suspect.command === null ? "" : ` The way back: ${suspect.command}`}`]
       : []),
-    `All that is known: cairn incident ${id}. That you look at it: cairn incident ack ${id}`,
+    `All that is known: cairn incident ${id}. That you look at it: cairn incidents ack ${id}`,
   ].join(" ");
 
 /** Somebody has to look at an incident now: whoever is on call, or who comes after them. */
@@ -280,7 +280,7 @@ export function incidentTurned(
       ? [`${incident.by} looks at: ${incident.title}`, `Nobody else is told. All that is known: cairn incident ${incident.id}`]
       : [
           `Over: ${incident.title}`,
-          `${incident.by}: ${incident.because}. What was learnt goes into a review: cairn incident review ${incident.id}`,
+          `${incident.by}: ${incident.because}. What was learnt goes into a review: cairn incidents review ${incident.id}`,
         ];
   return {
     key: `incident ${incident.id} ${what} ${seq}`,

@@ -14,7 +14,7 @@ export function explainIncident({ incident, suspect, owner }: Extract<WhyFacts, 
   if (resolved) {
     const summary = `It is over: ${resolved.because}`;
     if (review.state === "done") return { ...nothing, subject, state: "done", summary, because };
-    const command = review.change === null ? `cairn incident review ${id}` : `cairn merge ${review.change}`;
+    const command = review.change === null ? `cairn incidents review ${id}` : `cairn merge ${review.change}`;
     const what = review.change === null ? "draft its review" : "fill in the draft of its review, and merge it";
     return { subject, state: "done", summary, because, unblock: [{ who: `a member of ${owner}`, what, command }], until: null };
   }
@@ -22,7 +22,7 @@ export function explainIncident({ incident, suspect, owner }: Extract<WhyFacts, 
     const over = {
       who: acknowledged?.by ?? owner,
       what: "say that it is over, and what ended it",
-      command: `cairn incident resolve ${id} -b WHAT_ENDED_IT`,
+      command: `cairn incidents resolve ${id} -b WHAT_ENDED_IT`,
     };
     return {
       subject,
@@ -39,7 +39,7 @@ export function explainIncident({ incident, suspect, owner }: Extract<WhyFacts, 
     state: "waits",
     summary: `It waits for ${told} to acknowledge it${escalation.nextAt ? `; at ${escalation.nextAt.toISOString()} the next is told` : ""}`,
     because,
-    unblock: [{ who: `${told}, or a member of ${owner}`, what: "take it", command: `cairn incident ack ${id}` }, ...back],
+    unblock: [{ who: `${told}, or a member of ${owner}`, what: "take it", command: `cairn incidents ack ${id}` }, ...back],
     until: escalation.nextAt,
   };
 }

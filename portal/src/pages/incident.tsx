@@ -139,7 +139,7 @@ function Act({ incident: { id, state, owner, acknowledged, escalation, onCall } 
             Resolve
           </Button>
           <Equivalents
-            cli={`${state === "open" ? `cairn incident ack ${id}\n` : ""}cairn incident resolve ${id} -b REASON`}
+            cli={`${state === "open" ? `cairn incidents ack ${id}\n` : ""}cairn incidents resolve ${id} -b REASON`}
             api={`${state === "open" ? `POST /api/incidents/${id}/acknowledge\n` : ""}POST /api/incidents/${id}/resolve\n{"because": "…"}`}
           />
         </Group>
@@ -353,7 +353,7 @@ function Timeline({ incident: { id, timeline } }: { incident: Incident }) {
           <Button type="submit" variant="default" disabled={text.trim() === ""} loading={note.isPending}>
             Add it
           </Button>
-          <Equivalents cli={`cairn incident note ${id} "TEXT"`} api={`POST /api/incidents/${id}/note\n{"text": "…"}`} />
+          <Equivalents cli={`cairn incidents note ${id} "TEXT"`} api={`POST /api/incidents/${id}/note\n{"text": "…"}`} />
         </Group>
         <ProblemNote error={note.error} />
       </form>
@@ -394,7 +394,7 @@ function Review({ incident: { id, state, service, review }, change }: { incident
             <Button variant="default" loading={draft.isPending} onClick={() => draft.mutate()} disabled={state !== "resolved"}>
               Draft the review
             </Button>
-            <Equivalents cli={`cairn incident review ${id}`} api={`POST /api/incidents/${id}/review`} />
+            <Equivalents cli={`cairn incidents review ${id}`} api={`POST /api/incidents/${id}/review`} />
           </Group>
         )}
         <ProblemNote error={draft.error} />

@@ -156,7 +156,7 @@ function Report({ service, onDone }: { service: string; onDone: () => void }) {
               Cancel
             </Button>
             <Equivalents
-              cli={`cairn incident open ${values.service || "SERVICE"} -e ${values.environment || "production"} -t "${values.title || "TITLE"}"`}
+              cli={`cairn incidents open ${values.service || "SERVICE"} -e ${values.environment || "production"} -t "${values.title || "TITLE"}"`}
               api={`POST /api/incidents\n${JSON.stringify({ service: values.service || "…", environment: values.environment, title: values.title || "…" })}`}
             />
           </Group>

@@ -23,7 +23,7 @@ export function IncidentRows({ filter, none }: { filter: IncidentFilter; none: s
         rows.length === 0 ? (
           <Empty title={none}>
             An alert that fires opens one by itself, and tells whoever is on call. A person can report one too: with the button, or{" "}
-            <code>cairn incident open {filter.service ?? "SERVICE"}</code>.
+            <code>cairn incidents open {filter.service ?? "SERVICE"}</code>.
           </Empty>
         ) : (
           <Rows label="Incidents">
