@@ -36,6 +36,18 @@ test.each(Object.entries(EXAMPLES).flatMap(([name, lines]) => lines.map((line) =
   },
 );
 
+test("the overview has every command under a heading, in one line of 80 characters", () => {
+  const program = cairnProgram();
+  let help = "";
+  program.configureOutput({ writeOut: (text) => (help += text), getOutHelpWidth: () => 80 }).outputHelp();
+  const [, overview = ""] = help.split(/(?=^This machine's platform:$)/m);
+  expect(overview).not.toMatch(/^(Commands:| {3,}\S)/m);
+  const shown = [...overview.matchAll(/^ {2}(\S+)/gm)].map(([, name]) => name).filter((name) => name !== "help");
+  const names = program.commands.map((command) => command.name());
+  expect(shown).toEqual(names.filter((name) => !HIDDEN.has(name)));
+  expect(names).toEqual(expect.arrayContaining(["changes", "change", "incidents", "incident"]));
+});
+
 test("options mean the same everywhere: a letter stands for one word", () => {
   const meanings = new Map<string, Set<string>>();
   for (const { options } of commandsBelow(cairnProgram()))

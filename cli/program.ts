@@ -26,6 +26,7 @@ import { sessionCommands } from "./commands/session.ts";
 import { whyCommands } from "./commands/why.ts";
 import { windowCommands } from "./commands/windows.ts";
 import { EXAMPLES } from "./examples.ts";
+import { overview } from "./overview.ts";
 
 /** The whole command line, each command with its examples; nothing runs before it is parsed. */
 export function cairnProgram(): Command {
@@ -34,10 +35,9 @@ export function cairnProgram(): Command {
     .version("0.1.0")
     .addOption(new Option("-o, --output <format>", "text for people, json for programs").choices(["text", "json"]).default("text"))
     .showHelpAfterError("(cairn --help lists the commands)")
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
     .addHelpText(
       "after",
-      "\nExit codes: 0 done, 1 refused or failed, 2 wrong use, 3 not signed in or not allowed, 4 the platform can't be reached.",
+      "\nBegin: cairn start, cairn login, cairn org load library/example-organisation, cairn create http-api\nExit codes: 0 done, 1 refused or failed, 2 wrong use, 3 not signed in or not allowed, 4 the platform can't be reached.",
     )
     .exitOverride();
   for (const add of [
@@ -69,6 +69,7 @@ export function cairnProgram(): Command {
     completionCommands,
   ])
     add(program);
+  overview(program);
   for (const command of commandsBelow(program)) {
     const examples = EXAMPLES[nameOf(command)];
     if (examples)

@@ -426,7 +426,7 @@ test("a secret is in the process that needs it, and nowhere else: not in its log
   await git(platform, own, "push", "--quiet", "origin", "cairn/first-change");
   const change = await platform.cairn<Change>("changes", "show", `${name}/1`, "--watch");
   expect(change.checks.find((check) => check.name === "policy")?.details).toContain(
-    `The secret API_KEY is not set for dev: cairn secret set ${name} API_KEY --environment dev`,
+    `The secret API_KEY is not set for dev: cairn secrets set ${name} API_KEY --environment dev`,
   );
   await platform.cairn("merge", `${name}/1`);
   const { mergeCommit } = await platform.cairn<Change>("changes", "show", `${name}/1`);

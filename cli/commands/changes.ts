@@ -31,14 +31,15 @@ export function changeCommands(program: Command): void {
         ),
       );
     });
-  changes
-    .command("show <change>")
-    .description("one change request: checks, reasons, approvals; REPOSITORY/NUMBER")
-    .option("-w, --watch", "until its checks have reported")
-    .action(async (name: string, options: { watch?: boolean }, command: Command) => {
-      const here = await session(process.env);
-      tell(command, options.watch ? await checked(here, name) : await review(here, name), changeText);
-    });
+  const show = async (name: string, options: { watch?: boolean }, command: Command) => {
+    const here = await session(process.env);
+    tell(command, options.watch ? await checked(here, name) : await review(here, name), changeText);
+  };
+  for (const [parent, name, what] of [
+    [changes, "show", "one change request: checks, reasons, approvals; REPOSITORY/NUMBER"],
+    [program, "change", "the same as changes show"],
+  ] as const)
+    parent.command(`${name} <change>`).description(what).option("-w, --watch", "until its checks have reported").action(show);
   changes
     .command("open <repository> <branch>")
     .description("ask for a pushed branch to become part of the default branch")

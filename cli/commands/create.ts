@@ -136,16 +136,17 @@ export function createCommands(program: Command): void {
           ),
       );
     });
-  runs
-    .command("show <run>")
-    .description("the steps of a workflow")
-    .option("-w, --watch", "until it ends")
-    .action(async (id: string, options: { watch?: boolean }, command: Command) => {
-      const here = await session(process.env);
-      const run = options.watch ? await watchRun(here, id, !wantsJson(command)) : await getRun(here, id);
-      tell(command, run, runText);
-      if (run.state === "failed" || run.state === "rolled_back") process.exitCode = 1;
-    });
+  const show = async (id: string, options: { watch?: boolean }, command: Command) => {
+    const here = await session(process.env);
+    const run = options.watch ? await watchRun(here, id, !wantsJson(command)) : await getRun(here, id);
+    tell(command, run, runText);
+    if (run.state === "failed" || run.state === "rolled_back") process.exitCode = 1;
+  };
+  for (const [parent, name, what] of [
+    [runs, "show", "the steps of a workflow"],
+    [program, "run", "the same as runs show"],
+  ] as const)
+    parent.command(`${name} <run>`).description(what).option("-w, --watch", "until it ends").action(show);
 }
 
 async function apply(here: Session, digest: string, command: Command, wait: boolean): Promise<void> {

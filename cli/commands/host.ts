@@ -55,7 +55,10 @@ export function hostCommands(program: Command): void {
       tell(command, found, ({ home, server, agent }) => {
         const top = facts([
           ["Server", server ? `${server.ready ? status("running") : "starting"} at ${server.url} (process ${server.pid})` : "down"],
-          ["Agent", agent ? `${status("running")} (process ${agent.pid}, ${mebibytes(agent.memoryBytes)})` : "down"],
+          [
+            "Agent",
+            agent ? `${status("running")} (process ${agent.pid}, ${mebibytes(agent.memoryBytes)})` : (server?.lacks.agent ?? "down"),
+          ],
           [
             "PostgreSQL",
             agent

@@ -44,10 +44,7 @@ export function incidentCommands(program: Command): void {
     const { api } = await session(process.env);
     tell(command, await answer(api.GET("/api/incidents/{id}", { params: { path: { id } } })), detailText);
   };
-  incidents
-    .command("show <incident>")
-    .description("who is on call, what may have caused it, the way back, and what happened")
-    .action(show);
+  incidents.command("show <incident>").description("who is on call, what may have caused it, the way back, and what happened").action(show);
   program.command("incident <incident>").description("the same as incidents show").action(show);
   incidents
     .command("open <service>")

@@ -7,8 +7,8 @@ import { session, type Session } from "../session.ts";
 import { ran } from "./create.ts";
 
 export function secretCommands(program: Command): void {
-  const secret = program.command("secrets").alias("secret").description("values that a service needs and nobody may read");
-  secret
+  const secrets = program.command("secrets").description("values that a service needs and nobody may read");
+  secrets
     .command("set <service> <name>")
     .description("set a secret: the value is read from standard input, or asked for; never from the command line")
     .option("-e, --environment <environment>", "dev, staging or production; without it all of them")
@@ -31,7 +31,7 @@ export function secretCommands(program: Command): void {
         ].join("\n"),
       );
     });
-  secret
+  secrets
     .command("list <service>", { isDefault: true })
     .description("names, who set them and when; never values")
     .action(async (service: string, _options, command: Command) => {
@@ -50,7 +50,7 @@ export function secretCommands(program: Command): void {
         ),
       );
     });
-  secret
+  secrets
     .command("unset <service> <name>")
     .description("take a secret away from the releases to come")
     .option("-e, --environment <environment>", "dev, staging or production; without it all of them")

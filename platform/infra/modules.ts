@@ -25,7 +25,7 @@ const postgres: Module = {
   },
 };
 
-/** What people set for the service (`cairn secret set`). Its outputs are their names. */
+/** What people set for the service (`cairn secrets set`). Its outputs are their names. */
 const secret: Module = { type: "secret", outputs: "any", unknown: [], params: {}, properties: () => ({}) };
 
 export const modules: Readonly<Record<string, Module>> = { postgres, secret };

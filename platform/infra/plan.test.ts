@@ -269,7 +269,7 @@ test("a secret that nobody has set is an unknown of the plan; a set one stands i
   );
   const none = planInfra(intent, [], target, free);
   expect(none.missingSecrets).toEqual(["API_KEY", "HOST"]);
-  expect(none.unknowns).toContain("The secret API_KEY: nobody has set it for dev (cairn secret set orders API_KEY --environment dev)");
+  expect(none.unknowns).toContain("The secret API_KEY: nobody has set it for dev (cairn secrets set orders API_KEY --environment dev)");
   const secrets = { API_KEY: "v1", HOST: "v2", OTHER: "v3" };
   const first = planInfra(intent, [], { ...target, secrets }, free);
   expect(first.missingSecrets).toEqual([]);

@@ -46,7 +46,7 @@ export function planInfra(intent: Intent, state: readonly ResourceState[], targe
     unknowns: [
       ...missingSecrets.map(
         (name) =>
-          `The secret ${name}: nobody has set it for ${environment} (cairn secret set ${service} ${name} --environment ${environment})`,
+          `The secret ${name}: nobody has set it for ${environment} (cairn secrets set ${service} ${name} --environment ${environment})`,
       ),
       ...resources.flatMap(({ action, address, unknown }) =>
         action === "create" && unknown.length > 0 ? [`${address}: ${unknown.join(", ")} are known once it is there`] : [],

@@ -6,7 +6,7 @@ export const secretMissing = (ref: SecretRef) =>
     "not_found",
     "secrets.missing",
     `No secret ${ref.name}/${ref.key} is kept for ${ref.service} in ${ref.environment}`,
-    "Apply the infrastructure that makes it, or set it (cairn secret set) and release again.",
+    "Apply the infrastructure that makes it, or set it (cairn secrets set) and release again.",
     { ...ref },
   );
 
@@ -49,7 +49,7 @@ export const secretNotSet = (service: string, name: string, environments: readon
     "not_found",
     "secrets.not_set",
     `No secret ${name} is set for ${service} in ${environments.join(", ")}`,
-    `cairn secret list ${service} names those that are.`,
+    `cairn secrets list ${service} names those that are.`,
     { service, name },
   );
 

@@ -147,7 +147,7 @@ async function judged(parts: Parts, actor: string, facts: RepositoryFacts, chang
       const plan = await infra.plan({ service, environment, owner: owner ?? "", intent, patches });
       manifests.set(environment, plan.manifests);
       for (const name of plan.missingSecrets)
-        notSet.push(`The secret ${name} is not set for ${environment}: cairn secret set ${service} ${name} --environment ${environment}`);
+        notSet.push(`The secret ${name} is not set for ${environment}: cairn secrets set ${service} ${name} --environment ${environment}`);
     }
   const subject = changeSubject(facts, {
     environments: parts.environments.environments,

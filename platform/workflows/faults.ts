@@ -53,7 +53,7 @@ export const secretsMissing = (service: string, environment: string, names: read
     "failed",
     "workflows.secrets_missing",
     `The release to ${environment} needs ${names.length === 1 ? "the secret" : "the secrets"} ${names.join(", ")}, which nobody has set there`,
-    `What ran before goes on. cairn secret set ${service} ${names[0]} --environment ${environment}; then cairn deliver ${service}`,
+    `What ran before goes on. cairn secrets set ${service} ${names[0]} --environment ${environment}; then cairn deliver ${service}`,
     { release, secrets: names },
   );
 
