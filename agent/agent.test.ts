@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openSecretStore } from "@cairn/platform/secrets/local/store.ts";
 import { connectAgent, startAgent, stopAgent } from "./client.ts";
 import { http } from "./light.ts";
+import { takeLock } from "./lock.ts";
 import { agentPlaces } from "./places.ts";
 import { identify, marked } from "./services/proc.ts";
 import { aDeployment, anArtifact, ask, aSpec, eventually, runningAgent, temporaryHome, type RunningAgent } from "./testing/fixture.ts";
@@ -33,6 +34,23 @@ describe("start and stop", () => {
     } finally {
       await rm(join(home, ".."), { recursive: true });
     }
+  });
+
+  test("takeLock() finds the home's lock held by the keeper as long as no agent lives, and the keeper's agent has it from there", async () => {
+    const { home, agent, end } = await runningAgent();
+    const { pid, keeperPid } = await agent.status();
+    process.kill(keeperPid as number, "SIGSTOP");
+    kill(pid);
+    await eventually(() => isGone(pid));
+    expect(await takeLock(home, 0)).toBeUndefined();
+    process.kill(keeperPid as number, "SIGCONT");
+    const after = await agent.status();
+    expect(after.pid).not.toBe(pid);
+    expect(await takeLock(home, 0)).toBeUndefined();
+    await end();
+    const lock = await takeLock(home, 0);
+    expect(lock).toBeDefined();
+    lock?.close();
   });
 
   test("the agent owns PostgreSQL: it is started again after kill -9, lives on through kill -9 and restart of the agent, and goes with agent and keeper; stopping stops it", async () => {

@@ -11,7 +11,7 @@ import { trustedKey } from "./admission/trust.ts";
 import { codeDigest } from "./code.ts";
 import { serveControl, type Operations } from "./control.ts";
 import { DataPlane } from "./data-plane.ts";
-import { inheritedPostgres, inheritedSockets, Keeper } from "./keeper/keeper.ts";
+import { inheritedLock, inheritedPostgres, inheritedSockets, Keeper } from "./keeper/keeper.ts";
 import { takeLock } from "./lock.ts";
 import type { AgentStatus } from "./model.ts";
 import { agentPlaces, controlToken, nextCommand, privateFolder } from "./places.ts";
@@ -27,14 +27,14 @@ const startedAt = systemClock.now();
 const code = codeDigest();
 const log = createLog("agent");
 
-// One that a keeper restarts may meet its predecessor's last moment; one that is started anew must not outwait a stop.
-const lock = await takeLock(home, process.env.CAIRN_KEEPER_PID ? 2 : 0);
+// One that a keeper restarts has its lock from there; one that is started anew must not outwait a stop.
+const lock = await takeLock(home, process.env.CAIRN_KEEPER_PID ? 2 : 0, inheritedLock(process.env));
 if (!lock) process.exit(75);
 const own = agentPlaces(home);
 await privateFolder(places(home).agent);
 await mkdir(places(home).logs, { recursive: true, mode: 0o700 });
 
-const keeper = new Keeper(log);
+const keeper = new Keeper(log, lock);
 const postgres = new PostgresKeeper({
   folder: places(home).postgres,
   logFile: own.postgresLog,

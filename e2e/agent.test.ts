@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectAgent } from "@cairn/agent/client.ts";
 import type { AgentStatus } from "@cairn/agent/model.ts";
+import { runningServer } from "@cairn/platform/server/record.ts";
 import { eventually } from "../scripts/demo/tools.ts";
 import { sendTraffic, type Seen } from "../scripts/demo/traffic.ts";
 import { delivered, instances, processes, apiOf, type Change } from "./outside.ts";
@@ -51,21 +52,22 @@ test("kill -9 of the agent: services answer on, nothing is refused, and the next
   expect(ours()).toEqual({ agents: [after.pid], keepers: [after.keeperPid], databases: 1 });
 });
 
-test("kill -9 of keeper and agent: services live on, and cairn start finds them again", async () => {
+test("kill -9 of keeper and agent: services live on, and the server brings their addresses and its own database back", async () => {
   const before = await status();
   const marks = instances(service);
+  const server = await runningServer(platform.home);
   process.kill(before.keeperPid ?? 0, "SIGKILL");
   process.kill(before.pid, "SIGKILL");
-  await eventually("the end of both", 10, async () => (ours().agents.length + ours().keepers.length === 0 ? true : undefined));
-  expect(instances(service)).toEqual(marks);
-  await platform.start();
-  const after = await status();
-  expect(after.pid).not.toBe(before.pid);
+  const after = await eventually("another agent", 60, async () => {
+    const found = await status().catch(() => undefined);
+    return found && found.pid !== before.pid && found.postgres.state === "running" ? found : undefined;
+  });
   expect(shape(after)).toEqual(shape(before));
   expect(instances(service)).toEqual(marks);
   await eventually("its database", 30, async () => ((await write("again")) === "" ? undefined : true));
   expect(ours()).toEqual({ agents: [after.pid], keepers: [after.keeperPid], databases: 1 });
   await eventually("the platform", 30, async () => ((await fetch(`${platform.url}/readyz`)).ok ? true : undefined));
+  expect(await runningServer(platform.home), "the server that was there").toEqual(server);
 });
 
 test("cairn stop says what goes on, services answer meanwhile, and the next start finds everything as it was", async () => {

@@ -48,7 +48,7 @@ export async function startPlatform(config: Config, env: NodeJS.ProcessEnv): Pro
   const deadline = performance.now() + 90_000;
   while (performance.now() < deadline) {
     const record = await runningServer(config.home);
-    if (record && (await isReady(record.url))) return { url: record.url, started: record.pid === child.pid };
+    if (record && (await readiness(record.url)).ready) return { url: record.url, started: record.pid === child.pid };
     // Of two starts at once the second's server finds the port taken, and ends: the first's is the one.
     if (end.because !== undefined && !record && !(await holderOf(config.port))) break;
     await new Promise((wake) => setTimeout(wake, 50));
@@ -57,11 +57,15 @@ export async function startPlatform(config: Config, env: NodeJS.ProcessEnv): Pro
   throw startFailed(end.because ?? "it was not ready within 90 seconds", said, logFile);
 }
 
-const isReady = (url: string): Promise<boolean> =>
-  fetch(`${url}/readyz`).then(
-    (response) => response.ok,
-    () => false,
-  );
+/** Whether a server can work, and what it says that it lacks. */
+async function readiness(url: string): Promise<{ ready: boolean; lacks: Record<string, string> }> {
+  try {
+    const { ready, parts } = (await (await fetch(`${url}/readyz`)).json()) as { ready: boolean; parts: Record<string, string> };
+    return { ready, lacks: Object.fromEntries(Object.entries(parts).filter(([, state]) => state !== "ok")) };
+  } catch {
+    return { ready: false, lacks: {} };
+  }
+}
 
 function startFailed(because: string, said: string, logFile: string): Fault {
   const lines = said.trim().split("\n").slice(-6).map(readable);
@@ -141,5 +145,5 @@ export async function platformStatus(config: Config) {
       throw error;
     },
   );
-  return { home: config.home, server: server ? { ...server, ready: await isReady(server.url) } : undefined, agent };
+  return { home: config.home, server: server ? { ...server, ...(await readiness(server.url)) } : undefined, agent };
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Holds the agent's listening sockets and its end of PostgreSQL's pipe, which it inherited open, and starts the agent anew when it dies. Its arguments are the agent's command.
+# Holds its home's lock, the agent's listening sockets and its end of PostgreSQL's pipe, which it inherited open, and starts the agent anew when it dies. Its arguments are the agent's command.
 # File descriptor 3 is one end of a pair whose other end the agent alone holds: end of file says that the agent is gone, however it went.
 # Meanwhile the kernel queues connections on the sockets, so none is refused. The agent that comes up makes a keeper of its own and ends this one.
 trap '' HUP INT

@@ -6,10 +6,14 @@ import type { Handover } from "../postgres/launch.ts";
 import { bootId } from "../services/proc.ts";
 
 const script = fileURLToPath(new URL("keep.sh", import.meta.url));
-const FIRST_SOCKET = 4;
+const LOCK = 4;
+const FIRST_SOCKET = 5;
 
 /** The command that starts this agent again: program and arguments. */
 const ownCommand = (): string[] => [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+
+/** The file descriptor of the home's lock, where a keeper handed it over. */
+export const inheritedLock = (env: NodeJS.ProcessEnv): number | undefined => (env.CAIRN_LOCK ? Number(env.CAIRN_LOCK) : undefined);
 
 /** Listening sockets that a keeper handed over: file descriptor by port. */
 export function inheritedSockets(env: NodeJS.ProcessEnv): Map<number, number> {
@@ -34,11 +38,12 @@ function descriptorOf(server: Server): number | undefined {
 }
 
 /**
- * Keeps a shell beside the agent that holds the listening sockets, and the pipe by which PostgreSQL knows that somebody cares for it. A shell can't be handed a socket later on, so whenever the sockets change there is a
+ * Keeps a shell beside the agent that holds the home's lock, the listening sockets, and the pipe by which PostgreSQL knows that somebody cares for it. A shell can't be handed a socket later on, so whenever the sockets change there is a
  * new shell, and the old one goes after it. A shell that dies is replaced.
  */
 export class Keeper {
   readonly #log: Log;
+  readonly #lock: Server;
   readonly #servers = new Set<Server>();
   #postgres: Handover | null = null;
   #child: ChildProcess | undefined;
@@ -46,8 +51,9 @@ export class Keeper {
   #stopped = false;
   #command = ownCommand();
 
-  constructor(log: Log) {
+  constructor(log: Log, lock: Server) {
     this.#log = log;
+    this.#lock = lock;
   }
 
   get pid(): number | null {
@@ -97,8 +103,10 @@ export class Keeper {
       return fd !== undefined && address !== null && typeof address === "object" ? [{ fd, port: address.port }] : [];
     });
     const postgres = this.#postgres;
+    const lock = descriptorOf(this.#lock);
     const env: NodeJS.ProcessEnv = {
       ...process.env,
+      CAIRN_LOCK: lock === undefined ? "" : String(LOCK),
       CAIRN_SOCKETS: held.map(({ port }, n) => `${FIRST_SOCKET + n}:${port}`).join(","),
       CAIRN_POSTGRES: postgres ? [FIRST_SOCKET + held.length, postgres.pid, postgres.startTicks].join(":") : "",
     };
@@ -107,7 +115,7 @@ export class Keeper {
       detached: true,
       cwd: "/",
       env,
-      stdio: ["ignore", "inherit", "inherit", "pipe", ...held.map(({ fd }) => fd), ...(postgres ? [postgres.fd] : [])],
+      stdio: ["ignore", "inherit", "inherit", "pipe", lock ?? "ignore", ...held.map(({ fd }) => fd), ...(postgres ? [postgres.fd] : [])],
     });
     child.unref();
     child.stdio[3]?.on("error", () => {});

@@ -113,7 +113,11 @@ async function agent(config: Config) {
     if (isFault(error) && error.code === "agent.not_running") return undefined;
     throw error;
   });
-  if (!client) return failed("not running: no service answers", "cairn start");
+  if (!client)
+    return failed(
+      "not running: no service answers",
+      (await runningServer(config.home)) ? "The server starts it again: see below what it says." : "cairn start",
+    );
   const { pid, keeperPid, postgres, targets } = await client.status();
   const troubled = targets.filter((target) => target.problem !== null);
   if (troubled.length > 0)

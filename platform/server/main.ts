@@ -43,15 +43,17 @@ import { goBack } from "../workflows/go-back.ts";
 import { incidentDesk } from "../workflows/incident-desk.ts";
 import { planner } from "../workflows/planner.ts";
 import { AUDIT_EVERY_MS, startAudit } from "../workflows/audit-runtime.ts";
+import { REFRESH_EVERY_MS, scorecardRefresher } from "../workflows/refresh-scorecards.ts";
 import { allWorkflows, startWhatFollows } from "../workflows/start.ts";
 import { changeTier } from "../workflows/tiers.ts";
 import { tellOf, TOLD_EVENTS } from "../workflows/tell.ts";
 import { embeddedDatabase } from "./database.ts";
 import { startFollowing } from "./follow.ts";
+import { startKeepingAgent } from "./keep-agent.ts";
 import { listenLive } from "./live.ts";
 import { startLooking } from "./look.ts";
 import { allMigrations } from "./migrations.ts";
-import { evaluation, serviceNames } from "./objectives.ts";
+import { evaluation, productionOf, scoreFactsOf, serviceNames } from "./objectives.ts";
 import { holderOf, portTaken } from "./port.ts";
 import { forgetServer, startTicks, writeServer } from "./record.ts";
 import { signingSecretsIn } from "./signing-secrets.ts";
@@ -124,10 +126,12 @@ async function start(): Promise<void> {
     goldenPaths: library("golden-paths"),
     publicUrl: url,
   };
+  const keeping = startKeepingAgent({ home: config.home, clock, log, start: ourAgent });
   const live = listenLive(databaseUrl, log);
   const orchestrator = await startOrchestrator({ databaseUrl, db, clock, log, workflows: allWorkflows, parts });
   await forge.reconcile();
-  const watching = startWatching({ ...evaluation(db, clock, forge), runtime: parts.runtime, log });
+  const evaluating = evaluation(db, clock, forge);
+  const watching = startWatching({ ...evaluating, runtime: parts.runtime, log });
   const looking = startLooking(() => lookAtRuntime(parts), log);
   const forgetting = startLooking(() => forgetBuilds({ db, clock, ciFolder: at.ci }), log, FORGET_EVERY_MS);
   const auditing = startLooking(() => startAudit(parts, orchestrator), log, AUDIT_EVERY_MS);
@@ -211,7 +215,7 @@ async function start(): Promise<void> {
       );
     const answers = {
       database: await asked(() => db.selectFrom("ledger_cursor").select("seq").limit(1).execute()),
-      agent: await asked(() => agent.targets()),
+      agent: keeping.absence() ?? (await asked(() => agent.targets())),
     };
     return { ready: Object.values(answers).every((answer) => answer === "ok"), parts: answers };
   }
@@ -228,15 +232,21 @@ async function start(): Promise<void> {
     startedAt: clock.now().toISOString(),
   });
   log.info({ url }, "ready");
+  const production = productionOf(environments.environments);
+  const factsOf = scoreFactsOf({ db, clock, forge, production }, evaluating);
+  const refreshScorecards = scorecardRefresher({ db, clock, log, rules: scoreRules, factsOf });
+  const scoring = startLooking(async () => void (await refreshScorecards()), log, REFRESH_EVERY_MS);
 
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
     stopping = true;
+    await keeping.close(); // first of all: an agent that is started now would come up after it was stopped
     await app.close();
     await watching.close();
     await looking.close();
     await auditing.close();
+    await scoring.close();
     await forgetting.close();
     await following.close();
     await signing.close();
@@ -252,9 +262,13 @@ async function start(): Promise<void> {
   process.on("SIGINT", () => void stop());
 }
 
+function ourAgent() {
+  return startAgent(config.home, { postgres: config.databaseUrl === undefined });
+}
+
 /** The agent, and the database with its tables as this version wants them. */
 async function openStores() {
-  const agent = await startAgent(config.home, { postgres: config.databaseUrl === undefined });
+  const agent = await ourAgent();
   const superuserUrl = config.databaseUrl ?? (await agent.postgres()).url;
   const databaseUrl = config.databaseUrl ?? (await embeddedDatabase(superuserUrl));
   const db = openDatabase(databaseUrl, {
