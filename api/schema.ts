@@ -1484,7 +1484,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Releases, newest first */
+        /** Releases, newest first; `active` are those that have not ended */
         get: operations["listReleases"];
         put?: never;
         post?: never;
@@ -1795,6 +1795,23 @@ export interface paths {
         };
         /** A service's scorecard: each point with the fact that it rests on, and what to do next */
         get: operations["getScorecard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/scorecards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Services by how well they are kept, the worst first, as they were scored last; and of each point how many meet it */
+        get: operations["listScorecards"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3179,6 +3196,41 @@ export interface components {
             points: components["schemas"]["ScorePointInput"][];
             rules: string;
         };
+        KeptPointInput: {
+            id: string;
+            title: string;
+            /** @enum {string} */
+            state: "met" | "missed" | "unknown";
+            required: boolean;
+            because: string;
+            fact: string;
+            next: {
+                what: string;
+                link: string;
+                command: string;
+            } | null;
+            since: unknown;
+        };
+        KeptScoreInput: {
+            service: string;
+            owner: string;
+            /** @enum {string} */
+            tier: "tier-1" | "tier-2" | "tier-3";
+            met: number;
+            required: number;
+            unknown: number;
+            lacks: components["schemas"]["KeptPointInput"][];
+            at: unknown;
+        };
+        PointCountInput: {
+            id: string;
+            title: string;
+            tiers: ("tier-1" | "tier-2" | "tier-3")[];
+            asked: number;
+            met: number;
+            missed: number;
+            unknown: number;
+        };
         ServiceStateInput: {
             service: string;
             runs: {
@@ -4533,6 +4585,43 @@ export interface components {
             required: number;
             points: components["schemas"]["ScorePoint"][];
             rules: string;
+        };
+        KeptPoint: {
+            id: string;
+            title: string;
+            /** @enum {string} */
+            state: "met" | "missed" | "unknown";
+            required: boolean;
+            because: string;
+            fact: string;
+            next: {
+                what: string;
+                link: string;
+                command: string;
+            } | null;
+            /** Format: date-time */
+            since: string;
+        };
+        KeptScore: {
+            service: string;
+            owner: string;
+            /** @enum {string} */
+            tier: "tier-1" | "tier-2" | "tier-3";
+            met: number;
+            required: number;
+            unknown: number;
+            lacks: components["schemas"]["KeptPoint"][];
+            /** Format: date-time */
+            at: string;
+        };
+        PointCount: {
+            id: string;
+            title: string;
+            tiers: ("tier-1" | "tier-2" | "tier-3")[];
+            asked: number;
+            met: number;
+            missed: number;
+            unknown: number;
         };
         ServiceState: {
             service: string;
@@ -6869,8 +6958,11 @@ export interface operations {
         parameters: {
             query?: {
                 repository?: string;
+                team?: string;
                 state?: "open" | "merged" | "closed";
                 branch?: string;
+                /** @description A change request: only older ones */
+                before?: string;
                 limit?: number;
             };
             header?: never;
@@ -8176,7 +8268,11 @@ export interface operations {
         parameters: {
             query?: {
                 service?: string;
+                team?: string;
                 environment?: string;
+                state?: "active" | "planned" | "refused" | "rolling_out" | "held" | "promoted" | "rolled_back" | "failed" | "superseded";
+                /** @description The id of a release: only older ones */
+                before?: string;
                 limit?: number;
             };
             header?: never;
@@ -8733,6 +8829,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Scorecard"];
+                };
+            };
+        };
+    };
+    listScorecards: {
+        parameters: {
+            query?: {
+                team?: string;
+                tier?: "tier-1" | "tier-2" | "tier-3";
+                /** @description id of a point: services that it is asked of and that do not meet it, or are in `state` */
+                point?: string;
+                /** @description of `point`; without it, of any point */
+                state?: "met" | "missed" | "unknown";
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["KeptScore"][];
+                        total: number;
+                        /** @description services of the team and tier that have no scorecard yet */
+                        unscored: number;
+                        /** @description of all services of the team and tier, whatever `point` and `state` */
+                        points: components["schemas"]["PointCount"][];
+                    };
                 };
             };
         };

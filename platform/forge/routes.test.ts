@@ -67,6 +67,10 @@ test("a change request goes from open to merged over HTTP", async () => {
   const { head } = opened.body;
   expect((await ask("GET", "/changes?state=open&repository=orders")).body.changes).toHaveLength(1);
   expect((await ask("GET", "/changes?state=merged")).body.changes).toEqual([]);
+  expect((await ask("GET", "/changes?team=shop")).body.changes).toHaveLength(1);
+  expect((await ask("GET", "/changes?team=shop&repository=other")).body.changes).toEqual([]);
+  expect((await ask("GET", "/changes?before=orders/1")).body.changes).toEqual([]);
+  expect(await ask("GET", "/changes?before=1")).toMatchObject({ status: 422 });
   expect((await ask("GET", "/changes/orders/1/diff")).body.files).toMatchObject([
     { path: "a.txt", status: "added", additions: 1, patch: expect.stringContaining("+a") },
   ]);

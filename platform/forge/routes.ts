@@ -25,7 +25,11 @@ const Contents = z.object({ path: z.string(), commit: z.string(), text: z.string
 
 /** Repositories and change requests. */
 export const forgeRoutes =
-  ({ forge, ...ground }: { forge: LocalForge } & MergeGround): FastifyPluginAsyncZod =>
+  ({
+    forge,
+    repositoriesOf,
+    ...ground
+  }: { forge: LocalForge; repositoriesOf: (team: string) => Promise<string[]> } & MergeGround): FastifyPluginAsyncZod =>
   async (app) => {
     const about = async (name: string) => {
       const { owner } = await forge.repository(name);
@@ -116,8 +120,14 @@ export const forgeRoutes =
           summary: "Change requests, newest first",
           querystring: z.object({
             repository: z.string().optional(),
+            team: z.string().max(200).optional(),
             state: z.enum(["open", "merged", "closed"]).optional(),
             branch: z.string().optional(),
+            before: z
+              .string()
+              .regex(/^[^/]{1,100}\/\d{1,9}$/, "REPOSITORY/NUMBER")
+              .optional()
+              .describe("A change request: only older ones"),
             limit: z.coerce.number().int().min(1).max(500).default(100),
           }),
           response: { 200: z.object({ changes: z.array(ChangeRequest) }) },
@@ -125,7 +135,10 @@ export const forgeRoutes =
       },
       async (request) => {
         await request.can("repository.read");
-        return { changes: await forge.changes(request.query) };
+        const { repository, team, ...filter } = request.query;
+        const ofTeam = team === undefined ? undefined : await repositoriesOf(team);
+        const of = repository === undefined ? ofTeam : [repository].filter((name) => ofTeam?.includes(name) ?? true);
+        return { changes: await forge.changes({ ...filter, ...(of !== undefined && { repository: of }) }) };
       },
     );
 

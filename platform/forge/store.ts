@@ -341,18 +341,28 @@ export async function changeRow(db: Sql, repository: string, number: number): Pr
 }
 
 export interface ChangeFilter {
-  repository?: string;
+  /** One, or any of these. */
+  repository?: string | readonly string[];
   state?: ChangeRequest["state"];
   branch?: string;
+  /** Older than this one: `orders/12`. */
+  before?: string;
   limit?: number;
 }
 
 /** Newest first. */
 export function changeRows(db: Sql, filter: ChangeFilter): Promise<ChangeRow[]> {
   let query = db.selectFrom("forge_change").selectAll().orderBy("created_at", "desc").orderBy("repository").orderBy("number", "desc");
-  if (filter.repository !== undefined) query = query.where("repository", "=", filter.repository);
+  if (filter.repository !== undefined) query = query.where(sql<boolean>`repository = any(${[filter.repository].flat()})`);
   if (filter.state !== undefined) query = query.where("state", "=", filter.state);
   if (filter.branch !== undefined) query = query.where("branch", "=", filter.branch);
+  if (filter.before !== undefined) {
+    const [repository = "", number = 0] = filter.before.split("/");
+    const at = sql<Date>`(select created_at from forge_change where repository = ${repository} and number = ${Number(number)})`;
+    query = query.where(
+      sql<boolean>`created_at <= ${at} and (created_at < ${at} or (repository, -number) > (${repository}, ${-Number(number)}))`,
+    );
+  }
   if (filter.limit !== undefined) query = query.limit(filter.limit);
   return query.execute();
 }

@@ -73,4 +73,12 @@ export const releasesMigrations: Migrations = {
       await sql`create index release_quarantine_of_digest on release_quarantine (artifact_digest)`.execute(db);
     },
   },
+  "15_releases_05": {
+    async up(db) {
+      await sql`create index release_newest on release (created_at desc, id desc)`.execute(db);
+      await sql`create index release_active on release (created_at desc, id desc) where state in ('planned', 'rolling_out', 'held')`.execute(
+        db,
+      );
+    },
+  },
 };

@@ -5,7 +5,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { transact, type Db } from "../kernel/sql.ts";
 import { Held } from "./gate.ts";
 import { gateOfRelease } from "./gate-store.ts";
-import { Release, Round, TestProgress } from "./model.ts";
+import { Release, ReleaseState, Round, TestProgress } from "./model.ts";
 import { RolloutRules } from "./rollout.ts";
 import { answerRelease, find, releases, rounds, rulesOf } from "./store.ts";
 import { whatEndsIt } from "./what-ends-it.ts";
@@ -32,7 +32,17 @@ export const ReleaseDetail = z
   .meta({ id: "ReleaseDetail" });
 
 export const releasesRoutes =
-  ({ db, clock, ownerOf }: { db: Db; clock: Clock; ownerOf: (service: string) => Promise<string | undefined> }): FastifyPluginAsyncZod =>
+  ({
+    db,
+    clock,
+    ownerOf,
+    servicesOf,
+  }: {
+    db: Db;
+    clock: Clock;
+    ownerOf: (service: string) => Promise<string | undefined>;
+    servicesOf: (team: string) => Promise<string[]>;
+  }): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       "/releases",
@@ -40,18 +50,24 @@ export const releasesRoutes =
         schema: {
           operationId: "listReleases",
           tags: ["releases"],
-          summary: "Releases, newest first",
+          summary: "Releases, newest first; `active` are those that have not ended",
           querystring: z.object({
             service: z.string().optional(),
+            team: z.string().max(200).optional(),
             environment: z.string().optional(),
+            state: z.enum(["active", ...ReleaseState.options]).optional(),
+            before: z.string().max(200).optional().describe("The id of a release: only older ones"),
             limit: z.coerce.number().int().min(1).max(500).default(50),
           }),
           response: { 200: ReleaseList },
         },
       },
       async (request) => {
-        await request.can("read", request.query.service === undefined ? {} : { name: request.query.service });
-        return { releases: await releases(db, request.query) };
+        const { service, team, ...filter } = request.query;
+        await request.can("read", service === undefined ? {} : { name: service });
+        const ofTeam = team === undefined ? undefined : await servicesOf(team);
+        const of = service === undefined ? ofTeam : [service].filter((name) => ofTeam?.includes(name) ?? true);
+        return { releases: await releases(db, { ...filter, ...(of !== undefined && { service: of }) }) };
       },
     );
 

@@ -135,7 +135,7 @@ async function serve(db: Db): Promise<FastifyInstance> {
   answerFaults(app);
   app.decorateRequest("principal", { getter: () => systemPrincipal("test") });
   app.decorateRequest("can", async () => {});
-  await app.register(releasesRoutes({ db, clock, ownerOf: async () => "group:default/example-shop" }));
+  await app.register(releasesRoutes({ db, clock, ownerOf: async () => "group:default/example-shop", servicesOf: async () => ["orders"] }));
   return app;
 }
 
@@ -153,5 +153,15 @@ test("GET /releases and GET /releases/{id} tell where a release stands and what 
   expect((await app.inject("/releases?service=orders&environment=production&limit=1")).json().releases).toHaveLength(1);
   expect((await app.inject("/releases?service=parcels")).json()).toEqual({ releases: [] });
   expect((await app.inject("/releases?limit=0")).statusCode).toBe(422);
+  // Of a team, by how they stand, and on from the last that was shown.
+  const other = await plan(db, { service: "parcels" });
+  const listed = async (query: string) => (await app.inject(`/releases?${query}`)).json().releases.map((one: { id: string }) => one.id);
+  expect(await listed("state=active")).toHaveLength(2);
+  expect(await listed("state=planned")).toEqual([other.id]);
+  expect(await listed("team=example-shop&state=active")).toEqual([id]);
+  expect(await listed("team=example-shop&service=parcels")).toEqual([]);
+  const [first = ""] = await listed("limit=1");
+  expect([first, ...(await listed(`before=${first}`))]).toEqual(await listed(""));
+  expect((await app.inject("/releases?state=gone")).statusCode).toBe(422);
   expect((await app.inject("/releases/rel_none")).json()).toMatchObject({ status: 404, code: "releases.missing" });
 });

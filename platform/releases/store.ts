@@ -291,16 +291,32 @@ export async function usedBy(db: Sql, service: string, environment: string, othe
   return row !== undefined;
 }
 
+export interface ReleaseFilter {
+  /** One, or any of these. */
+  service?: string | readonly string[];
+  environment?: string;
+  /** `active` are those that have not ended. */
+  state?: ReleaseState | "active";
+  /** Older than this one. */
+  before?: string;
+  limit?: number;
+}
+
 /** Newest first. */
-export async function releases(db: Sql, filter: { service?: string; environment?: string; limit?: number } = {}): Promise<Release[]> {
+export async function releases(db: Sql, filter: ReleaseFilter = {}): Promise<Release[]> {
+  const { service, environment, state, before } = filter;
   let query = db
     .selectFrom("release")
     .selectAll()
     .orderBy("created_at", "desc")
     .orderBy("id", "desc")
     .limit(filter.limit ?? 50);
-  if (filter.service !== undefined) query = query.where("service", "=", filter.service);
-  if (filter.environment !== undefined) query = query.where("environment", "=", filter.environment);
+  if (service !== undefined) query = query.where(sql<boolean>`service = any(${[service].flat()})`);
+  if (environment !== undefined) query = query.where("environment", "=", environment);
+  if (state === "active") query = query.where("state", "in", ["planned", "rolling_out", "held"]);
+  else if (state !== undefined) query = query.where("state", "=", state);
+  if (before !== undefined)
+    query = query.where(sql<boolean>`(created_at, id) < (select created_at, id from release as last where last.id = ${before})`);
   return (await query.execute()).map(releaseOf);
 }
 

@@ -36,6 +36,18 @@ export async function serviceNames(db: Db, { team }: { team?: string } = {}): Pr
   return (await query.execute()).map(({ name }) => name);
 }
 
+/** Names of the repositories that a team's services come from. */
+export async function repositoryNames(db: Db, team: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom("catalog_entity")
+    .select((eb) => eb.fn.coalesce("repository", "name").as("repository"))
+    .where("kind", "=", "component")
+    .where("owner_ref", "=", groupRef(team))
+    .where("orphaned_at", "is", null)
+    .execute();
+  return rows.map(({ repository }) => repository);
+}
+
 /** Where a release is under way. */
 async function deploying(db: Db, service?: string): Promise<Target[]> {
   let query = db.selectFrom("release").select(["service", "environment"]).where("state", "in", ["rolling_out", "held"]);

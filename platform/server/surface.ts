@@ -54,7 +54,7 @@ import { whyRoutes } from "../workflows/why/routes.ts";
 import type { WhyParts } from "../workflows/why/facts.ts";
 import { buildApp } from "./app.ts";
 import { liveRoutes, type Live } from "./live.ts";
-import { declared, evaluation, serviceNames } from "./objectives.ts";
+import { declared, evaluation, repositoryNames, serviceNames } from "./objectives.ts";
 import { portalPage } from "./portal.ts";
 
 /** The real parts that the routes stand on. */
@@ -103,6 +103,7 @@ export interface SurfaceParts {
 export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
   const { db, clock, forge, mergeGround, portalFolder } = parts;
   const ownerOf = (service: string) => requireOwner(db, service).catch(() => undefined);
+  const servicesOf = (team: string) => serviceNames(db, { team });
   const requireService = async (service: string) => void (await serviceView(db, service));
   const production = parts.environments.filter((environment) => environment.production).map(({ name }) => name);
   const evaluating = evaluation(db, clock, forge);
@@ -126,7 +127,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       notificationsRoutes({ db, clock, secrets: parts.signingSecrets }),
       catalogRoutes(catalog),
       goldenPathRoutes({ library: parts.goldenPaths }),
-      forgeRoutes({ forge, ...mergeGround }),
+      forgeRoutes({ forge, repositoriesOf: (team) => repositoryNames(db, team), ...mergeGround }),
       ciRoutes({ db, folder: parts.ciFolder }),
       evidenceRoutes({ db, clock, keys: parts.builderKeys, ownerOf, carriedBy }),
       breakGlassRoutes({ db, clock, desk: parts.breakGlass }),
@@ -163,7 +164,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
       goBackRoutes({ goBack: parts.goBack, ownerOf: async (service) => (await serviceView(db, service)).owner }),
       runtimeRoutes({ runtime: parts.runtime }),
       observabilityRoutes({ ...evaluating, requireService, declared: (service) => declared(db, service) }),
-      releasesRoutes({ db, clock, ownerOf }),
+      releasesRoutes({ db, clock, ownerOf, servicesOf }),
       windowsRoutes({ db, clock, ownerOf, environmentNames: parts.environmentNames }),
       quarantineRoutes({ db, clock, ownerOf, requireService, tellRuntime: parts.tellQuarantine }),
       incidentRoutes({ db, clock, desk: parts.incidents, environmentNames: parts.environmentNames }),
@@ -173,7 +174,7 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
         rules: parts.scoreRules,
         production,
         factsOf: scoreFactsOf,
-        servicesOf: (team) => serviceNames(db, { team }),
+        servicesOf,
       }),
       serviceStateRoutes({
         db,

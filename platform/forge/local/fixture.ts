@@ -64,7 +64,7 @@ export async function startForge(db: Db, options: { maxPushBytes?: number; folde
     const principal = authenticate(request);
     if (principal) request.principal = principal;
   });
-  await app.register(forgeRoutes({ forge, ...ground }), { prefix: "/api" });
+  await app.register(forgeRoutes({ forge, repositoriesOf: async () => ["orders"], ...ground }), { prefix: "/api" });
   await app.register(smartHttp({ forge, authenticate }));
   await app.listen({ host: "127.0.0.1", port });
   return {

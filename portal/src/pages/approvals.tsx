@@ -12,16 +12,18 @@ import { WhyLine } from "../parts/why.tsx";
 
 /** What waits for somebody's word? Releases at a gate, and change requests. */
 export default function Approvals() {
-  const releases = useAnswer(["releases", "waiting"], () => api.GET("/api/releases", { params: { query: { limit: 200 } } }), {
-    refetchInterval: 15_000,
-  });
+  const releases = useAnswer(
+    ["releases", "waiting"],
+    () => api.GET("/api/releases", { params: { query: { state: "active", limit: 500 } } }),
+    { refetchInterval: 15_000 },
+  );
   return (
     <Page
       title="Approvals"
       actions={
         <Equivalents
-          cli={"cairn releases list\ncairn approve RELEASE\ncairn changes approve SERVICE/NUMBER"}
-          api={"GET /api/releases\nPOST /api/plans/{digest}/approve\nPOST /api/changes/{repository}/{number}/approve"}
+          cli={"cairn releases list --state active\ncairn approve RELEASE\ncairn changes approve SERVICE/NUMBER"}
+          api={"GET /api/releases?state=active\nPOST /api/plans/{digest}/approve\nPOST /api/changes/{repository}/{number}/approve"}
         />
       }
     >
@@ -60,7 +62,7 @@ export default function Approvals() {
                 )}
               </Section>
               <Section title="Change requests">
-                <ChangeRows state="open" />
+                <ChangeRows filter={{ state: "open", limit: 100 }} none="No open change request" />
               </Section>
             </>
           );

@@ -1,10 +1,12 @@
 import { Anchor, Button, Group, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { useAddress } from "../parts/address.ts";
 import { Digest } from "../parts/digest.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { nameOf, pageOf, sentence } from "../parts/names.ts";
+import { Older } from "../parts/older.tsx";
 import { Answered, Empty, Page } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Time } from "../parts/time.tsx";
@@ -18,10 +20,15 @@ const FILTERS = [
 
 /** Who did what? The ledger, newest first. */
 export default function Audit() {
-  const [search, setSearch] = useSearchParams();
-  const [typed, setTyped] = useState(() => Object.fromEntries(FILTERS.map(({ name }) => [name, search.get(name) ?? ""])));
-  const filters = Object.fromEntries(FILTERS.flatMap(({ name }) => (search.get(name) ? [[name, search.get(name) ?? ""]] : [])));
-  const before = Number(search.get("before"));
+  const address = useAddress();
+  const [typed, setTyped] = useState(() => Object.fromEntries(FILTERS.map(({ name }) => [name, address.get(name) ?? ""])));
+  const filters = Object.fromEntries(
+    FILTERS.flatMap(({ name }) => {
+      const value = address.get(name);
+      return value === null ? [] : [[name, value] as const];
+    }),
+  );
+  const before = Number(address.get("before"));
   const query = { ...filters, limit: LIMIT, ...(before > 0 && { before }) };
   const ledger = useAnswer(["ledger", query], () => api.GET("/api/ledger", { params: { query } }), { keep: true });
   return (
@@ -32,7 +39,7 @@ export default function Audit() {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          setSearch(Object.fromEntries(Object.entries(typed).filter(([, value]) => value.trim() !== "")));
+          address.set(Object.fromEntries(Object.entries(typed).map(([name, value]) => [name, value.trim()])));
         }}
       >
         <Group align="flex-end" gap="xs">
@@ -84,18 +91,7 @@ export default function Audit() {
                   );
                 })}
               </Rows>
-              <Group gap="xs">
-                {before > 0 && (
-                  <Button variant="default" size="xs" onClick={() => setSearch(filters)}>
-                    Newest
-                  </Button>
-                )}
-                {events.length === LIMIT && (
-                  <Button variant="default" size="xs" onClick={() => setSearch({ ...filters, before: String(events.at(-1)?.seq) })}>
-                    Older
-                  </Button>
-                )}
-              </Group>
+              <Older address={address} next={events.length === LIMIT ? String(events.at(-1)?.seq) : null} />
             </>
           )
         }

@@ -5,6 +5,7 @@ import { Digest } from "../parts/digest.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
 import { sentence } from "../parts/names.ts";
+import { span } from "../parts/numbers.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
@@ -49,7 +50,7 @@ export default function CiRunPage() {
               {data.stages.map((stage) => (
                 <Row key={stage.name} sign={<Status of={stage.state} bare />} title={titled(stage.name)} below={stage.detail}>
                   {stage.command && <span className="mono">{stage.command}</span>}
-                  <span className="number">{stage.seconds === null ? "" : `${stage.seconds.toFixed(1)} s`}</span>
+                  <span className="number">{stage.seconds === null ? "" : span(stage.seconds)}</span>
                 </Row>
               ))}
             </Rows>

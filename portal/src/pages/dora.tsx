@@ -1,10 +1,13 @@
 import type { Answered as Answer } from "@cairn/api";
-import { Anchor, Group, SegmentedControl, Select, SimpleGrid, Stack, Text, UnstyledButton } from "@mantine/core";
+import { Anchor, Group, SegmentedControl, SimpleGrid, Stack, Text, UnstyledButton } from "@mantine/core";
 import { useState } from "react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { useAddress } from "../parts/address.ts";
 import { Equivalents } from "../parts/equivalents.tsx";
+import { TeamField } from "../parts/filters.tsx";
 import { sentence } from "../parts/names.ts";
+import { percent, span } from "../parts/numbers.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
@@ -14,6 +17,7 @@ type Dora = Answer<"getDora">;
 type Deployment = Dora["deployments"][number];
 
 const DAYS = ["7", "30", "90"] as const;
+const USUAL = "30";
 
 /** The five metrics: the number, what it says, and which deployments it rests on. */
 const METRICS: { name: string; says: string; value: (of: Dora) => string; rests: (row: Deployment) => boolean }[] = [
@@ -51,22 +55,15 @@ const METRICS: { name: string; says: string; value: (of: Dora) => string; rests:
 
 /** How well do we deliver? */
 export default function DoraPage() {
-  const [search, setSearch] = useSearchParams();
-  const [service, team, days] = [search.get("service"), search.get("team"), search.get("days") ?? "30"];
+  const address = useAddress();
+  const [service, team, days] = [address.get("service"), address.get("team"), address.get("days") ?? USUAL];
   const [shown, show] = useState(0);
-  const teams = useAnswer(["teams"], () => api.GET("/api/catalog/groups"));
   const query = {
     ...(service && { service }),
     ...(team && !service && { team }),
-    ...(days !== "30" && { from: new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - Number(days) * 86_400_000).toISOString() }),
+    ...(days !== USUAL && { from: new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - Number(days) * 86_400_000).toISOString() }),
   };
   const dora = useAnswer(["dora", service, team, days], () => api.GET("/api/dora", { params: { query } }), { keep: true });
-  const set = (name: string, value: string | null) =>
-    setSearch((now) => {
-      if (value) now.set(name, value);
-      else now.delete(name);
-      return now;
-    });
   const of = service ? `of ${service}` : team ? `of ${team}` : "of all services";
   return (
     <Page
@@ -82,23 +79,15 @@ export default function DoraPage() {
       }
     >
       <Group gap="sm">
-        <Select
-          aria-label="Team"
-          placeholder="All teams"
-          clearable
-          value={team}
-          data={(teams.data ?? []).map(({ name }) => name)}
-          onChange={(value) => set("team", value)}
-          disabled={service !== null}
-        />
+        {service === null && <TeamField address={address} size="sm" />}
         <SegmentedControl
           aria-label="Span of time"
           value={days}
-          onChange={(value) => set("days", value)}
+          onChange={(value) => address.set({ days: value === USUAL ? null : value })}
           data={DAYS.map((value) => ({ value, label: `${value} days` }))}
         />
         {service && (
-          <Anchor component="button" type="button" onClick={() => set("service", null)} size="sm">
+          <Anchor component="button" type="button" onClick={() => address.set({ service: null })} size="sm">
             Show all services
           </Anchor>
         )}
@@ -163,13 +152,4 @@ function Deployments({ metric, rows }: { metric: (typeof METRICS)[number]; rows:
       )}
     </Section>
   );
-}
-
-const percent = (value: number | null): string => (value === null ? "unknown" : `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`);
-
-function span(seconds: number | null): string {
-  if (seconds === null) return "unknown";
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} days`;
 }

@@ -1,9 +1,9 @@
 import { answer } from "@cairn/api";
 import { Anchor, Button, Group, SegmentedControl, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { useAddress } from "../parts/address.ts";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { plain } from "../parts/names.ts";
 import { Answered, Empty, Page } from "../parts/page.tsx";
@@ -15,7 +15,8 @@ import { Time } from "../parts/time.tsx";
 /** What must I know? */
 export default function InboxPage() {
   const client = useQueryClient();
-  const [which, setWhich] = useState("unread");
+  const address = useAddress();
+  const which = address.oneOf("show", ["unread", "all"]);
   const query = { limit: 100, ...(which === "unread" && { unread: "true" }) };
   const inbox = useAnswer(["inbox", which], () => api.GET("/api/inbox", { params: { query } }), { keep: true });
   const mark = useMutation({
@@ -41,7 +42,7 @@ export default function InboxPage() {
           size="xs"
           aria-label="Which notices"
           value={which}
-          onChange={setWhich}
+          onChange={(value) => address.set({ show: value === "unread" ? null : value })}
           data={[
             { value: "unread", label: "Unread" },
             { value: "all", label: "All" },

@@ -8,6 +8,7 @@ import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
 import { incidentStatus } from "../parts/incident-rows.tsx";
 import { nameOf, runPath, sentence } from "../parts/names.ts";
+import { many } from "../parts/numbers.ts";
 import { Duty } from "../parts/on-call.tsx";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
@@ -195,8 +196,11 @@ function Symptom({ incident: { beganAt, resolved }, service, environment }: { in
                   />
                 </Suspense>
                 <Text size="xs" c="dimmed">
-                  {data.points.reduce((sum, point) => sum + point.requests, 0).toLocaleString("en")} requests,{" "}
-                  {data.points.reduce((sum, point) => sum + point.errors, 0).toLocaleString("en")} failed. It began <Time at={beganAt} />.
+                  {many(
+                    data.points.reduce((sum, point) => sum + point.requests, 0),
+                    "request",
+                  )}
+                  , {data.points.reduce((sum, point) => sum + point.errors, 0).toLocaleString("en")} failed. It began <Time at={beganAt} />.
                 </Text>
               </Stack>
             )

@@ -3,36 +3,33 @@ import { Button, Group, Paper, SegmentedControl, Select, Stack, TextInput } from
 import { useForm } from "@mantine/form";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
-import { useNavigate, useSearchParams } from "react-router";
-import { api, useAnswer } from "../api.ts";
+import { useNavigate } from "react-router";
+import { api } from "../api.ts";
+import { useAddress } from "../parts/address.ts";
 import { Equivalents } from "../parts/equivalents.tsx";
-import { IncidentRows } from "../parts/incident-rows.tsx";
+import { ServiceField, TeamField } from "../parts/filters.tsx";
+import { IncidentRows, useIncidents } from "../parts/incident-rows.tsx";
 import { sentence } from "../parts/names.ts";
+import { Older } from "../parts/older.tsx";
 import { Page } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 
-const STATES = ["active", "open", "acknowledged", "resolved", "all"] as const;
+const STATES = ["active", "open", "acknowledged", "resolved", "all"] as const; // the first stands in no address
 
 /** What is wrong, and who has it? */
 export default function Incidents() {
-  const [search, setSearch] = useSearchParams();
-  const [reports, { toggle, close }] = useDisclosure(search.has("report"));
-  const state = STATES.find((each) => each === search.get("state")) ?? "active";
-  const [service, team] = [search.get("service") ?? "", search.get("team")];
-  const [typed, setTyped] = useState(service);
-  const groups = useAnswer(["groups"], () => api.GET("/api/catalog/groups"));
-  const filter = { ...(state !== "all" && { state }), ...(service && { service }), ...(team && { team }), limit: 100 };
-  const set = (name: string, value: string | null) =>
-    setSearch(
-      (before) => {
-        const next = new URLSearchParams(before);
-        if (value) next.set(name, value);
-        else next.delete(name);
-        return next;
-      },
-      { replace: true },
-    );
+  const address = useAddress();
+  const [reports, { toggle, close }] = useDisclosure(address.has("report"));
+  const state = address.oneOf("state", STATES);
+  const [service, team, before] = [address.get("service") ?? "", address.get("team"), address.get("before")];
+  const filter = {
+    ...(state !== "all" && { state }),
+    ...(service && { service }),
+    ...(team && { team }),
+    ...(before && { before }),
+    limit: 50,
+  };
+  const next = useIncidents(filter).data?.next;
   return (
     <Page
       title="Incidents"
@@ -40,7 +37,7 @@ export default function Incidents() {
         <>
           <Equivalents
             cli={`cairn incidents list${service ? ` ${service}` : ""}${state === "active" ? "" : ` --state ${state}`}`}
-            api={`GET /api/incidents?${new URLSearchParams({ ...filter, limit: "100" })}`}
+            api={`GET /api/incidents?${new URLSearchParams({ ...filter, limit: "50" })}`}
           />
           <Button variant="default" size="xs" onClick={toggle} aria-expanded={reports}>
             Report an incident
@@ -54,39 +51,14 @@ export default function Incidents() {
           size="xs"
           data={STATES.map((value) => ({ value, label: sentence(value) }))}
           value={state}
-          onChange={(value) => set("state", value === "active" ? null : value)}
+          onChange={(value) => address.set({ state: value === STATES[0] ? null : value })}
           aria-label="State"
         />
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            set("service", typed.trim());
-          }}
-        >
-          <TextInput
-            size="xs"
-            aria-label="Service"
-            placeholder="Any service"
-            value={typed}
-            onChange={(event) => setTyped(event.currentTarget.value)}
-            onBlur={() => set("service", typed.trim())}
-            w={170}
-          />
-        </form>
-        <Select
-          size="xs"
-          aria-label="Team"
-          placeholder="Any team"
-          data={groups.data?.map((group) => group.name) ?? []}
-          value={team}
-          onChange={(value) => set("team", value)}
-          clearable
-          searchable
-          limit={100}
-          w={170}
-        />
+        <ServiceField address={address} />
+        <TeamField address={address} />
       </Group>
       <IncidentRows filter={filter} none={state === "active" ? "Nothing is wrong that anybody knows of" : "No incident is like that"} />
+      <Older address={address} next={next} />
     </Page>
   );
 }

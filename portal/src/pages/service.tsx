@@ -2,7 +2,8 @@ import type { Answered as Answer } from "@cairn/api";
 import { Anchor, Badge, Group, Stack, Tabs, Text } from "@mantine/core";
 import { Link, useLocation, useNavigate, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
-import { ChangeRows } from "../parts/change-rows.tsx";
+import { useAddress } from "../parts/address.ts";
+import { ChangeRows, useChanges } from "../parts/change-rows.tsx";
 import { Dependencies } from "../parts/dependencies.tsx";
 import { Docs } from "../parts/docs.tsx";
 import { Environments, useEnvironments } from "../parts/environments.tsx";
@@ -12,8 +13,9 @@ import { Logs } from "../parts/logs.tsx";
 import { IncidentRow, IncidentRows, useIncidents } from "../parts/incident-rows.tsx";
 import { nameOf, plain, runPath, sentence } from "../parts/names.ts";
 import { Duty, useOnCall } from "../parts/on-call.tsx";
+import { Older } from "../parts/older.tsx";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
-import { ReleaseRows } from "../parts/release-rows.tsx";
+import { ReleaseRows, useReleases } from "../parts/release-rows.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Health, useSlos } from "../parts/slo.tsx";
 import { Scorecard } from "../parts/scorecard.tsx";
@@ -79,15 +81,15 @@ export default function ServicePage() {
                     </Anchor>
                   }
                 >
-                  <ReleaseRows service={name} limit={5} />
+                  <ReleaseRows filter={{ service: name, limit: 5 }} none="No release yet" />
                 </Section>
               </Stack>
             </Tabs.Panel>
             <Tabs.Panel value="changes">
-              <ChangeRows repository={data.service.repository ?? name} />
+              <ChangesOf repository={data.service.repository ?? name} />
             </Tabs.Panel>
             <Tabs.Panel value="releases">
-              <ReleaseRows service={name} limit={50} />
+              <ReleasesOf service={name} />
             </Tabs.Panel>
             <Tabs.Panel value="incidents">
               <IncidentRows filter={{ service: name, limit: 50 }} none="It has had no incident" />
@@ -115,6 +117,35 @@ export default function ServicePage() {
         </Page>
       )}
     </Answered>
+  );
+}
+
+const SHOWN = 50;
+
+function ChangesOf({ repository }: { repository: string }) {
+  const address = useAddress();
+  const before = address.get("before");
+  const filter = { repository, ...(before && { before }), limit: SHOWN };
+  const rows = useChanges(filter).data?.changes ?? [];
+  const last = rows.length === SHOWN ? rows.at(-1) : undefined;
+  return (
+    <Stack>
+      <ChangeRows filter={filter} none="No change request yet" />
+      <Older address={address} next={last && `${last.repository}/${last.number}`} />
+    </Stack>
+  );
+}
+
+function ReleasesOf({ service }: { service: string }) {
+  const address = useAddress();
+  const before = address.get("before");
+  const filter = { service, ...(before && { before }), limit: SHOWN };
+  const rows = useReleases(filter).data?.releases ?? [];
+  return (
+    <Stack>
+      <ReleaseRows filter={filter} none="No release yet" />
+      <Older address={address} next={rows.length === SHOWN ? rows.at(-1)?.id : null} />
+    </Stack>
   );
 }
 

@@ -3,9 +3,10 @@ import { useDebouncedCallback } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { Link, useSearchParams } from "react-router";
-import { api, useAnswer } from "../api.ts";
+import { Link } from "react-router";
+import { useAddress } from "../parts/address.ts";
 import { Equivalents } from "../parts/equivalents.tsx";
+import { TeamField } from "../parts/filters.tsx";
 import { Empty, Page, Waiting } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 import { ServiceLines, servicePage } from "../parts/service-lines.tsx";
@@ -17,12 +18,11 @@ const LANGUAGES = ["nodejs", "python", "go", "java", "rust"];
 
 /** What do we run? Filters stand in the address, so that a view can be sent to somebody. */
 export default function Services() {
-  const [search, setSearch] = useSearchParams();
-  const [text, setText] = useState(search.get("text") ?? "");
-  const groups = useAnswer(["groups"], () => api.GET("/api/catalog/groups"));
-  const tier = TIERS.find((each) => each === search.get("tier"));
-  const lifecycle = LIFECYCLES.find((each) => each === search.get("lifecycle"));
-  const [team, named, language] = [search.get("team"), search.get("text"), search.get("language")];
+  const address = useAddress();
+  const [text, setText] = useState(address.get("text") ?? "");
+  const tier = TIERS.find((each) => each === address.get("tier"));
+  const lifecycle = LIFECYCLES.find((each) => each === address.get("lifecycle"));
+  const [team, named, language] = [address.get("team"), address.get("text"), address.get("language")];
   const query = {
     ...(team && { team }),
     ...(named && { text: named }),
@@ -31,17 +31,7 @@ export default function Services() {
     ...(language && { language }),
   };
   const services = useQuery(servicePage(query, 0));
-  const set = (name: string, value: string | null) =>
-    setSearch(
-      (before) => {
-        const next = new URLSearchParams(before);
-        if (value) next.set(name, value);
-        else next.delete(name);
-        return next;
-      },
-      { replace: true },
-    );
-  const setLater = useDebouncedCallback((value: string) => set("text", value), 150);
+  const setLater = useDebouncedCallback((value: string) => address.set({ text: value }), 150);
   const total = services.data?.total ?? 0;
   const flags = Object.entries(query).map(([name, value]) => ` --${name === "text" ? "search" : name} ${value}`);
   return (
@@ -67,24 +57,14 @@ export default function Services() {
           }}
           style={{ flex: "1 1 200px" }}
         />
-        <Select
-          aria-label="Team"
-          placeholder="Any team"
-          data={groups.data?.map((group) => group.name) ?? []}
-          value={team}
-          onChange={(value) => set("team", value)}
-          clearable
-          searchable
-          limit={100}
-          w={180}
-        />
-        <Filter label="Lifecycle" data={LIFECYCLES} value={lifecycle} onChange={(value) => set("lifecycle", value)} width={150} />
-        <Filter label="Tier" data={TIERS} value={tier} onChange={(value) => set("tier", value)} width={112} />
+        <TeamField address={address} size="sm" />
+        <Filter label="Lifecycle" data={LIFECYCLES} value={lifecycle} onChange={(value) => address.set({ lifecycle: value })} width={150} />
+        <Filter label="Tier" data={TIERS} value={tier} onChange={(value) => address.set({ tier: value })} width={112} />
         <Filter
           label="Language"
           data={[...new Set([...LANGUAGES, ...(language ? [language] : [])])]}
           value={language}
-          onChange={(value) => set("language", value)}
+          onChange={(value) => address.set({ language: value })}
           width={140}
         />
       </Group>
@@ -94,7 +74,7 @@ export default function Services() {
         <Waiting />
       ) : total > 0 ? (
         <ServiceLines query={query} total={total} />
-      ) : search.size > 0 ? (
+      ) : !address.isBare ? (
         <Empty title="No service matches">
           Another name, or{" "}
           <Anchor
@@ -102,7 +82,7 @@ export default function Services() {
             underline="always"
             onClick={() => {
               setText("");
-              setSearch({});
+              address.clear();
             }}
           >
             every service

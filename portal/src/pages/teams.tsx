@@ -5,6 +5,7 @@ import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { NewTeam } from "../parts/new-team.tsx";
+import { many } from "../parts/numbers.ts";
 import { Duty, useOnCall } from "../parts/on-call.tsx";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
@@ -60,7 +61,7 @@ export default function Teams() {
                         >
                           <OnCall of={duty.get(group.ref)} />
                           <Anchor component={Link} to={`/services?team=${group.name}`} size="xs">
-                            {group.services} {group.services === 1 ? "service" : "services"}
+                            {many(group.services, "service")}
                           </Anchor>
                         </Row>
                       ))}

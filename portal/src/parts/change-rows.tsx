@@ -11,14 +11,26 @@ const ORDER = ["failed", "unknown", "running", "pending", "warned", "passed"];
 /** The state that matters most of several checks; none at all is pending. */
 export const worst = (states: readonly string[]): string => ORDER.find((state) => states.includes(state)) ?? "pending";
 
-export function ChangeRows({ repository, state }: { repository?: string; state?: "open" | "merged" | "closed" }) {
-  const query = { ...(repository && { repository }), ...(state && { state }) };
-  const changes = useAnswer(["changes", repository, state], () => api.GET("/api/changes", { params: { query } }));
+export interface ChangeFilter {
+  repository?: string;
+  team?: string;
+  state?: "open" | "merged" | "closed";
+  before?: string;
+  limit: number;
+}
+
+/** Asked for by the page too, where something stands below them. */
+export const useChanges = (filter: ChangeFilter) =>
+  useAnswer(["changes", filter], () => api.GET("/api/changes", { params: { query: filter } }), { keep: true });
+
+export function ChangeRows({ filter, none }: { filter: ChangeFilter; none: string }) {
+  const changes = useChanges(filter);
+  const { repository } = filter;
   return (
     <Answered query={changes}>
       {({ changes: rows }) =>
         rows.length === 0 ? (
-          <Empty title={state && state !== "open" ? `No ${state} change request` : "No open change request"}>
+          <Empty title={none}>
             Push a branch with git, then open one: <Code>cairn changes open {repository ?? "REPOSITORY"} BRANCH</Code>
           </Empty>
         ) : (

@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Graph, type GraphNode } from "./graph.tsx";
 import { nameOf, serviceOf } from "./names.ts";
+import { many } from "./numbers.ts";
 import { Answered, Empty, Section } from "./page.tsx";
 import { Row, Rows } from "./rows.tsx";
 import { Time } from "./time.tsx";
@@ -60,7 +61,7 @@ function drawn({ other, state, type, isCritical, observed }: Edge): GraphNode {
   return {
     id: other,
     name: nameOf(other),
-    says: requests > 0 ? `${requests.toLocaleString("en")} requests` : other.includes(":") ? (other.split(":")[0] ?? "") : (type ?? ""),
+    says: requests > 0 ? many(requests, "request") : other.includes(":") ? (other.split(":")[0] ?? "") : (type ?? ""),
     to: page && `/services/${page}/dependencies`,
     look: state,
     isCritical,
@@ -83,7 +84,7 @@ function Edges({ title, edges, none }: { title: string; edges: readonly Edge[]; 
                   {SAID[edge.state]}
                   {edge.observed.map((seen) => (
                     <div key={`${seen.from} ${seen.to}`}>
-                      {seen.from === seen.to ? seen.from : `from ${seen.from} to ${seen.to}`}: {seen.requests} requests, the last{" "}
+                      {seen.from === seen.to ? seen.from : `from ${seen.from} to ${seen.to}`}: {many(seen.requests, "request")}, the last{" "}
                       <Time at={seen.lastAt} />
                     </div>
                   ))}
@@ -116,7 +117,7 @@ function Others({ view }: { view: View }) {
                 : `The connection was gone before anybody could look who held it, in ${one.environment}`
             }
           >
-            <span>{one.requests} requests</span>
+            <span>{many(one.requests, "request")}</span>
             <Time at={one.lastAt} />
           </Row>
         ))}

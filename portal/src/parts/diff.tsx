@@ -1,5 +1,6 @@
 import { Accordion, Group, Text } from "@mantine/core";
 import { api, useAnswer } from "../api.ts";
+import { many } from "./numbers.ts";
 import { Answered, Empty } from "./page.tsx";
 
 /** The files of a change request; a large one is folded. */
@@ -15,7 +16,7 @@ export function Diff({ repository, number, head }: { repository: string; number:
         ) : (
           <>
             <Text c="dimmed" mb="xs">
-              {fileCount} {fileCount === 1 ? "file" : "files"}, +{additions} −{deletions}
+              {many(fileCount, "file")}, +{additions} −{deletions}
               {truncated && ". Some of it is too long to show here: clone the repository for the rest."}
             </Text>
             <Accordion

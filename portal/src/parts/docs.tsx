@@ -1,6 +1,7 @@
 import { Code, Group, SegmentedControl, Stack, Text } from "@mantine/core";
-import { useLocation, useSearchParams } from "react-router";
+import { useLocation } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { useAddress } from "./address.ts";
 import { Markdown } from "./markdown.tsx";
 import { Answered, Empty } from "./page.tsx";
 
@@ -8,7 +9,7 @@ const TITLES: Record<string, string> = { "README.md": "Readme", "docs/index.md":
 
 /** What the repository says of itself: README.md and docs/, as its default branch has them. */
 export function Docs({ repository }: { repository: string }) {
-  const [search, setSearch] = useSearchParams();
+  const address = useAddress();
   const { hash } = useLocation();
   const files = useAnswer(["files", repository], () =>
     api.GET("/api/repositories/{name}/files", { params: { path: { name: repository } } }),
@@ -17,7 +18,7 @@ export function Docs({ repository }: { repository: string }) {
     <Answered query={files}>
       {({ files: all }) => {
         const paths = all.map(({ path }) => path).filter((path) => /^(README\.md|docs\/[^/]+\.md)$/.test(path));
-        const wanted = search.get("file") ?? (hash === "#runbook" ? "docs/runbook.md" : "docs/index.md");
+        const wanted = address.get("file") ?? (hash === "#runbook" ? "docs/runbook.md" : "docs/index.md");
         const path = paths.find((each) => each === wanted) ?? paths[0];
         if (!path)
           return (
@@ -32,7 +33,7 @@ export function Docs({ repository }: { repository: string }) {
                 size="xs"
                 data={paths.map((each) => ({ value: each, label: TITLES[each] ?? each.replace(/^docs\//, "") }))}
                 value={path}
-                onChange={(file) => setSearch({ file }, { replace: true })}
+                onChange={(file) => address.set({ file })}
                 aria-label="Document"
               />
               <Text size="xs" c="dimmed">

@@ -3,7 +3,9 @@ import { Anchor, Code, Progress, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "./digest.tsx";
+import { many } from "./numbers.ts";
 import { Answered, Empty } from "./page.tsx";
+import { useReleases } from "./release-rows.tsx";
 import { Status } from "./status.tsx";
 import { Time } from "./time.tsx";
 
@@ -25,7 +27,7 @@ export const useEnvironments = (service: string) =>
 /** What runs where: one line a revision that serves or starts, with its version, health and share of the traffic. */
 export function Environments({ service, facts }: { service: string; facts: Answer<"getServiceView">["facts"] }) {
   const environments = useEnvironments(service);
-  const releases = useAnswer(["releases", service, 50], () => api.GET("/api/releases", { params: { query: { service, limit: 50 } } }));
+  const releases = useReleases({ service, limit: 50 });
   const noted = (environment: string) => (facts.find((fact) => fact.key === `runs.${environment}`)?.value ?? {}) as Runs;
   const commitOf = (environment: string, revision: Revision) =>
     releases.data?.releases.find((release) => release.environment === environment && release.revision === revision.id) ??
@@ -143,5 +145,3 @@ function Findings({ service, of: { environment, findings } }: { service: string;
     </div>
   );
 }
-
-const many = (count: number, what: string): string => `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;

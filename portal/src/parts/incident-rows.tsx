@@ -9,7 +9,13 @@ import { Status } from "./status.tsx";
 import { Time } from "./time.tsx";
 
 type Incident = Answer<"listIncidents">["incidents"][number];
-export type IncidentFilter = { service?: string; team?: string; state?: "active" | "open" | "acknowledged" | "resolved"; limit?: number };
+export type IncidentFilter = {
+  service?: string;
+  team?: string;
+  state?: "active" | "open" | "acknowledged" | "resolved";
+  before?: string;
+  limit?: number;
+};
 
 export const useIncidents = (filter: IncidentFilter) =>
   useAnswer(["incidents", filter], () => api.GET("/api/incidents", { params: { query: filter } }), { refetchInterval: 15_000, keep: true });

@@ -3,8 +3,8 @@ import { Group, SegmentedControl, Select, Stack, Switch, Text, TextInput } from 
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
 import { useEffect, useRef, useState } from "react";
-import { useSearchParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { useAddress } from "./address.ts";
 import { Equivalents } from "./equivalents.tsx";
 import { Answered, Empty } from "./page.tsx";
 import { clockOf } from "./time.tsx";
@@ -23,19 +23,13 @@ interface Filter {
 
 /** What a service prints in one environment: searched, bounded, and live. */
 export function Logs({ service }: { service: string }) {
-  const [search, setSearch] = useSearchParams();
-  const environment = search.get("environment") ?? "production";
-  const revision = search.get("revision") ?? "";
-  const since = search.get("since") ?? "";
-  const isLive = search.get("live") !== "off";
-  const [typed, setTyped] = useState(search.get("text") ?? "");
+  const address = useAddress();
+  const environment = address.get("environment") ?? "production";
+  const revision = address.get("revision") ?? "";
+  const since = address.get("since") ?? "";
+  const isLive = address.get("live") !== "off";
+  const [typed, setTyped] = useState(address.get("text") ?? "");
   const [text] = useDebouncedValue(typed, 250);
-  const set = (name: string, value: string) => {
-    const next = new URLSearchParams(search);
-    if (value) next.set(name, value);
-    else next.delete(name);
-    setSearch(next, { replace: true });
-  };
   const places = useAnswer(["environments", service], () =>
     api.GET("/api/services/{name}/environments", { params: { path: { name: service } } }),
   );
@@ -51,7 +45,7 @@ export function Logs({ service }: { service: string }) {
             size="xs"
             data={names}
             value={environment}
-            onChange={(value) => setSearch({ environment: value }, { replace: true })}
+            onChange={(value) => address.set({ environment: value, revision: null })}
             aria-label="Environment"
           />
           <TextInput
@@ -71,7 +65,7 @@ export function Logs({ service }: { service: string }) {
             clearable
             data={[...new Set([...revisions, ...(revision ? [revision] : [])])]}
             value={revision || null}
-            onChange={(value) => set("revision", value ?? "")}
+            onChange={(value) => address.set({ revision: value })}
           />
           <Select
             size="xs"
@@ -80,11 +74,16 @@ export function Logs({ service }: { service: string }) {
             allowDeselect={false}
             data={Object.entries(SINCE).map(([value, label]) => ({ value, label }))}
             value={since in SINCE ? since : ""}
-            onChange={(value) => set("since", value ?? "")}
+            onChange={(value) => address.set({ since: value })}
           />
         </Group>
         <Group gap="xs">
-          <Switch size="xs" label="Live" checked={isLive} onChange={(event) => set("live", event.currentTarget.checked ? "" : "off")} />
+          <Switch
+            size="xs"
+            label="Live"
+            checked={isLive}
+            onChange={(event) => address.set({ live: event.currentTarget.checked ? null : "off" })}
+          />
           <Equivalents
             cli={`cairn logs ${service} ${flags}${isLive ? " -f" : ""}`}
             api={`GET /api/services/${service}/logs${isLive ? "/stream" : ""}?${new URLSearchParams({ ...filter })}`}

@@ -1,3 +1,4 @@
+import type { Answered as Answer } from "@cairn/api";
 import { Anchor } from "@mantine/core";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
@@ -8,17 +9,28 @@ import { Row, Rows } from "./rows.tsx";
 import { Status } from "./status.tsx";
 import { Time } from "./time.tsx";
 
-/** Asked for by the page too, where something stands below them. */
-export const useReleases = (limit: number, service?: string) =>
-  useAnswer(["releases", service, limit], () => api.GET("/api/releases", { params: { query: { limit, ...(service && { service }) } } }));
+type State = Answer<"listReleases">["releases"][number]["state"];
+export interface ReleaseFilter {
+  service?: string;
+  team?: string;
+  environment?: string;
+  state?: State | "active";
+  before?: string;
+  limit: number;
+}
 
-export function ReleaseRows({ service, limit }: { service?: string; limit: number }) {
-  const releases = useReleases(limit, service);
+/** Asked for by the page too, where something stands below them. */
+export const useReleases = (filter: ReleaseFilter) =>
+  useAnswer(["releases", filter], () => api.GET("/api/releases", { params: { query: filter } }), { keep: true });
+
+export function ReleaseRows({ filter, none }: { filter: ReleaseFilter; none: string }) {
+  const releases = useReleases(filter);
+  const { service } = filter;
   return (
     <Answered query={releases}>
       {({ releases: rows }) =>
         rows.length === 0 ? (
-          <Empty title="No release yet">A merge into the default branch starts one in each environment in turn.</Empty>
+          <Empty title={none}>A merge into the default branch starts one in each environment in turn.</Empty>
         ) : (
           <Rows label="Releases">
             {rows.map((release) => (
@@ -32,7 +44,7 @@ export function ReleaseRows({ service, limit }: { service?: string; limit: numbe
                 }
                 below={sentence(release.because)}
               >
-                <span>
+                <span className="row-word">
                   {release.state.replaceAll("_", " ")}
                   {release.state === "rolling_out" && `, ${release.percent} %`}
                 </span>

@@ -4,6 +4,7 @@ import { lazy, Suspense, useState } from "react";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Equivalents } from "./equivalents.tsx";
+import { many, percent } from "./numbers.ts";
 import { Answered, Empty, Section } from "./page.tsx";
 import { Row, Rows } from "./rows.tsx";
 import { Status } from "./status.tsx";
@@ -136,7 +137,6 @@ function NoObjective({ report: { service, environment, source, problems } }: { r
 }
 
 const TONE: Record<Slo["state"], string> = { met: "teal", at_risk: "orange", missed: "red", unknown: "gray" };
-const percent = (share: number): string => `${Number((100 * share).toFixed(3))} %`;
 
 function Objective({ slo }: { slo: Slo }) {
   const { remaining } = slo.budget;
@@ -156,7 +156,7 @@ function Objective({ slo }: { slo: Slo }) {
         <Text size="sm">
           {remaining === null
             ? "No requests in the period: nothing is known of it"
-            : `${percent(remaining)} of the error budget left, ${slo.period.bad} of ${slo.period.requests} requests were bad`}
+            : `${percent(remaining)} of the error budget left, ${slo.period.bad.toLocaleString("en")} of ${many(slo.period.requests, "request")} ${slo.period.bad === 1 ? "was" : "were"} bad`}
         </Text>
         <Progress
           value={100 * left}
@@ -216,8 +216,8 @@ function Requests({ service, environment, range }: { service: string; environmen
                 .filter((gap) => gap.requests > 0)
                 .map((gap) => (
                   <Text size="xs" c="dimmed" key={gap.from}>
-                    From {clockOf(gap.from, "day")} to {clockOf(gap.until, "day")} nobody read the counters: {gap.requests} requests,{" "}
-                    {gap.errors} failed; when in that time is not known, so they are in no point.
+                    From {clockOf(gap.from, "day")} to {clockOf(gap.until, "day")} nobody read the counters: {many(gap.requests, "request")}
+                    , {gap.errors.toLocaleString("en")} failed; when in that time is not known, so they are in no point.
                   </Text>
                 ))}
             </Stack>

@@ -2,6 +2,7 @@ import type { Answered } from "@cairn/api";
 import { Anchor, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { plain, runPath, sentence } from "./names.ts";
+import { span } from "./numbers.ts";
 import { Status } from "./status.tsx";
 
 type Step = Answered<"getRun">["steps"][number];
@@ -48,6 +49,5 @@ function Detail({ text }: { text: string }) {
 
 function duration({ startedAt, endedAt }: Step): string {
   if (!startedAt || !endedAt) return "";
-  const seconds = (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
-  return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  return span((Date.parse(endedAt) - Date.parse(startedAt)) / 1000);
 }
