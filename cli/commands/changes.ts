@@ -13,10 +13,12 @@ export function changeCommands(program: Command): void {
     .command("list", { isDefault: true })
     .description("open change requests; with --state merged or closed others")
     .option("--repository <name>")
+    .option("-t, --team <team>", "of this team's services")
     .option("--state <state>", "open, merged or closed", "open")
-    .action(async (options: { repository?: string; state: string }, command: Command) => {
+    .action(async (options: { repository?: string; team?: string; state: string }, command: Command) => {
       const { api } = await session(process.env);
-      const query = { state: options.state as "open", ...(options.repository && { repository: options.repository }) };
+      const { repository, team, state } = options;
+      const query = { state: state as "open", ...(repository && { repository }), ...(team && { team }) };
       tell(command, await answer(api.GET("/api/changes", { params: { query } })), (found) =>
         table(
           found.changes,

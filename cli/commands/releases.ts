@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { answer, type Answered } from "@cairn/api";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { tell, until } from "../answer.ts";
@@ -8,6 +8,14 @@ import { approveChange } from "./changes.ts";
 import { ran } from "./create.ts";
 
 type Releases = Answered<"listReleases">;
+type State = Releases["releases"][number]["state"] | "active";
+const STATES: State[] = ["active", "planned", "rolling_out", "held", "promoted", "rolled_back", "refused", "failed", "superseded"];
+interface ListOptions {
+  environment?: string;
+  team?: string;
+  state?: State;
+  watch?: boolean;
+}
 
 export function releaseCommands(program: Command): void {
   const releases = program.command("releases").description("what went where, and why");
@@ -15,10 +23,19 @@ export function releaseCommands(program: Command): void {
     .command("list [service]", { isDefault: true })
     .description("the last releases, of one service where it is named")
     .option("-e, --environment <environment>")
+    .option("-t, --team <team>", "of this team's services")
+    .addOption(new Option("-s, --state <state>", "how they stand; active are those that have not ended").choices(STATES))
     .option("-w, --watch", "until the delivery under way has ended")
-    .action(async (service: string | undefined, options: { environment?: string; watch?: boolean }, command: Command) => {
+    .action(async (service: string | undefined, options: ListOptions, command: Command) => {
       const here = await session(process.env);
-      const query = { limit: 30, ...(service && { service }), ...(options.environment && { environment: options.environment }) };
+      const { environment, team, state } = options;
+      const query = {
+        limit: 30,
+        ...(service && { service }),
+        ...(environment && { environment }),
+        ...(team && { team }),
+        ...(state && { state }),
+      };
       if (options.watch && service) await watch(here, service);
       tell(command, await answer(here.api.GET("/api/releases", { params: { query } })), releasesText);
     });
