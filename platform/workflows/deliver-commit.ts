@@ -6,7 +6,7 @@ import { transact, type Tx } from "../kernel/sql.ts";
 import { workflow, type Step } from "../orchestrator/contract.ts";
 import { find as findPlan } from "../plans/store.ts";
 import { claim } from "../plans/store.ts";
-import { beginRelease, endRelease, find as findRelease, underWay, usedBy } from "../releases/store.ts";
+import { beginRelease, currentRelease, endRelease, find as findRelease, underWay, usedBy } from "../releases/store.ts";
 import { factsAt } from "./check-change.ts";
 import { buildFailed, descriptorUnusable, releaseEnded, releaseRefused, secretsMissing } from "./faults.ts";
 import { askAtGate, closedAgain, gateTopic } from "./gate.ts";
@@ -161,13 +161,14 @@ export const deliverCommit = workflow(
 
       await run.step(`note ${environment}`, async () => {
         const { payload } = (await findPlan(db, plan)).plan as unknown as ReleasePlan;
-        await infra.applyDeletes(payload.infra, actor);
+        // It may come late. A release that came in between was planned on what it found: what this one deletes may be what that one needs.
+        const [serves, next] = [await currentRelease(db, service, environment), await underWay(db, service, environment)];
+        if (serves?.id === release && !next) await infra.applyDeletes(payload.infra, actor);
         const { revision, artifactDigest, endedAt } = await findRelease(db, release);
-        await transact(db, (tx) =>
-          note(tx, clock, actor, serviceRef(service), {
-            [`runs.${environment}`]: { release, revision, artifactDigest, commit, since: (endedAt ?? clock.now()).toISOString() },
-          }),
-        );
+        const since = endedAt ?? clock.now();
+        const runs = { release, revision, artifactDigest, commit, since: since.toISOString() };
+        // By the time of the promotion: of two notes that of the later release stays, whichever comes last.
+        await transact(db, (tx) => note(tx, clock, actor, serviceRef(service), { [`runs.${environment}`]: runs }, since));
         return null;
       });
     }

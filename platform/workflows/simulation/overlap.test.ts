@@ -1,6 +1,7 @@
 import { getGlobalDispatcher } from "undici";
 import { afterAll, expect, test } from "vitest";
-import { insert } from "../../catalog/store.ts";
+import { insert, note } from "../../catalog/store.ts";
+import { facts } from "../../catalog/views.ts";
 import { digestOf } from "../../kernel/digest.ts";
 import { transact, type Db } from "../../kernel/sql.ts";
 import { rehearse } from "../../orchestrator/rehearse.ts";
@@ -66,9 +67,30 @@ test("the end of a rollout leaves alone what the next release has started meanwh
     await begins("next");
     await world.parts.runtime.deploy({ id: "next", target, artifact: { digest: digestOf("next") } } as never);
   });
-  const { fault } = await rehearse(deliverCommit, input, { db, clock, parts: { ...world.parts, runtime } });
+  let deletes = 0;
+  const infra = before(world.parts.infra, "applyDeletes", async () => void (deletes += 1));
+  const { fault } = await rehearse(deliverCommit, input, { db, clock, parts: { ...world.parts, runtime, infra } });
   expect(fault).toBeUndefined();
+  expect(deletes).toBe(0); // what the next one was planned on is there still
   expect(world.places.get("orders/dev")?.revisions.has("next")).toBe(true);
+});
+
+test("a note that comes after that of a later release changes nothing", async () => {
+  const db = await database();
+  const { clock, world, begins, input } = await aDelivery(db);
+  const later = { release: "rel-later" };
+  const infra = before(world.parts.infra, "applyDeletes", async () => {
+    await begins(later.release);
+    clock.turn(60);
+    await transact(db, async (tx) => {
+      await endRelease(tx, clock, ada, later.release, { state: "promoted", because: "it was healthy" });
+      await note(tx, clock, ada, "component:default/orders", { "runs.dev": later });
+    });
+    clock.turn(60);
+  });
+  const { output } = await rehearse(deliverCommit, input, { db, clock, parts: { ...world.parts, infra } });
+  expect(output).toMatchObject({ promoted: ["dev"] });
+  expect(await facts(db, "component:default/orders")).toMatchObject([{ key: "runs.dev", value: later }]);
 });
 
 /** The same, but that something happens before each call of one method. */
