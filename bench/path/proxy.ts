@@ -9,7 +9,7 @@ import { startLoad } from "./load.ts";
 import { processorSeconds } from "./processes.ts";
 import { percentile, type Measurement, type Row } from "./report.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 9;
 const SECONDS = 1.5;
 /** One client shows what a request takes on its way; many, what it costs when there is always another. */
 const ONE = 1;
