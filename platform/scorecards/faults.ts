@@ -10,3 +10,6 @@ export const scorecardBroken = (where: string, because: string) =>
 
 export const spanInvalid = (days: string) =>
   new Fault("invalid", "scorecards.span", `${days} is no span of time to look at`, "Name `from` before `to`, at most 366 days apart.");
+
+export const pointUnknown = (point: string, points: readonly string[]) =>
+  new Fault("invalid", "scorecards.point_unknown", `No scorecard has a point ${point}`, `Name one of ${points.join(", ")}.`);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Tier } from "../catalog/model.ts";
 
 /** One attempt to bring something to production. */
 export const Deployment = z
@@ -82,11 +83,14 @@ export const ScoreFacts = z.object({
 });
 export type ScoreFacts = z.infer<typeof ScoreFacts>;
 
+export const PointState = z.enum(["met", "missed", "unknown"]);
+export type PointState = z.infer<typeof PointState>;
+
 export const ScorePoint = z
   .object({
     id: z.string(),
     title: z.string(),
-    state: z.enum(["met", "missed", "unknown"]),
+    state: PointState,
     /** Whether the tier asks for it; what it does not ask for is shown, and counts for nothing. */
     required: z.boolean(),
     because: z.string(),
@@ -111,3 +115,29 @@ export const Scorecard = z
   })
   .meta({ id: "Scorecard" });
 export type Scorecard = z.infer<typeof Scorecard>;
+
+/** A point as it is kept: since when it is as it is, as far as scorecards were kept. */
+export const KeptPoint = ScorePoint.extend({ since: z.coerce.date() }).meta({ id: "KeptPoint" });
+export type KeptPoint = z.infer<typeof KeptPoint>;
+
+/** A service in the list of scorecards, as it was scored last. */
+export const KeptScore = z
+  .object({
+    service: z.string(),
+    owner: z.string(),
+    tier: Tier,
+    met: z.int(),
+    required: z.int(),
+    unknown: z.int(),
+    /** Points that its tier asks for and that are not met: what is missed first, then what is unknown. */
+    lacks: z.array(KeptPoint),
+    at: z.coerce.date(),
+  })
+  .meta({ id: "KeptScore" });
+export type KeptScore = z.infer<typeof KeptScore>;
+
+/** How the services that a point is asked of stand. */
+export const PointCount = z
+  .object({ id: z.string(), title: z.string(), tiers: z.array(Tier), asked: z.int(), met: z.int(), missed: z.int(), unknown: z.int() })
+  .meta({ id: "PointCount" });
+export type PointCount = z.infer<typeof PointCount>;

@@ -1,14 +1,15 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { Tier } from "../catalog/model.ts";
 import "../identity/request.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Db } from "../kernel/sql.ts";
 import { dora } from "./dora.ts";
-import { spanInvalid } from "./faults.ts";
-import { Dora, Scorecard, type ScoreFacts } from "./model.ts";
+import { pointUnknown, spanInvalid } from "./faults.ts";
+import { Dora, KeptScore, PointCount, PointState, Scorecard, type ScoreFacts } from "./model.ts";
 import type { ScoreRules } from "./rules.ts";
 import { score } from "./score.ts";
-import { deployments } from "./store.ts";
+import { countStates, deployments, keptScores } from "./store.ts";
 
 const DAY = 86_400_000;
 /** What came before the span is read too, so that a first deployment after a failure is known as rework. */
@@ -23,10 +24,12 @@ export interface ScorecardParts {
   /** What is known of a service now. Throws `catalog.service_not_found`. */
   factsOf: (service: string) => Promise<ScoreFacts>;
   servicesOf: (team: string) => Promise<string[]>;
+  /** How many services the catalog has. */
+  countServices: (filter: { team?: string | undefined; tier?: Tier | undefined }) => Promise<number>;
 }
 
 export const scorecardRoutes =
-  ({ db, clock, rules, production, factsOf, servicesOf }: ScorecardParts): FastifyPluginAsyncZod =>
+  ({ db, clock, rules, production, factsOf, servicesOf, countServices }: ScorecardParts): FastifyPluginAsyncZod =>
   async (app) => {
     const tags = ["scorecards"];
     app.get(
@@ -43,6 +46,48 @@ export const scorecardRoutes =
       async (request) => {
         await request.can("read", { name: request.params.name });
         return score(await factsOf(request.params.name), rules, clock.now());
+      },
+    );
+    app.get(
+      "/scorecards",
+      {
+        schema: {
+          operationId: "listScorecards",
+          tags,
+          summary: "Services by how well they are kept, the worst first, as they were scored last; and of each point how many meet it",
+          querystring: z.object({
+            team: z.string().optional(),
+            tier: Tier.optional(),
+            point: z
+              .string()
+              .max(63)
+              .optional()
+              .describe("id of a point: services that it is asked of and that do not meet it, or are in `state`"),
+            state: PointState.optional().describe("of `point`; without it, of any point"),
+            limit: z.coerce.number().int().min(1).max(500).default(50),
+            offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+          }),
+          response: {
+            200: z.object({
+              items: z.array(KeptScore),
+              total: z.int(),
+              unscored: z.int().describe("services of the team and tier that have no scorecard yet"),
+              points: z.array(PointCount).describe("of all services of the team and tier, whatever `point` and `state`"),
+            }),
+          },
+        },
+      },
+      async (request) => {
+        await request.can("read");
+        const { team, tier, point, state, limit, offset } = request.query;
+        const ids = rules.points.map(({ id }) => id);
+        if (point !== undefined && !ids.includes(point)) throw pointUnknown(point, ids);
+        const page = await keptScores(db, { team, tier, point, state }, { limit, offset });
+        const counts = await countStates(db, { team, tier });
+        const scored = counts.reduce((sum, { services }) => sum + services, 0);
+        // Counted one after the other: a service may have come or gone in between.
+        const unscored = Math.max(0, (await countServices({ team, tier })) - scored);
+        return { ...page, unscored, points: countPoints(rules, counts) };
       },
     );
     app.get(
@@ -73,3 +118,12 @@ export const scorecardRoutes =
       },
     );
   };
+
+/** Of each of the rules' points how many services it is asked of, and how they stand. Pure. */
+function countPoints(rules: ScoreRules, counts: Awaited<ReturnType<typeof countStates>>): PointCount[] {
+  return rules.points.map(({ id, title, tiers }) => {
+    const of = (state: PointState) => counts.reduce((sum, { states, services }) => sum + (states[id] === state ? services : 0), 0);
+    const [met, missed, unknown] = [of("met"), of("missed"), of("unknown")];
+    return { id, title, tiers, asked: met + missed + unknown, met, missed, unknown };
+  });
+}

@@ -1,5 +1,5 @@
 import type { Program } from "@cairn/cel";
-import type { ScoreFacts, Scorecard, ScorePoint } from "./model.ts";
+import type { KeptPoint, ScoreFacts, Scorecard, ScorePoint } from "./model.ts";
 import type { ScoreRules } from "./rules.ts";
 
 /** What one expression may cost, in Kubernetes' units. */
@@ -35,6 +35,15 @@ export function score(facts: ScoreFacts, rules: ScoreRules, now: Date): Scorecar
     points,
     rules: rules.digest,
   };
+}
+
+/** A scorecard's points with since when each is as it is, going by the points that were kept before. Pure. */
+export function sinceWhen({ points, at }: Pick<Scorecard, "points" | "at">, before: readonly KeptPoint[]): KeptPoint[] {
+  const known = new Map(before.map((point) => [point.id, point]));
+  return points.map((point) => {
+    const last = known.get(point.id);
+    return { ...point, since: last?.state === point.state ? last.since : at };
+  });
 }
 
 function valueOf<T>(program: Program, facts: ScoreFacts): { value?: T; broken?: string } {

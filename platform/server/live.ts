@@ -2,17 +2,21 @@ import type { FastifyPluginAsync, FastifyReply } from "fastify";
 import { Client } from "pg";
 import type { Log } from "../kernel/log.ts";
 
+const CHANNELS = { cairn_ledger: "ledger", cairn_runs: "runs", cairn_scores: "scores" } as const;
+interface Change {
+  channel: (typeof CHANNELS)[keyof typeof CHANNELS];
+  id: string;
+}
+
 /** What the database tells when something changed. Only that it did, and what: whoever cares asks the API. */
 export interface Live {
-  onChange(listener: (change: { channel: "ledger" | "runs"; id: string }) => void): () => void;
+  onChange(listener: (change: Change) => void): () => void;
   close(): Promise<void>;
 }
 
-const CHANNELS = { cairn_ledger: "ledger", cairn_runs: "runs" } as const;
-
 /** Listens to the database on a connection of its own, and opens another when that one is lost. */
 export function listenLive(databaseUrl: string, log: Log): Live {
-  const listeners = new Set<(change: { channel: "ledger" | "runs"; id: string }) => void>();
+  const listeners = new Set<(change: Change) => void>();
   let client: Client | undefined;
   let closed = false;
   let retry: NodeJS.Timeout | undefined;
@@ -52,7 +56,7 @@ export function listenLive(databaseUrl: string, log: Log): Live {
   };
 }
 
-/** GET /live: server-sent events `ledger` (id is the sequence number) and `runs` (id of the run). */
+/** GET /live: server-sent events `ledger` (id is the sequence number), `runs` (id of the run) and `scores` (name of the service). */
 export const liveRoutes =
   ({ live }: { live: Live }): FastifyPluginAsync =>
   async (app) => {

@@ -43,6 +43,7 @@ import { goBack } from "../workflows/go-back.ts";
 import { incidentDesk } from "../workflows/incident-desk.ts";
 import { planner } from "../workflows/planner.ts";
 import { AUDIT_EVERY_MS, startAudit } from "../workflows/audit-runtime.ts";
+import { REFRESH_EVERY_MS, scorecardRefresher } from "../workflows/refresh-scorecards.ts";
 import { allWorkflows, startWhatFollows } from "../workflows/start.ts";
 import { changeTier } from "../workflows/tiers.ts";
 import { tellOf, TOLD_EVENTS } from "../workflows/tell.ts";
@@ -52,7 +53,7 @@ import { startKeepingAgent } from "./keep-agent.ts";
 import { listenLive } from "./live.ts";
 import { startLooking } from "./look.ts";
 import { allMigrations } from "./migrations.ts";
-import { evaluation, serviceNames } from "./objectives.ts";
+import { evaluation, productionOf, scoreFactsOf, serviceNames } from "./objectives.ts";
 import { holderOf, portTaken } from "./port.ts";
 import { forgetServer, startTicks, writeServer } from "./record.ts";
 import { signingSecretsIn } from "./signing-secrets.ts";
@@ -129,7 +130,8 @@ async function start(): Promise<void> {
   const live = listenLive(databaseUrl, log);
   const orchestrator = await startOrchestrator({ databaseUrl, db, clock, log, workflows: allWorkflows, parts });
   await forge.reconcile();
-  const watching = startWatching({ ...evaluation(db, clock, forge), runtime: parts.runtime, log });
+  const evaluating = evaluation(db, clock, forge);
+  const watching = startWatching({ ...evaluating, runtime: parts.runtime, log });
   const looking = startLooking(() => lookAtRuntime(parts), log);
   const forgetting = startLooking(() => forgetBuilds({ db, clock, ciFolder: at.ci }), log, FORGET_EVERY_MS);
   const auditing = startLooking(() => startAudit(parts, orchestrator), log, AUDIT_EVERY_MS);
@@ -230,6 +232,10 @@ async function start(): Promise<void> {
     startedAt: clock.now().toISOString(),
   });
   log.info({ url }, "ready");
+  const production = productionOf(environments.environments);
+  const factsOf = scoreFactsOf({ db, clock, forge, production }, evaluating);
+  const refreshScorecards = scorecardRefresher({ db, clock, log, rules: scoreRules, factsOf });
+  const scoring = startLooking(async () => void (await refreshScorecards()), log, REFRESH_EVERY_MS);
 
   let stopping = false;
   const stop = async () => {
@@ -240,6 +246,7 @@ async function start(): Promise<void> {
     await watching.close();
     await looking.close();
     await auditing.close();
+    await scoring.close();
     await forgetting.close();
     await following.close();
     await signing.close();

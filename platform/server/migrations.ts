@@ -16,6 +16,7 @@ import { policyMigrations } from "../policy/migrations.ts";
 import { runtimeMigrations } from "../runtime/migrations.ts";
 import { gateMigrations } from "../releases/gate-migrations.ts";
 import { releasesMigrations } from "../releases/migrations.ts";
+import { scorecardsMigrations } from "../scorecards/migrations.ts";
 import { secretsMigrations } from "../secrets/migrations.ts";
 
 /** Every table of the platform. A subject's names begin with its number in the order of the path. */
@@ -38,4 +39,5 @@ export const allMigrations: Migrations = {
   ...gateMigrations,
   ...observabilityMigrations,
   ...incidentsMigrations,
+  ...scorecardsMigrations,
 };

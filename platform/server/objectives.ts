@@ -5,9 +5,11 @@ import type { Forge } from "../forge/contract.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Db } from "../kernel/sql.ts";
 import type { Declared } from "../observability/dependency-view.ts";
-import type { EvaluationParts } from "../observability/evaluate.ts";
+import { sloReport, type EvaluationParts } from "../observability/evaluate.ts";
 import { ObjectivesReader, type SloOwner, type SloSource } from "../observability/objectives.ts";
 import type { Target } from "../runtime/contract.ts";
+import type { ScoreFacts } from "../scorecards/model.ts";
+import { scoreFacts } from "../workflows/score-facts.ts";
 
 /** Where objectives are read: slo.yaml of the default branch, for every service that the catalog knows and the forge holds. */
 const sloSource = (db: Db, forge: Pick<Forge, "readFile">): SloSource => ({
@@ -62,6 +64,16 @@ export const evaluation = (db: Db, clock: Clock, forge: Pick<Forge, "readFile">)
   objectives: new ObjectivesReader(sloSource(db, forge)),
   deploying: (service) => deploying(db, service),
 });
+
+/** The environments that count as production, in the order of promotion. */
+export const productionOf = (environments: readonly { name: string; production: boolean }[]): string[] =>
+  environments.filter(({ production }) => production).map(({ name }) => name);
+
+/** What scorecards are made of, by the real parts. */
+export const scoreFactsOf =
+  (parts: Omit<Parameters<typeof scoreFacts>[0], "sloReport">, evaluating: EvaluationParts) =>
+  (service: string): Promise<ScoreFacts> =>
+    scoreFacts({ ...parts, sloReport: (of, environment) => sloReport(evaluating, { service: of, environment }) }, service);
 
 /** What the catalog says that a service needs, and that needs it. Throws `catalog.service_not_found`. */
 export async function declared(db: Db, service: string): Promise<{ needs: Declared[]; neededBy: Declared[] }> {

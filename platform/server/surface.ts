@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { requireOwner } from "../catalog/store.ts";
-import { groups, serviceTiers, serviceView } from "../catalog/views.ts";
+import { groups, serviceTiers, serviceView, serviceViews } from "../catalog/views.ts";
 import { rotations } from "../catalog/rotations.ts";
 import { catalogRoutes, serviceRoutes, type CatalogParts } from "../catalog/routes.ts";
 import { ciRoutes } from "../ci/routes.ts";
@@ -37,24 +37,21 @@ import { releasesRoutes } from "../releases/routes.ts";
 import { carriedBy } from "../releases/store.ts";
 import { windowsRoutes } from "../releases/windows-routes.ts";
 import type { Runtime } from "../runtime/contract.ts";
-import { sloReport } from "../observability/evaluate.ts";
 import { observabilityRoutes, scrapeRoutes } from "../observability/routes.ts";
 import { runtimeRoutes } from "../runtime/routes.ts";
 import type { SecretStore } from "../secrets/contract.ts";
 import { secretRoutes } from "../secrets/routes.ts";
 import { scorecardRoutes } from "../scorecards/routes.ts";
 import type { ScoreRules } from "../scorecards/rules.ts";
-import { score } from "../scorecards/score.ts";
 import { authorsAtWork, reliefsFor } from "../workflows/reliefs.ts";
 import { changeGraphRoutes } from "../workflows/change-graph.ts";
-import { scoreFacts } from "../workflows/score-facts.ts";
 import { serviceStateRoutes } from "../workflows/service-states.ts";
 import { exportRoutes, type ExportParts } from "../workflows/export-evidence.ts";
 import { whyRoutes } from "../workflows/why/routes.ts";
 import type { WhyParts } from "../workflows/why/facts.ts";
 import { buildApp } from "./app.ts";
 import { liveRoutes, type Live } from "./live.ts";
-import { declared, evaluation, repositoryNames, serviceNames } from "./objectives.ts";
+import { declared, evaluation, productionOf, repositoryNames, scoreFactsOf, serviceNames } from "./objectives.ts";
 import { portalPage } from "./portal.ts";
 
 /** The real parts that the routes stand on. */
@@ -105,10 +102,8 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
   const ownerOf = (service: string) => requireOwner(db, service).catch(() => undefined);
   const servicesOf = (team: string) => serviceNames(db, { team });
   const requireService = async (service: string) => void (await serviceView(db, service));
-  const production = parts.environments.filter((environment) => environment.production).map(({ name }) => name);
   const evaluating = evaluation(db, clock, forge);
-  const slos = (service: string, environment: string) => sloReport(evaluating, { service, environment });
-  const scoreFactsOf = (service: string) => scoreFacts({ db, clock, forge, production, sloReport: slos }, service);
+  const production = productionOf(parts.environments);
   const catalog: CatalogParts = {
     db,
     clock,
@@ -173,14 +168,14 @@ export function surface(parts: SurfaceParts): Promise<FastifyInstance> {
         clock,
         rules: parts.scoreRules,
         production,
-        factsOf: scoreFactsOf,
+        factsOf: scoreFactsOf({ db, clock, forge, production }, evaluating),
         servicesOf,
+        countServices: async (filter) => (await serviceViews(db, { ...filter, limit: 1 })).total,
       }),
       serviceStateRoutes({
         db,
         clock,
         environment: production.at(-1),
-        scorecardOf: async (service) => score(await scoreFactsOf(service), parts.scoreRules, clock.now()),
       }),
       changeGraphRoutes({ forge }),
       exportRoutes(parts.evidenceExport),

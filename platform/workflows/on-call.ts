@@ -12,6 +12,8 @@ export interface Answerers {
   /** Reference of the group whose people answer; undefined where the service has no owner in the catalog. */
   group: string | undefined;
   rotation: Rotation | undefined;
+  /** The rotation that its descriptor names, whether the catalog has it or not. */
+  named: string | undefined;
   /** References of who is in the group now. */
   members: string[];
   tier: Tier;
@@ -19,7 +21,7 @@ export interface Answerers {
 
 /** The owner of a service and its rotation; or the one that its descriptor names, whose group answers then. */
 export async function answerersOf(db: Sql, service: string | null): Promise<Answerers> {
-  const nobody: Answerers = { group: undefined, rotation: undefined, members: [], tier: "tier-3" };
+  const nobody: Answerers = { group: undefined, rotation: undefined, named: undefined, members: [], tier: "tier-3" };
   if (service === null) return nobody;
   const view = await serviceView(db, service).catch(missing);
   if (!view) return nobody;
@@ -28,7 +30,7 @@ export async function answerersOf(db: Sql, service: string | null): Promise<Answ
   const rotation = every.find(({ name }) => name === named) ?? every.find(({ group }) => group === groupRef(view.owner));
   const group = rotation?.group ?? (view.ownerExists ? groupRef(view.owner) : undefined);
   const members = group === undefined ? [] : await membersOf(db, group);
-  return { group, rotation, members, tier: view.tier };
+  return { group, rotation, named, members, tier: view.tier };
 }
 
 /** Who is on call: of a group, of whoever answers for a service, or of every group that owns something or has a rotation. */

@@ -26,6 +26,8 @@ export interface RepositoryFacts {
   problems: { file: string; message: string }[];
 }
 
+/** Where Alertmanager's route lies. */
+export const ALERT_ROUTE = "observability/alertmanager-route.yaml";
 const PLACEHOLDER = "cairn.dev/placeholder";
 /** Files of k8s/ that are read. */
 const MOST_PATCHES = 100;
@@ -65,7 +67,7 @@ export async function readRepository(
   };
   const slo = await sloFacts(await optional("slo.yaml"));
   const runbook = await optional("docs/runbook.md");
-  const alertRoute = { present: routesAlerts(await optional("observability/alertmanager-route.yaml")) };
+  const alertRoute = { present: routesAlerts(await optional(ALERT_ROUTE)) };
   const patches: PatchFile[] = [];
   for (const path of paths.filter((one) => /^k8s\/[^/]+\.ya?ml$/.test(one)).slice(0, MOST_PATCHES))
     patches.push({ path, text: (await optional(path)) ?? "" });
@@ -106,7 +108,7 @@ const Outline = z.looseObject({
 });
 
 /** Whether Alertmanager would know from it where to send an alert: a route, and the receivers that it names. */
-function routesAlerts(text: string | undefined): boolean {
+export function routesAlerts(text: string | undefined): boolean {
   if (text === undefined) return false;
   try {
     const [file] = yamlDocuments(text) as { route?: { receiver?: unknown }; receivers?: { name?: unknown }[] }[];

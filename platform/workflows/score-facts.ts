@@ -4,15 +4,16 @@ import { evidenceFor } from "../evidence/store.ts";
 import type { Incident } from "../incidents/model.ts";
 import { onCallAt } from "../incidents/on-call.ts";
 import { incidents } from "../incidents/store.ts";
+import { isFault } from "../kernel/faults.ts";
 import type { Sql } from "../kernel/sql.ts";
 import type { SloReport } from "../observability/model.ts";
 import { currentRelease } from "../releases/store.ts";
 import type { ScoreFacts } from "../scorecards/model.ts";
 import { deployments } from "../scorecards/store.ts";
-import { factsAt } from "./check-change.ts";
 import { groupRef } from "../identity/access.ts";
 import { answerersOf } from "./on-call.ts";
 import type { Parts } from "./parts.ts";
+import { ALERT_ROUTE, routesAlerts } from "./read-repository.ts";
 
 const DAY_SECONDS = 86_400;
 
@@ -29,8 +30,6 @@ export async function scoreFacts(
   const now = clock.now();
   const service = await serviceView(db, name);
   const last = production.at(-1);
-  const head = service.repository ? await forge.head(service.repository) : undefined;
-  const repository = service.repository && head ? await factsAt({ forge }, service.repository, head) : undefined;
   const members = service.ownerExists ? await membersOf(db, groupRef(service.owner)) : undefined;
   const serving = last ? await currentRelease(db, name, last) : undefined;
   const evidence = serving
@@ -47,10 +46,8 @@ export async function scoreFacts(
       repository: service.repository ?? null,
     },
     owner: members === undefined ? null : { members: members.length },
-    slo: last ? objectives(await parts.sloReport(name, last)) : null,
-    alerts: repository
-      ? { route: repository.alertRoute.present, onCall: await peopleOnCall(db, name, repository.onCall.rotation, now) }
-      : null,
+    slo: last ? objectives(await unlessUnreadable(parts.sloReport(name, last))) : null,
+    alerts: service.repository ? await alertsOf({ db, forge }, name, service.repository, now) : null,
     serving:
       serving && evidence
         ? {
@@ -74,12 +71,35 @@ export async function scoreFacts(
   };
 }
 
+/** Null where the repository's default branch can't be read. */
+async function alertsOf(
+  { db, forge }: Pick<Parts, "db" | "forge">,
+  service: string,
+  repository: string,
+  now: Date,
+): Promise<ScoreFacts["alerts"]> {
+  const head = await forge.head(repository);
+  if (head === undefined) return null;
+  const file = await unlessUnreadable(forge.readFile(repository, head, ALERT_ROUTE).then((text) => ({ text })));
+  return file && { route: routesAlerts(file.text), onCall: await peopleOnCall(db, service, now) };
+}
+
 /** How many people are on call by a rotation; null where the descriptor names one that is kept elsewhere. All of a group without a rotation is nobody in particular. */
-async function peopleOnCall(db: Sql, service: string, named: string | null, now: Date): Promise<number | null> {
-  const { group, rotation, members } = await answerersOf(db, service);
-  if (group === undefined || !rotation) return named === null ? 0 : null;
-  if (named !== null && rotation.name !== named) return null;
+async function peopleOnCall(db: Sql, service: string, now: Date): Promise<number | null> {
+  const { group, rotation, named, members } = await answerersOf(db, service);
+  if (group === undefined || !rotation) return named === undefined ? 0 : null;
+  if (named !== undefined && rotation.name !== named) return null;
   return onCallAt(group, rotation, members, now).people.length;
+}
+
+/** Null in the place of what can't be read, such as a file that is too large. What is out of reach for now is asked for again. */
+async function unlessUnreadable<T>(read: Promise<T>): Promise<T | null> {
+  try {
+    return await read;
+  } catch (error) {
+    if (isFault(error) && error.kind !== "unavailable") return null;
+    throw error;
+  }
 }
 
 const ANSWERED_WITHIN_SECONDS = 3600;
@@ -100,8 +120,9 @@ function incidentsIn({ items }: { items: readonly Incident[] }, production: read
   };
 }
 
-function objectives({ slos, source }: SloReport): ScoreFacts["slo"] {
-  if (!source?.present) return null;
+function objectives(report: SloReport | null): ScoreFacts["slo"] {
+  if (!report?.source?.present) return null;
+  const { slos } = report;
   const count = (holds: (slo: SloReport["slos"][number]) => boolean) => slos.filter(holds).length;
   return {
     objectives: slos.length,

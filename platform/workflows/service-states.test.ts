@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { note, register } from "../catalog/store.ts";
 import { serviceViews } from "../catalog/views.ts";
 import { transact } from "../kernel/sql.ts";
-import type { Scorecard } from "../scorecards/model.ts";
+import { keepScore } from "../scorecards/store.ts";
 import { testClock } from "../testing/clock.ts";
 import { database } from "../testing/database.ts";
 import { changeGraph } from "./change-graph.ts";
@@ -31,22 +31,26 @@ test("serviceStates() gives what runs and the score by name, and leaves out what
     for (const name of ["bills", "orders"]) await register(tx, clock, ada, input(name));
     await note(tx, clock, ada, "component:default/orders", { "runs.production": runs });
   });
-  const point = { state: "unknown", required: true } as Scorecard["points"][number];
-  const scorecardOf = async (name: string) => {
-    if (name === "bills") throw new Error("its repository can't be read");
-    return { met: 3, required: 5, points: [point, { ...point, required: false }] } as Scorecard;
+  const point = { id: "evidence", title: "", state: "unknown" as const, required: true, because: "", fact: "/", next: null };
+  const card = {
+    service: "orders",
+    tier: "tier-2",
+    at: clock.now(),
+    met: 3,
+    required: 5,
+    points: [point, { ...point, id: "fresh", required: false }],
+    rules: "",
   };
-  expect(await serviceStates({ db, clock, environment: "production", scorecardOf }, ["orders", "nobody", "bills", "orders"])).toMatchObject(
-    [
-      {
-        service: "orders",
-        runs: { environment: "production", commit: runs.commit },
-        health: "unknown",
-        score: { met: 3, required: 5, unknown: 1 },
-      },
-      { service: "bills", runs: null, health: "not_deployed", score: null },
-    ],
-  );
+  await keepScore(db, card, { owner: "team-a", seq: 1 });
+  expect(await serviceStates({ db, clock, environment: "production" }, ["orders", "nobody", "bills", "orders"])).toMatchObject([
+    {
+      service: "orders",
+      runs: { environment: "production", commit: runs.commit },
+      health: "unknown",
+      score: { met: 3, required: 5, unknown: 1 },
+    },
+    { service: "bills", runs: null, health: "not_deployed", score: null },
+  ]);
   expect(await serviceViews(db, { offset: 1, limit: 5 })).toMatchObject({
     items: [{ name: "orders", language: null }],
     next: null,

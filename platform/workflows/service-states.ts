@@ -6,11 +6,8 @@ import { serviceRef } from "../catalog/store.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Sql } from "../kernel/sql.ts";
 import { STALE_SECONDS } from "../observability/no-data.ts";
-import type { Scorecard } from "../scorecards/model.ts";
 
 const AT_MOST = 50;
-/** Scorecards that are made at the same time: a list leaves the database to others too. */
-const AT_ONCE = 5;
 
 /** What a line of a list of services tells of one of them. */
 export const ServiceState = z
@@ -20,7 +17,7 @@ export const ServiceState = z
     runs: z.object({ environment: z.string(), release: z.string(), commit: z.string(), since: z.coerce.date() }).nullable(),
     health: z.enum(["healthy", "degraded", "down", "unknown", "not_deployed"]),
     because: z.string(),
-    /** Points that its tier asks for; null where they could not be counted. */
+    /** Points that its tier asks for, as they were counted last; null where they were not yet. */
     score: z.object({ met: z.int(), required: z.int(), unknown: z.int() }).nullable(),
   })
   .meta({ id: "ServiceState" });
@@ -31,7 +28,6 @@ export interface StateParts {
   clock: Clock;
   /** The environment that counts: the last of those that are production. */
   environment: string | undefined;
-  scorecardOf: (service: string) => Promise<Scorecard>;
 }
 
 /** What is noted and measured of a service in one environment. */
@@ -41,47 +37,38 @@ interface Seen {
   seen_at: Date | null;
   serves: boolean | null;
   firing: string | null;
+  score: ServiceState["score"];
 }
 
-/** Services' states, in the order asked for; names that the catalog does not have are left out. One question for all, and a scorecard each. */
-export async function serviceStates(
-  { db, clock, environment, scorecardOf }: StateParts,
-  names: readonly string[],
-): Promise<ServiceState[]> {
+/** Services' states, in the order asked for; names that the catalog does not have are left out. One question for all. */
+export async function serviceStates({ db, clock, environment }: StateParts, names: readonly string[]): Promise<ServiceState[]> {
   const { rows } = await sql<Seen>`
     select e.name, f.value as runs, t.seen_at, jsonb_array_length(t.serving) > 0 as serves,
       (select a.slo || ': ' || a.because from slo_alert a
-        where a.service = e.name and a.environment = ${environment ?? ""} and a.state = 'firing' order by a.severity limit 1) as firing
+        where a.service = e.name and a.environment = ${environment ?? ""} and a.state = 'firing' order by a.severity limit 1) as firing,
+      case when s.ref is not null then jsonb_build_object('met', s.met, 'required', s.required, 'unknown', s.unknown) end as score
     from catalog_entity e
       left join catalog_fact f on f.ref = e.ref and f.key = ${`runs.${environment ?? ""}`}
       left join traffic_target t on t.service = e.name and t.environment = ${environment ?? ""}
+      left join scorecard s on s.ref = e.ref
     where e.ref = any(${names.map(serviceRef)})`.execute(db);
   const found = new Map(rows.map((row) => [row.name, row]));
   const now = clock.now();
-  const known = [...new Set(names)].flatMap((name) => found.get(name) ?? []);
-  const states: ServiceState[] = [];
-  for (let from = 0; from < known.length; from += AT_ONCE)
-    states.push(
-      ...(await Promise.all(
-        known.slice(from, from + AT_ONCE).map(async ({ name, runs, ...row }) => ({
-          service: name,
-          runs: runs && environment !== undefined ? { environment, ...runs, since: new Date(runs.since) } : null,
-          ...healthOf({ runs, ...row }, now),
-          score: await scorecardOf(name).then(summed, () => null),
-        })),
-      )),
-    );
-  return states;
+  return [...new Set(names)].flatMap((name) => {
+    const row = found.get(name);
+    if (!row) return [];
+    const { runs, score } = row;
+    return {
+      service: name,
+      runs: runs && environment !== undefined ? { environment, ...runs, since: new Date(runs.since) } : null,
+      ...healthOf(row, now),
+      score,
+    };
+  });
 }
 
-const summed = ({ met, required, points }: Scorecard): ServiceState["score"] => ({
-  met,
-  required,
-  unknown: points.filter((one) => one.required && one.state === "unknown").length,
-});
-
 /** Down is told only of what was looked at: counters that nobody could read leave it unknown. Pure. */
-export function healthOf(seen: Omit<Seen, "name">, now: Date): Pick<ServiceState, "health" | "because"> {
+export function healthOf(seen: Omit<Seen, "name" | "score">, now: Date): Pick<ServiceState, "health" | "because"> {
   if (seen.runs === null && seen.seen_at === null) return { health: "not_deployed", because: "nothing of it is in production" };
   if (seen.seen_at === null) return { health: "unknown", because: "the runtime does not have it" };
   if (now.getTime() - seen.seen_at.getTime() > STALE_SECONDS * 1000) return { health: "unknown", because: "its counters can't be read" };
