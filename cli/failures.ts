@@ -32,9 +32,27 @@ export function problemOf(error: unknown): Problem {
       `The platform can't be reached: ${messageOf(error.cause ?? error)}`,
       "Start it with: cairn start, or set CAIRN_URL.",
     );
+  const file = ofFile(error);
+  if (file) return made(422, "cli.file", file, "Name a file or folder that is there, and that you may read or write.");
   return made(500, "cli.failed", messageOf(error), "");
 }
 
 const made = (status: number, code: string, detail: string, next: string): Problem => ({ title: code, status, detail, code, next });
+
+const OF_FILES: Record<string, string> = {
+  ENOENT: "is not there",
+  EACCES: "may not be read or written by you",
+  EPERM: "may not be read or written by you",
+  EISDIR: "is a folder",
+  ENOTDIR: "leads through what is no folder",
+  EEXIST: "is there already",
+};
+
+/** What is wrong with a file that was named; undefined where the error is of no file. */
+function ofFile(error: unknown): string | undefined {
+  const { code = "", path, syscall = "" } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  if (code === "EISDIR" && path === undefined) return "A folder was named where a file is wanted"; // reading names none
+  return path && OF_FILES[code] && !syscall.startsWith("spawn") ? `${path} ${OF_FILES[code]}` : undefined;
+}
 
 const unreachable = (error: unknown): error is TypeError => error instanceof TypeError && error.message === "fetch failed";

@@ -53,6 +53,51 @@ test("the exit code tells a script what happened, and standard error what to do 
   expect(ended[8]?.stderr).toContain("Start it with: cairn start");
 });
 
+test("a file that is not there, or is none, is named", async () => {
+  const url = await answering(200, {});
+  const [missing, folder] = await Promise.all([
+    cairn(["org", "load", "/nowhere/teams.yaml"], url),
+    cairn(["windows", "load", import.meta.dirname], url),
+  ]);
+  expect([missing.code, folder.code]).toEqual([2, 2]);
+  expect(missing.stderr).toBe(
+    "✗ /nowhere/teams.yaml is not there\n  Name a file or folder that is there, and that you may read or write.\n  (cli.file)\n",
+  );
+});
+
+test("a plan that a rule denies is told once for all environments, and offers no apply", async () => {
+  const result = (environment: string) => ({
+    rule: "owner-exists",
+    outcome: "denied",
+    subject: `component:default/orders in ${environment}`,
+    message: "no such group",
+    fix: "Name another",
+    mode: "enforce",
+    exceptionsBy: [],
+    relievedBy: null,
+  });
+  const decisions = ["dev", "production"].map((environment) => ({
+    environment,
+    point: "plan",
+    outcome: "deny",
+    results: [result(environment)],
+  }));
+  const plan = {
+    title: "Create orders",
+    changes: [],
+    cost: { monthly: 0, currency: "EUR", unknown: [] },
+    rollout: [],
+    rollback: "",
+    decisions,
+    unknowns: [],
+  };
+  const { code, stdout } = await cairn(["plan", "sha256:0"], await answering(200, { plan, digest: "sha256:0", state: "open" }));
+  expect(code).toBe(0);
+  expect(stdout).toContain("Policy dev, production: ✗ deny\n  ✗ denied  owner-exists: no such group\n");
+  expect(stdout).toContain("a rule denies it");
+  expect(stdout).not.toContain("cairn apply");
+});
+
 test("with -o json a refusal is a problem on standard error, and standard output stays empty", async () => {
   const { code, stdout, stderr } = await cairn(
     ["service", "ghost", "-o", "json"],

@@ -9,7 +9,9 @@ import { isFault } from "@cairn/platform/kernel/faults.ts";
 
 // Fetches, once for each set of golden paths, what the services that they generate depend on: so CI of a new service needs no network.
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const cache = places(readConfig(process.env).home).npmCache;
+const { home } = readConfig(process.env);
+const cache = places(home).npmCache;
+await mkdir(home, { recursive: true, mode: 0o700 });
 const paths = await loadGoldenPaths(join(root, "library", "golden-paths"));
 const wanted = digestOf(paths.map(({ digest }) => digest));
 const stamp = join(cache, ".warmed");

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { answer, type Answered } from "@cairn/api";
 import { changeName, tell, until } from "../answer.ts";
-import { ago, bold, dim, facts, status, table } from "../print.ts";
+import { ago, bold, dim, facts, plain, status, table } from "../print.ts";
 import { session, type Session } from "../session.ts";
 import { watch } from "./releases.ts";
 
@@ -127,14 +127,25 @@ export async function approveChange(here: Session, name: string, command: Comman
 export const review = (here: Session, name: string): Promise<Review> =>
   answer(here.api.GET("/api/changes/{repository}/{number}", { params: { path: changeName(name) } }));
 
-/** A change request once every check of its head has reported. */
-export const checked = (here: Session, name: string): Promise<Review> =>
-  until(
+/** A change request once every check of its head has reported; what is waited for is told on the way, on standard error. */
+export function checked(here: Session, name: string): Promise<Review> {
+  const told = new Set<string>();
+  const reported = ({ state, checks }: Review) => state !== "open" || (checks.length > 0 && !checks.some(isUnderWay));
+  return until(
     () => review(here, name),
-    (change) =>
-      change.state !== "open" ||
-      (change.checks.length > 0 && change.checks.every((check) => check.state !== "pending" && check.state !== "running")),
+    reported,
+    (change) => {
+      if (told.size === 0 && reported(change)) return;
+      for (const check of change.checks) {
+        const line = `${status(check.state)}  ${check.name}: ${plain(check.summary)}`;
+        if (!told.has(line)) console.error(line);
+        told.add(line);
+      }
+    },
   );
+}
+
+const isUnderWay = ({ state }: Review["checks"][number]): boolean => state === "pending" || state === "running";
 
 export const changeText = (change: Review): string =>
   [

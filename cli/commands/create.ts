@@ -68,6 +68,10 @@ export function createCommands(program: Command): void {
       const given = await answers(here, path, options.answer, interactive);
       const plan = await answer(here.api.POST("/api/plans", { body: { goldenPath: name, answers: given } }));
       if (!options.apply) tell(command, plan, planText);
+      if (!options.apply && isDenied(plan)) {
+        process.exitCode = 1;
+        return;
+      }
       const go =
         options.apply || (interactive && (await (await prompts()).confirm({ message: "Apply this plan?", initialValue: false })) === true);
       if (go) await apply(here, plan.digest, command, options.wait);
@@ -231,16 +235,32 @@ export function planText({ plan, digest, state }: PlanAnswer): string {
       ["Undo", plan.rollback],
     ]),
     "",
-    ...plan.decisions.flatMap((decision) => [
-      `Policy ${decision.environment ?? decision.point}: ${status(decision.outcome)}`,
-      ...decision.results.filter((result) => result.outcome !== "passed" && result.mode !== "audit").map(ruleText),
-    ]),
+    ...decisionsText(plan.decisions),
     "",
     "Not known yet:",
     ...plan.unknowns.map((unknown) => `  ${unknown}`),
     "",
-    `Nothing has changed. To carry out exactly this (${short(digest)}): cairn apply ${digest}`,
+    isDenied({ plan })
+      ? "Nothing has changed, and this can't be carried out: a rule denies it. Mend what it names, and plan anew."
+      : `Nothing has changed. To carry out exactly this (${short(digest)}): cairn apply ${digest}`,
   ].join("\n");
+}
+
+/** A plan that a rule denies is shown and kept, and refused when it is applied. */
+export const isDenied = ({ plan: { decisions } }: Pick<PlanAnswer, "plan">): boolean => decisions.some(({ outcome }) => outcome === "deny");
+
+/** What policy says, once for all environments that are told the same. */
+function decisionsText(decisions: PlanAnswer["plan"]["decisions"]): string[] {
+  const places = new Map<string, { where: string[]; lines: string[] }>();
+  for (const { environment, point, outcome, results } of decisions) {
+    const told = results.filter((result) => result.outcome !== "passed" && result.mode !== "audit");
+    const lines = told.map((result) => ruleText({ ...result, subject: result.subject.replace(` in ${environment}`, "") }));
+    const key = [outcome, ...lines].join("\n");
+    const one = places.get(key) ?? { where: [], lines: [status(outcome), ...lines] };
+    one.where.push(environment ?? point);
+    places.set(key, one);
+  }
+  return [...places.values()].flatMap(({ where, lines: [head, ...lines] }) => [`Policy ${where.join(", ")}: ${head}`, ...lines]);
 }
 
 /** Answers by -a, then by asking where somebody is there to ask. */

@@ -12,7 +12,7 @@ import { fetchSource, type Source } from "../import/source.ts";
 import { bold, dim, status, table } from "../print.ts";
 import { session, type Session } from "../session.ts";
 import { changeText, checked, review, type Review } from "./changes.ts";
-import { answers, planText, watchRun } from "./create.ts";
+import { answers, isDenied, planText, watchRun } from "./create.ts";
 import { helper } from "./git.ts";
 
 const PATH = "existing-code";
@@ -60,10 +60,15 @@ async function bring(here: Session, from: string, source: Source, options: Optio
     if (loud) console.log(proposalText(from, source, proposal));
     const given = await answersFor(here, proposal, options, loud);
     const plan = await answer(here.api.POST("/api/plans", { body: { goldenPath: PATH, answers: given } }));
-    if (!options.apply)
+    if (!options.apply) {
+      if (isDenied(plan)) process.exitCode = 1;
       return tell(command, { commit: source.commit, proposal, plan }, () =>
-        [planText(plan), "", `That creates the service; its code comes by the same command with --apply.`].join("\n"),
+        [
+          planText(plan),
+          ...(isDenied(plan) ? [] : ["", "That creates the service; its code comes by the same command with --apply."]),
+        ].join("\n"),
       );
+    }
     const { run: id } = await answer(here.api.POST("/api/plans/{digest}/apply", { params: { path: { digest: plan.digest } } }));
     const run = await watchRun(here, id, loud);
     if (run.state !== "success")

@@ -62,7 +62,7 @@ export function releaseCommands(program: Command): void {
     });
   program
     .command("go-on <release>")
-    .description("let a held release go on to its next step")
+    .description("let a held release go on to its next step, or one whose artifact was taken back begin after all")
     .requiredOption("-b, --because <reason>", "kept in the ledger")
     .action(async (id: string, options: { because: string }, command: Command) => {
       const { api } = await session(process.env);

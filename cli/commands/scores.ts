@@ -1,9 +1,12 @@
-import type { Command } from "commander";
-import { answer } from "@cairn/api";
+import { Option, type Command } from "commander";
+import { answer, type Answered } from "@cairn/api";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { tell } from "../answer.ts";
-import { bold, dim, facts, status, table } from "../print.ts";
+import { ago, bold, dim, facts, status, table } from "../print.ts";
 import { session } from "../session.ts";
+
+type Kept = Answered<"listScorecards">;
+type Query = { team?: string; tier?: Kept["items"][number]["tier"]; point?: string; state?: "met" | "missed" | "unknown" };
 
 /** How well services are kept, and how well we deliver. */
 export function scoreCommands(program: Command): void {
@@ -25,6 +28,24 @@ export function scoreCommands(program: Command): void {
             ]),
           ].join("\n"),
       );
+    });
+
+  program
+    .command("scorecards")
+    .description("how well services are kept, all together")
+    .command("list", { isDefault: true })
+    .description("services, the worst first, as they were scored last; of each point how many meet it")
+    .option("-t, --team <team>", "of the services of this team")
+    .addOption(new Option("--tier <tier>").choices(["tier-1", "tier-2", "tier-3"]))
+    .option("--point <point>", "those that it is asked of and that do not meet it, or are in --state")
+    .addOption(new Option("--state <state>", "of the point, or of any").choices(["met", "missed", "unknown"]))
+    .option("--limit <number>", "so many at most, up to 500", "50")
+    .action(async ({ limit, ...filter }: Query & { limit: string }, command: Command) => {
+      const { api } = await session(process.env);
+      if (!(Number(limit) >= 1 && Number(limit) <= 500))
+        throw new Fault("invalid", "cli.limit", `--limit is ${limit}`, "Give a number from 1 to 500.");
+      const query = { ...filter, limit: Number(limit) };
+      tell(command, await answer(api.GET("/api/scorecards", { params: { query } })), (found) => keptText(found, filter));
     });
 
   program
@@ -65,6 +86,52 @@ export function scoreCommands(program: Command): void {
       );
     });
 }
+
+function keptText({ items, total, unscored, points }: Kept, filter: Query): string {
+  const asked = points.filter((point) => point.asked > 0);
+  const nothing = Object.keys(filter).length === 0 ? "No service has a scorecard yet. Create one: cairn create http-api" : "No service is like that.";
+  return [
+    ...(asked.length > 0
+      ? [
+          table(
+            asked,
+            [
+              { title: "POINT", value: (row) => row.id },
+              { title: "ASKED OF", value: (row) => row.asked, align: "right" },
+              { title: "MET", value: (row) => row.met, align: "right" },
+              { title: "MISSED", value: (row) => row.missed, align: "right" },
+              { title: "UNKNOWN", value: (row) => row.unknown, align: "right" },
+              { title: "WHAT", value: (row) => row.title },
+            ],
+            "",
+          ),
+          "",
+        ]
+      : []),
+    table(
+      items,
+      [
+        { title: "SERVICE", value: (row) => row.service },
+        { title: "OWNER", value: (row) => row.owner.replace("group:default/", "") },
+        { title: "TIER", value: (row) => row.tier },
+        { title: "SCORE", value: (row) => `${row.met} of ${row.required}`, align: "right" },
+        { title: "MISSED", value: (row) => idsOf(row, "missed") },
+        { title: "UNKNOWN", value: (row) => idsOf(row, "unknown") },
+        { title: "SCORED", value: (row) => ago(row.at, new Date()) },
+      ],
+      nothing,
+    ),
+    ...(total > items.length ? [dim(`${items.length} of ${total}, the worst first; --limit shows more`)] : []),
+    ...(unscored > 0 ? [dim(`${unscored} more ${unscored === 1 ? "has" : "have"} no scorecard yet: within a minute`)] : []),
+    ...(items[0] ? ["", dim(`What to do about the first: cairn score ${items[0].service}`)] : []),
+  ].join("\n");
+}
+
+const idsOf = ({ lacks }: Kept["items"][number], state: "missed" | "unknown"): string =>
+  lacks
+    .filter((point) => point.state === state)
+    .map(({ id }) => id)
+    .join(", ") || "-";
 
 const percent = (value: number | null): string => (value === null ? "unknown" : `${(value * 100).toFixed(1)} %`);
 

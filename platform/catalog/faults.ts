@@ -52,6 +52,15 @@ export const descriptorInvalid = (what: string, findings: readonly Finding[]) =>
   );
 };
 
+/** `suggested` is the name made of what was given, where one can be. */
+export const teamNameRefused = (name: string, suggested: string) =>
+  new Fault(
+    "invalid",
+    "catalog.team_name_refused",
+    `${JSON.stringify(name)} is no name for a team`,
+    `Lower-case letters, digits, and hyphens between them${suggested ? `, such as ${suggested}` : ""}; what people read is its title.`,
+  );
+
 export const queryInvalid = (what: string) =>
   new Fault("invalid", "catalog.query_invalid", what, "See the format of filters and predicates in Backstage's catalog API.", {
     error: { name: "InputError", message: what },

@@ -3,7 +3,7 @@ import type { Tx } from "../kernel/sql.ts";
 import type { Actor } from "../ledger/model.ts";
 import { record } from "../ledger/store.ts";
 import { checkDocuments, ORGANISATION_KINDS, refOf } from "./descriptor.ts";
-import { descriptorInvalid, entityNotFound, groupExists, groupOwns } from "./faults.ts";
+import { descriptorInvalid, entityNotFound, groupExists, groupOwns, teamNameRefused } from "./faults.ts";
 import type { Entity, OrganisationLoaded } from "./model.ts";
 import { misnamed, rotations } from "./rotations.ts";
 import { etagOf, insert, update } from "./store.ts";
@@ -90,8 +90,19 @@ export interface NewGroup {
   members: readonly { ref: string; displayName?: string | undefined }[];
 }
 
-/** Creates a team with its members. Throws `catalog.group_exists`. */
+/** What golden paths take as an owner, too. */
+const TEAM_NAME = /^[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$/;
+
+/** Creates a team with its members. Throws `catalog.team_name_refused`, `catalog.group_exists`. */
 export async function createGroup(tx: Tx, clock: Clock, actor: Actor, group: NewGroup): Promise<string> {
+  if (!TEAM_NAME.test(group.name))
+    throw teamNameRefused(
+      group.name,
+      group.name
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9]+/g, "-")
+        .replaceAll(/^-|-$/g, ""),
+    );
   const entity: Entity = {
     apiVersion: "backstage.io/v1alpha1",
     kind: "Group",

@@ -247,7 +247,11 @@ test("POST /organisation refuses what is no group or user, all or nothing; loads
 
 test("POST /catalog/groups refuses a taken name and members that are none; makes a team of the caller where nobody is named", async () => {
   const { db, call } = await platform();
-  expect((await call("POST", "/api/catalog/groups", { name: "team-" })).json()).toMatchObject({ code: "catalog.descriptor_invalid" });
+  expect((await call("POST", "/api/catalog/groups", { name: "My Team!" })).json()).toMatchObject({
+    status: 422,
+    code: "catalog.team_name_refused",
+    next: expect.stringContaining("such as my-team;"),
+  });
   expect((await call("POST", "/api/catalog/groups", { name: "team-a", members: ["group:default/x"] })).json()).toMatchObject({
     code: "catalog.descriptor_invalid",
   });

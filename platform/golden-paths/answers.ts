@@ -26,7 +26,7 @@ export function checkAnswers(template: Template, given: Readonly<Record<string, 
 function answerTo(parameter: Parameter, given: unknown): string | boolean {
   if (given === undefined || given === null) {
     if (parameter.default !== undefined) return parameter.default;
-    if (parameter.required) throw answerRefused(parameter.name, "an answer is required", allowed(parameter));
+    if (parameter.required) throw unanswered(parameter);
     return parameter.type === "boolean" ? false : "";
   }
   if (parameter.type === "boolean") {
@@ -43,7 +43,7 @@ function answerTo(parameter: Parameter, given: unknown): string | boolean {
   if (given.length > MAX_LENGTH) throw answerRefused(parameter.name, `${given.length} characters`, `At most ${MAX_LENGTH} characters.`);
   if (UNPRINTABLE.test(given))
     throw answerRefused(parameter.name, "it holds a line break or a control character", "One line of printable text.");
-  if (given.trim() === "" && parameter.required) throw answerRefused(parameter.name, "an answer is required", allowed(parameter));
+  if (given.trim() === "" && parameter.required) throw unanswered(parameter);
   if (parameter.pattern !== undefined && !new RegExp(parameter.pattern, "u").test(given))
     throw answerRefused(parameter.name, `${JSON.stringify(given)} does not match ${parameter.pattern}`, allowed(parameter));
   if (parameter.name === "service_name") {
@@ -53,6 +53,13 @@ function answerTo(parameter: Parameter, given: unknown): string | boolean {
   }
   return given;
 }
+
+const unanswered = (parameter: Parameter) =>
+  answerRefused(
+    parameter.name,
+    "an answer is required",
+    [parameter.description && `${parameter.description.replace(/\.$/, "")}.`, allowed(parameter)].filter(Boolean).join(" "),
+  );
 
 const SERVICE_NAME =
   "lower-case letters, digits and hyphens; it begins with a letter, does not end in a hyphen, and has at most 63 characters";
