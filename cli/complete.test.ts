@@ -24,7 +24,9 @@ async function platform(): Promise<{ env: NodeJS.ProcessEnv; asked: string[] }> 
       ? { items: [{ name: "orders" }, { name: "parcels" }] }
       : request.url?.startsWith("/api/changes")
         ? { changes: [{ repository: "orders", number: 2 }] }
-        : { releases: [{ id: "rel-orders-dev-23dd513b5dc5" }] };
+        : request.url?.startsWith("/api/scorecards")
+          ? { points: [{ id: "scanned" }] }
+          : { releases: [{ id: "rel-orders-dev-23dd513b5dc5" }] };
     response.setHeader("content-type", "application/json").end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -38,6 +40,7 @@ test("complete() knows commands, options and choices without a platform, and is 
   expect(await values(["changes", ""])).toEqual(expect.arrayContaining(["list", "show", "open", "diff"]));
   expect(await values(["decisions", "--at", ""])).toEqual(["change", "plan", "release", "audit"]);
   expect(await values(["rollback", "orders", "--t"])).toEqual(["--to"]);
+  expect(await values(["scorecards", "--state", "m"])).toEqual(["met", "missed"]);
   expect(await values(["completion", "z"])).toEqual(["zsh"]);
   expect(await values(["logs", ""])).toEqual([]);
   expect((await complete(cairnProgram(), ["windows", "load", ""], nowhere)).files).toBe(true);
@@ -50,9 +53,10 @@ test("complete() gives the names that the platform has: of arguments, of options
   expect(await values(["releases", "pa"], env)).toEqual(["parcels"]);
   expect(await values(["merge", ""], env)).toEqual(["orders/2"]);
   expect(await values(["approve", ""], env)).toEqual(["orders/2", "rel-orders-dev-23dd513b5dc5"]);
-  expect(asked.length).toBe(6);
+  expect(await values(["scorecards", "--point", ""], env)).toEqual(["scanned"]);
+  expect(asked.length).toBe(7);
   expect(await values(["logs", "orders", "--li"], env)).toEqual(["--lines"]);
-  expect(asked.length).toBe(6);
+  expect(asked.length).toBe(7);
 });
 
 /** What a shell offers for a typed line, by the script that people source. */

@@ -120,6 +120,7 @@ export const EXAMPLES: Record<string, string[]> = {
   "exceptions end": ['cairn exceptions end exc_01 -b "it is there"'],
   replay: ["cairn replay dec_440a0ea62f1be74f6d35d2ad7e --out decision.json", "cairn replay decision.json"],
   score: ["cairn score orders"],
+  "scorecards list": ["cairn scorecards", "cairn scorecards --team shop --state missed", "cairn scorecards --point scanned -o json"],
   dora: ["cairn dora", "cairn dora --team shop --days 90"],
   doctor: ["cairn doctor"],
   uninstall: ["cairn uninstall", "cairn uninstall --yes"],

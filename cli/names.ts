@@ -39,6 +39,7 @@ const KINDS: Record<string, Names> = {
   rule: rules,
   rules,
   environment: async (api) => (await api.GET("/api/policies/bundle")).data?.environments.map(({ name }) => name) ?? [],
+  point: async (api) => (await api.GET("/api/scorecards", { params: { query: { limit: 1 } } })).data?.points.map(({ id }) => id) ?? [],
   freeze: async (api) =>
     (await api.GET("/api/windows")).data?.windows.filter(({ rule }) => rule.kind === "freeze").map(({ rule }) => rule.name) ?? [],
   webhook: async (api) => (await api.GET("/api/webhooks")).data?.webhooks.map(({ id }) => id) ?? [],

@@ -89,7 +89,8 @@ export function scoreCommands(program: Command): void {
 
 function keptText({ items, total, unscored, points }: Kept, filter: Query): string {
   const asked = points.filter((point) => point.asked > 0);
-  const nothing = Object.keys(filter).length === 0 ? "No service has a scorecard yet. Create one: cairn create http-api" : "No service is like that.";
+  const nothing =
+    Object.keys(filter).length === 0 ? "No service has a scorecard yet. Create one: cairn create http-api" : "No service is like that.";
   return [
     ...(asked.length > 0
       ? [
@@ -122,7 +123,7 @@ function keptText({ items, total, unscored, points }: Kept, filter: Query): stri
       nothing,
     ),
     ...(total > items.length ? [dim(`${items.length} of ${total}, the worst first; --limit shows more`)] : []),
-    ...(unscored > 0 ? [dim(`${unscored} more ${unscored === 1 ? "has" : "have"} no scorecard yet: within a minute`)] : []),
+    ...(unscored > 0 ? [dim(`${unscored} more ${unscored === 1 ? "has" : "have"} no scorecard yet: they are made one after another`)] : []),
     ...(items[0] ? ["", dim(`What to do about the first: cairn score ${items[0].service}`)] : []),
   ].join("\n");
 }
