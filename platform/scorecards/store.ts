@@ -34,7 +34,7 @@ declare module "../kernel/sql.ts" {
 const PREFIX = "component:default/";
 
 /**
- * Keeps a service's scorecard in the place of the one before, unless that is newer. Tells those who listen where a point's state is another. Of a service that has left the
+ * Keeps a service's scorecard in the place of the one before, unless that is newer. Tells those who listen where a point's state is another than before. Of a service that has left the
  * catalog nothing is kept.
  */
 export async function keepScore(db: Db, card: Scorecard, { owner, seq }: { owner: string; seq: number }): Promise<void> {
@@ -62,7 +62,7 @@ export async function keepScore(db: Db, card: Scorecard, { owner, seq }: { owner
       .onConflict((oc) => oc.column("ref").doUpdateSet(row).where("scorecard.seq", "<=", seq).where("scorecard.made_at", "<=", card.at))
       .execute();
     const ids = new Set([...Object.keys(before?.states ?? {}), ...Object.keys(states)]);
-    if (!before || [...ids].some((id) => before.states[id] !== states[id]))
+    if (before && [...ids].some((id) => before.states[id] !== states[id]))
       await sql`select pg_notify('cairn_scores', ${card.service})`.execute(tx);
   }).catch((error: unknown) => {
     if ((error as { code?: string }).code !== FOREIGN_KEY_VIOLATION) throw error;

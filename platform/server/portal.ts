@@ -47,6 +47,7 @@ export const portalFiles =
       "/incidents",
       "/incidents/*",
       "/dora",
+      "/scorecards",
       "/inbox",
       "/webhooks",
       "/break-glass",

@@ -67,6 +67,7 @@ export function useLive(): boolean {
       source = new EventSource("/api/live");
       source.addEventListener("ledger", refresh);
       source.addEventListener("runs", refresh);
+      source.addEventListener("scores", refresh);
       source.addEventListener("open", () => {
         if (lost) refresh();
         lost = false;

@@ -41,6 +41,7 @@ const router = createBrowserRouter([
           { path: "/incidents/:id", lazy: page(() => import("./pages/incident.tsx")) },
           { path: "/approvals", lazy: page(() => import("./pages/approvals.tsx")) },
           { path: "/dora", lazy: page(() => import("./pages/dora.tsx")) },
+          { path: "/scorecards", lazy: page(() => import("./pages/scorecards.tsx")) },
           { path: "/policies", lazy: page(() => import("./pages/policies.tsx")) },
           { path: "/inbox", lazy: page(() => import("./pages/inbox.tsx")) },
           { path: "/webhooks", lazy: page(() => import("./pages/webhooks.tsx")) },

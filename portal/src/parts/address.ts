@@ -9,8 +9,8 @@ export interface Address {
   has: (name: string) => boolean;
   /** Says something else of these alone, from the newest on; what is null or empty goes out of the address. */
   set: (values: Readonly<Record<string, string | null>>) => void;
-  /** Goes on to what is older than this, or back to the newest: a step of its own, that going back undoes. */
-  turn: (before: string | null) => void;
+  /** Goes on to what is older than this, or back to the newest; where a list goes by place, `from` that one: a step of its own, that going back undoes. */
+  turn: (to: string | null, by?: "before" | "from") => void;
   /** Nothing at all. */
   clear: () => void;
   isBare: boolean;
@@ -29,9 +29,9 @@ export function useAddress(): Address {
     get: (name) => search.get(name) || null,
     oneOf: (name, values) => values.find((value) => value === search.get(name)) ?? values[0],
     has: (name) => search.has(name),
-    set: (values) => setSearch(said({ before: null, ...values }), { replace: true }),
-    turn: (before) => {
-      setSearch(said({ before }));
+    set: (values) => setSearch(said({ before: null, from: null, ...values }), { replace: true }),
+    turn: (to, by = "before") => {
+      setSearch(said({ [by]: to }));
       window.scrollTo(0, 0);
     },
     clear: () => setSearch({}, { replace: true }),
