@@ -7,19 +7,24 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { createBrowserRouter } from "react-router";
 import { RouterProvider } from "react-router/dom";
-import { queries } from "./api.ts";
+import { answer } from "@cairn/api";
+import { api, queries } from "./api.ts";
 import { Broken } from "./pages/broken.tsx";
+import { Brand } from "./parts/brand.tsx";
 import { Shell } from "./shell.tsx";
 import { theme, variables } from "./theme.ts";
+
+// Asked before the page's own file is there: all else waits for it.
+if (window.location.pathname !== "/login") void queries.prefetchQuery({ queryKey: ["me"], queryFn: () => answer(api.GET("/api/auth/me")) });
 
 const page = (load: () => Promise<{ default: React.ComponentType }>) => async () => ({ Component: (await load()).default });
 
 /** Each page is a file of its own, loaded when it is first opened. */
 const router = createBrowserRouter([
-  { path: "/login", hydrateFallbackElement: <></>, lazy: page(() => import("./pages/login.tsx")) },
+  { path: "/login", hydrateFallbackElement: <Brand />, lazy: page(() => import("./pages/login.tsx")) },
   {
     element: <Shell />,
-    hydrateFallbackElement: <></>,
+    hydrateFallbackElement: <Brand ofShell />,
     children: [
       {
         errorElement: <Broken />,

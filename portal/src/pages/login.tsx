@@ -4,6 +4,7 @@ import { useDocumentTitle } from "@mantine/hooks";
 import { useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
 import { api, queries } from "../api.ts";
+import { Brand } from "../parts/brand.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 
 /** Signs in by a one-time link. The secret stands behind the #, which no server and no log ever sees; using it takes a click, so that a preview of the link spends nothing. */
@@ -29,41 +30,44 @@ export default function Login() {
     }
   };
   return (
-    <Container size={440} py={80} component="main">
-      <Paper withBorder p="xl">
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            void signIn();
-          }}
-        >
-          <Stack>
-            <Title order={1}>Sign in to Cairn</Title>
-            {linked && !error ? (
-              <Text>This link signs this browser in, once.</Text>
-            ) : (
-              <>
-                <Text>
-                  Open a one-time link. On the platform's machine <Code>./cairn login --link</Code> makes one; it works once, for 15
-                  minutes.
-                </Text>
-                <TextInput
-                  label="Code of the link"
-                  value={token}
-                  onChange={(event) => setToken(event.currentTarget.value)}
-                  autoComplete="off"
-                  spellCheck={false}
-                  required
-                />
-              </>
-            )}
-            <ProblemNote error={error} />
-            <Button type="submit" loading={busy} disabled={token.trim() === ""}>
-              Sign in
-            </Button>
-          </Stack>
-        </form>
-      </Paper>
-    </Container>
+    <>
+      <Brand />
+      <Container size={440} py={80} component="main">
+        <Paper withBorder p="xl">
+          <form
+            onSubmit={(event) => {
+              event.preventDefault();
+              void signIn();
+            }}
+          >
+            <Stack>
+              <Title order={1}>Sign in to Cairn</Title>
+              {linked && !error ? (
+                <Text>This link signs this browser in, once.</Text>
+              ) : (
+                <>
+                  <Text>
+                    Open a one-time link. On the platform's machine <Code>./cairn login --link</Code> makes one; it works once, for 15
+                    minutes.
+                  </Text>
+                  <TextInput
+                    label="Code of the link"
+                    value={token}
+                    onChange={(event) => setToken(event.currentTarget.value)}
+                    autoComplete="off"
+                    spellCheck={false}
+                    required
+                  />
+                </>
+              )}
+              <ProblemNote error={error} />
+              <Button type="submit" loading={busy} disabled={token.trim() === ""}>
+                Sign in
+              </Button>
+            </Stack>
+          </form>
+        </Paper>
+      </Container>
+    </>
   );
 }
