@@ -95,11 +95,12 @@ test("a stop answers what is under way, closes idle connections, and is not read
   agent.destroy();
 });
 
-/** The first log line that fits, as soon as it is written. */
+/** The first log line that fits, as soon as it is written; after ten seconds it fails with what was. */
 async function logged(pattern) {
-  for (;;) {
+  for (let waits = 0; waits < 1000; waits++) {
     const line = written.split("\n").find((one) => pattern.test(one));
     if (line) return line;
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
+  assert.fail(`Nothing that was logged fits ${pattern}:\n${written}`);
 }
