@@ -1211,7 +1211,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What policy says today of all that runs */
+        /** What policy says today of all that runs, the worst first */
         get: operations["listAudits"];
         put?: never;
         post?: never;
@@ -1520,7 +1520,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Roll back a release that is under way, or let one go on that is held */
+        /** Roll back a release that is under way, or let one go on that is held, or that waits since what it brings was taken back */
         post: operations["answerRelease"];
         delete?: never;
         options?: never;
@@ -2843,7 +2843,7 @@ export interface components {
         };
         HeldInput: {
             /** @enum {string} */
-            gate: "production-approval" | "windows";
+            gate: "production-approval" | "windows" | "taken-back";
             because: string;
             unblockedBy: string;
             until: unknown | null;
@@ -4212,7 +4212,7 @@ export interface components {
         };
         Held: {
             /** @enum {string} */
-            gate: "production-approval" | "windows";
+            gate: "production-approval" | "windows" | "taken-back";
             because: string;
             unblockedBy: string;
             until: string | null;
@@ -7800,6 +7800,8 @@ export interface operations {
         parameters: {
             query?: {
                 service?: string;
+                outcome?: "allow" | "warn" | "deny" | "unknown";
+                limit?: number;
             };
             header?: never;
             path?: never;

@@ -37,7 +37,7 @@ test("keepAudit() records an answer once, and again where it is another; what ru
   clock.turn(300);
   expect(await audit({ evidence: { provenance: { revoked: true } } })).toBe(true);
   expect(await audit({ evidence: { provenance: { revoked: true } } })).toBe(false);
-  const [found] = await audits(db, "orders");
+  const [found] = await audits(db, { service: "orders" });
   expect(found).toMatchObject({ outcome: "deny", since: clock.now(), because: expect.stringContaining("was revoked") });
   expect(found?.results.map(({ rule }) => rule)).toEqual(["provenance-verified"]);
   expect((await list(db, { point: "audit", limit: 10 })).map(({ id }) => id)).toContain(found?.decision);
@@ -45,6 +45,7 @@ test("keepAudit() records an answer once, and again where it is another; what ru
   expect(await transact(db, (tx) => noteUnaudited(tx, clock, actor, at, "the forge does not answer"))).toBe(true);
   expect(await transact(db, (tx) => noteUnaudited(tx, clock, actor, at, "the forge does not answer"))).toBe(false);
   expect(await audits(db)).toMatchObject([{ outcome: "unknown", decision: null }]);
+  expect(await audits(db, { outcome: "allow", limit: 1 })).toEqual([]);
 
   await audit({}, { ...at, environment: "staging" });
   await transact(db, (tx) => forgetAudits(tx, clock, actor, [{ service: "orders", environment: "staging" }]));

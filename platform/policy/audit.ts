@@ -1,4 +1,4 @@
-import type { Selectable } from "kysely";
+import { sql, type Selectable } from "kysely";
 import { z } from "zod";
 import type { Clock } from "../kernel/clock.ts";
 import { digestOf } from "../kernel/digest.ts";
@@ -86,16 +86,17 @@ export async function forgetAudits(
 }
 
 /** What policy says today of all that runs, the worst first. */
-export async function audits(db: Sql, service?: string): Promise<Audit[]> {
-  const rows = await db
+export async function audits(db: Sql, filter: { service?: string; outcome?: Audit["outcome"]; limit?: number } = {}): Promise<Audit[]> {
+  let query = db
     .selectFrom("policy_audit")
     .selectAll()
-    .$if(service !== undefined, (query) => query.where("service", "=", service ?? ""))
+    .orderBy(sql`array_position(array['deny', 'unknown', 'warn', 'allow'], outcome)`)
     .orderBy("service")
-    .orderBy("environment")
-    .execute();
-  const worst = ["deny", "unknown", "warn", "allow"];
-  return rows.map(auditOf).toSorted((a, b) => worst.indexOf(a.outcome) - worst.indexOf(b.outcome));
+    .orderBy("environment");
+  if (filter.service !== undefined) query = query.where("service", "=", filter.service);
+  if (filter.outcome !== undefined) query = query.where("outcome", "=", filter.outcome);
+  if (filter.limit !== undefined) query = query.limit(filter.limit);
+  return (await query.execute()).map(auditOf);
 }
 
 async function seenAgain(tx: Tx, clock: Clock, { service, environment }: Serving, answers: string): Promise<boolean> {

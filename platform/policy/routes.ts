@@ -100,14 +100,18 @@ export const policyRoutes =
         schema: {
           operationId: "listAudits",
           tags: ["policy"],
-          summary: "What policy says today of all that runs",
-          querystring: z.object({ service: z.string().optional() }),
+          summary: "What policy says today of all that runs, the worst first",
+          querystring: z.object({
+            service: z.string().optional(),
+            outcome: Audit.shape.outcome.optional(),
+            limit: z.coerce.number().int().min(1).max(1000).optional(),
+          }),
           response: { 200: z.object({ audits: z.array(Audit) }) },
         },
       },
       async (request) => {
         await request.can("read");
-        return { audits: await audits(db, request.query.service) };
+        return { audits: await audits(db, request.query) };
       },
     );
 

@@ -38,6 +38,8 @@ export async function buildApp(surface: Surface): Promise<FastifyInstance> {
     loggerInstance: surface.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 5 * 1024 * 1024,
+    // A run is called by its service, its commit and its step: longer than the 100 that a parameter may have otherwise.
+    routerOptions: { maxParamLength: 500 },
     requestTimeout: 0,
     forceCloseConnections: "idle",
     clientErrorHandler: refuseMalformed,

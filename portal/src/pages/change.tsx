@@ -49,11 +49,18 @@ function ChangeView({ change }: { change: Change }) {
     },
     onSuccess,
   });
+  const check = useMutation({
+    mutationFn: () => answer(api.POST("/api/changes/{repository}/{number}/check", { params: { path } })),
+    onSuccess,
+  });
   const close = useMutation({
     mutationFn: () => answer(api.POST("/api/changes/{repository}/{number}/close", { params: { path } })),
     onSuccess,
   });
   const open = change.state === "open";
+  const me = useAnswer(["me"], () => api.GET("/api/auth/me"));
+  const isOwn = me.data?.principal.ref === change.author;
+  const hasReported = change.checks.length > 0 && change.checks.every(({ state }) => state !== "pending" && state !== "running");
   return (
     <Page
       title={change.title}
@@ -66,12 +73,12 @@ function ChangeView({ change }: { change: Change }) {
         <Equivalents
           cli={
             open
-              ? `cairn merge ${repository}/${number}\ncairn changes approve ${repository}/${number}\ncairn changes close ${repository}/${number}`
+              ? `cairn merge ${repository}/${number}\ncairn changes approve ${repository}/${number}\ncairn retry ${repository}/${number}\ncairn changes close ${repository}/${number}`
               : `cairn changes show ${repository}/${number}`
           }
           api={
             open
-              ? `POST /api/changes/${repository}/${number}/merge\n{"head": "${head}"}\n… or /approve, or /close`
+              ? `POST /api/changes/${repository}/${number}/merge\n{"head": "${head}"}\n… or /approve, /check, /close`
               : `GET /api/changes/${repository}/${number}`
           }
         />
@@ -87,8 +94,18 @@ function ChangeView({ change }: { change: Change }) {
         )}
       </Text>
       {change.state === "merged" && change.mergeCommit && <Delivery service={repository} commit={change.mergeCommit} />}
-      {open && <Why of={`${repository}/${number}`} />}
-      <Section title="Checks">
+      {open && !change.merge.allowed && <Why of={`${repository}/${number}`} />}
+      <Section
+        title="Checks"
+        actions={
+          open &&
+          hasReported && (
+            <Button variant="default" size="xs" onClick={() => check.mutate()} loading={check.isPending}>
+              Check again
+            </Button>
+          )
+        }
+      >
         <Stack gap="sm">
           <Checks checks={change.checks} />
           {open && (
@@ -109,9 +126,11 @@ function ChangeView({ change }: { change: Change }) {
                   <Button variant="subtle" color="gray" onClick={() => close.mutate()} loading={close.isPending}>
                     Close
                   </Button>
-                  <Button variant="default" onClick={() => approve.mutate()} loading={approve.isPending}>
-                    Approve
-                  </Button>
+                  {!isOwn && (
+                    <Button variant="default" onClick={() => approve.mutate()} loading={approve.isPending}>
+                      Approve
+                    </Button>
+                  )}
                   <Button onClick={() => merge.mutate()} loading={merge.isPending} disabled={!change.merge.allowed}>
                     Merge
                   </Button>
@@ -119,7 +138,7 @@ function ChangeView({ change }: { change: Change }) {
               </Group>
             </Paper>
           )}
-          <ProblemNote error={merge.error ?? approve.error ?? close.error} />
+          <ProblemNote error={merge.error ?? approve.error ?? check.error ?? close.error} />
         </Stack>
       </Section>
       {!open && change.warnings.length > 0 && (

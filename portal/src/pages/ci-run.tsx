@@ -4,7 +4,7 @@ import { api, useAnswer } from "../api.ts";
 import { Digest } from "../parts/digest.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
-import { sentence } from "../parts/names.ts";
+import { plain, sentence } from "../parts/names.ts";
 import { span } from "../parts/numbers.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
@@ -48,14 +48,19 @@ export default function CiRunPage() {
           <Section title="Stages">
             <Rows label="Stages">
               {data.stages.map((stage) => (
-                <Row key={stage.name} sign={<Status of={stage.state} bare />} title={titled(stage.name)} below={stage.detail}>
+                <Row
+                  key={stage.name}
+                  sign={<Status of={stage.state} bare />}
+                  title={titled(stage.name)}
+                  below={stage.detail && plain(stage.detail)}
+                >
                   {stage.command && <span className="mono">{stage.command}</span>}
-                  <span className="number">{stage.seconds === null ? "" : span(stage.seconds)}</span>
+                  <span className="number">{stage.seconds === null || stage.state === "skipped" ? "" : span(stage.seconds)}</span>
                 </Row>
               ))}
             </Rows>
           </Section>
-          {data.artifact && <Evidence artifact={data.artifact.digest} />}
+          {data.artifact && data.purpose === "merge" && <Evidence artifact={data.artifact.digest} />}
           <Section title="Log">
             <pre className="log panel" tabIndex={0} role="region" aria-label="Text of the log">
               {log.data?.text ?? ""}

@@ -138,7 +138,7 @@ function Deployments({ metric, rows }: { metric: (typeof METRICS)[number]; rows:
               below={`${sentence(row.because)}${row.takenBackAt ? ", and taken back later" : ""}`}
             >
               {row.change !== null && (
-                <Anchor component={Link} to={`/changes/${row.service}/${row.change}`} size="sm">
+                <Anchor component={Link} to={`/changes/${row.service}/${row.change}`} size="xs">
                   Change {row.change}
                 </Anchor>
               )}

@@ -169,6 +169,15 @@ function Attention({
         >
           <Status of={run.state} />
           <Time at={run.createdAt} />
+          <Button
+            component={Link}
+            to={runPath(run.id)}
+            size="compact-xs"
+            variant="default"
+            aria-label={`${run.state === "waiting" ? "Decide" : "Look at"} ${run.workflow}: ${nameOf(run.about)}`}
+          >
+            {run.state === "waiting" ? "Decide" : "Look"}
+          </Button>
         </Row>
       ))}
     </Rows>

@@ -8,7 +8,7 @@ import { Decisions } from "../parts/decisions.tsx";
 import { Digest } from "../parts/digest.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
-import { nameOf, runPath, serviceOf } from "../parts/names.ts";
+import { nameOf, plain, runPath, serviceOf } from "../parts/names.ts";
 import { Answered, Page, Section } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
@@ -181,7 +181,7 @@ function Changes({ rows }: { rows: readonly Change[] }) {
         if (!row) return null;
         const environments = [row, ...more].flatMap(({ environment }) => environment ?? []);
         return (
-          <Row key={key} sign={<span className="wide">{row.action}</span>} title={nameOf(row.id)} below={row.detail}>
+          <Row key={key} sign={<span className="wide">{row.action}</span>} title={nameOf(row.id)} below={plain(row.detail)}>
             <span>{row.kind.replaceAll("_", " ")}</span>
             {environments.length > 0 && <span>{environments.join(", ")}</span>}
           </Row>

@@ -1,138 +1,196 @@
 import { answer, type Answered as Answer } from "@cairn/api";
-import { Accordion, Anchor, Badge, Code, Group, Stack, Text } from "@mantine/core";
+import { Accordion, Anchor, Badge, Code, Group, SegmentedControl, Stack, Tabs, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
+import { useAddress, type Address } from "../parts/address.ts";
 import { Confirm } from "../parts/confirm.tsx";
 import { Digest } from "../parts/digest.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { Facts } from "../parts/facts.tsx";
+import { ServiceField } from "../parts/filters.tsx";
 import { nameOf, plain } from "../parts/names.ts";
-import { Answered, Empty, Page, Section } from "../parts/page.tsx";
+import { many } from "../parts/numbers.ts";
+import { Answered, Empty, Page } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
 
+const TABS = ["rules", "running", "exceptions"] as const;
+const TITLES = { rules: "Rules", running: "What runs, by these rules", exceptions: "Exceptions that hold" } as const;
+const CLI = { rules: "cairn policies list", running: "cairn policies audit", exceptions: "cairn exceptions list" } as const;
+const API = { rules: "GET /api/policies", running: "GET /api/audit", exceptions: "GET /api/exceptions?holding=true" } as const;
+
 /** What do we require, does what runs meet it, and who is excepted? */
 export default function Policies() {
+  const address = useAddress();
+  const shown = address.oneOf("show", TABS);
+  return (
+    <Page title="Policies" actions={<Equivalents cli={CLI[shown]} api={API[shown]} />}>
+      <Tabs
+        value={shown}
+        onChange={(next) => address.set({ show: next === TABS[0] ? null : next, service: null, outcome: null })}
+        keepMounted={false}
+      >
+        <Tabs.List mb="lg">
+          {TABS.map((each) => (
+            <Tabs.Tab key={each} value={each}>
+              {TITLES[each]}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Tabs.Panel value="rules">
+          <Rules />
+        </Tabs.Panel>
+        <Tabs.Panel value="running">
+          <Running address={address} />
+        </Tabs.Panel>
+        <Tabs.Panel value="exceptions">
+          <Exceptions />
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
+}
+
+function Rules() {
   const policies = useAnswer(["policies"], () => api.GET("/api/policies"));
-  const audits = useAnswer(["audit"], () => api.GET("/api/audit"));
+  return (
+    <Answered query={policies}>
+      {({ bundle, rules }) => (
+        <Stack>
+          <Text c="dimmed" component="div">
+            {many(rules.length, "rule")}, as data in <Code>library/policies</Code>. Bundle <Digest of={bundle} />. What a change of them
+            would do to what runs, before it holds: <Code className="anywhere">cairn policies try FOLDER</Code>
+          </Text>
+          <Accordion variant="contained" chevronPosition="left" multiple>
+            {rules.map((rule) => (
+              <Accordion.Item value={rule.name} key={rule.name}>
+                <Accordion.Control>
+                  <Group justify="space-between" gap="xs">
+                    <div>
+                      <Text fw={500}>{rule.name}</Text>
+                      <Text size="xs" c="dimmed">
+                        {rule.description}
+                      </Text>
+                    </div>
+                    <Group gap={6}>
+                      {rule.points.map((point) => (
+                        <Badge key={point} variant="default">
+                          {point}
+                        </Badge>
+                      ))}
+                    </Group>
+                  </Group>
+                </Accordion.Control>
+                <Accordion.Panel>
+                  <Stack gap="xs">
+                    <Facts
+                      of={[
+                        ["When it does not hold", modes(rule.modes)],
+                        ["When it is unknown", modes(rule.unknown)],
+                        ["Exceptions by", rule.exceptionsBy.map(nameOf).join(", ") || "nobody"],
+                      ]}
+                    />
+                    <Text>{rule.fix}</Text>
+                    {rule.expressions.map((expression) => (
+                      <Code block key={expression} tabIndex={0}>
+                        {expression}
+                      </Code>
+                    ))}
+                  </Stack>
+                </Accordion.Panel>
+              </Accordion.Item>
+            ))}
+          </Accordion>
+        </Stack>
+      )}
+    </Answered>
+  );
+}
+
+const OUTCOMES = ["any", "deny", "unknown", "warn", "allow"] as const;
+const SAID = { any: "Any", deny: "Denied", unknown: "Unknown", warn: "Warned", allow: "Allowed" } as const;
+const SHOWN = 100;
+
+/** What policy would say today of what runs; at most so many lines, the worst first. */
+function Running({ address }: { address: Address }) {
+  const outcome = address.oneOf("outcome", OUTCOMES);
+  const service = address.get("service");
+  const query = { ...(outcome !== "any" && { outcome }), ...(service && { service }), limit: SHOWN };
+  const audits = useAnswer(["audit", query], () => api.GET("/api/audit", { params: { query } }), { keep: true });
+  return (
+    <Stack gap="sm">
+      <Group gap="xs">
+        <SegmentedControl
+          size="xs"
+          data={OUTCOMES.map((value) => ({ value, label: SAID[value] }))}
+          value={outcome}
+          onChange={(value) => address.set({ outcome: value === OUTCOMES[0] ? null : value })}
+          aria-label="Outcome"
+        />
+        <ServiceField address={address} />
+      </Group>
+      <Answered query={audits}>
+        {({ audits: all }) =>
+          all.length === 0 ? (
+            <Empty title={service || outcome !== "any" ? "Nothing that runs is like that" : "Nothing to judge yet"}>
+              What runs is judged every few minutes, and after what bears on it. Nothing is taken down.
+            </Empty>
+          ) : (
+            <>
+              <Rows label="What runs">
+                {all.map((audit) => (
+                  <Row
+                    key={`${audit.service}/${audit.environment}`}
+                    sign={<Status of={audit.outcome} bare />}
+                    title={
+                      <Anchor component={Link} to={audit.decision === null ? `/releases/${audit.release}` : `/decisions/${audit.decision}`}>
+                        {audit.service} in {audit.environment}
+                      </Anchor>
+                    }
+                    below={plain(audit.because)}
+                  >
+                    <span>
+                      since <Time at={audit.since} />
+                    </span>
+                    <span>
+                      looked at <Time at={audit.checkedAt} />
+                    </span>
+                  </Row>
+                ))}
+              </Rows>
+              {all.length === SHOWN && (
+                <Text c="dimmed">The first {SHOWN}, the worst first. A service&apos;s name shows all of its own.</Text>
+              )}
+            </>
+          )
+        }
+      </Answered>
+    </Stack>
+  );
+}
+
+function Exceptions() {
   const exceptions = useAnswer(["exceptions"], () => api.GET("/api/exceptions", { params: { query: { holding: "true" } } }));
   return (
-    <Page title="Policies" actions={<Equivalents cli="cairn policies audit" api="GET /api/audit" />}>
-      <Answered query={policies} with={[audits, exceptions]}>
-        {() => (
-          <>
-            <Section title="What runs, by today's rules">
-              <Answered query={audits}>
-                {({ audits: all }) =>
-                  all.length === 0 ? (
-                    <Empty title="Nothing to judge yet">
-                      What runs is judged every few minutes, and after what bears on it. Nothing is taken down.
-                    </Empty>
-                  ) : (
-                    <Rows label="What runs">
-                      {all.map((audit) => (
-                        <Row
-                          key={`${audit.service}/${audit.environment}`}
-                          sign={<Status of={audit.outcome} bare />}
-                          title={
-                            <Anchor
-                              component={Link}
-                              to={audit.decision === null ? `/releases/${audit.release}` : `/decisions/${audit.decision}`}
-                            >
-                              {audit.service} in {audit.environment}
-                            </Anchor>
-                          }
-                          below={plain(audit.because)}
-                        >
-                          <span>
-                            since <Time at={audit.since} />
-                          </span>
-                          <span>
-                            looked at <Time at={audit.checkedAt} />
-                          </span>
-                        </Row>
-                      ))}
-                    </Rows>
-                  )
-                }
-              </Answered>
-            </Section>
-            <Section title="Exceptions that hold">
-              <Answered query={exceptions}>
-                {({ exceptions: all }) =>
-                  all.length === 0 ? (
-                    <Text c="dimmed">
-                      None. The page of a decision says who may grant one;{" "}
-                      <Code>cairn exceptions grant SERVICE RULE --until 8h --because REASON</Code> grants it.
-                    </Text>
-                  ) : (
-                    <Rows label="Exceptions">
-                      {all.map((exception) => (
-                        <Exempted key={exception.id} exception={exception} />
-                      ))}
-                    </Rows>
-                  )
-                }
-              </Answered>
-            </Section>
-            <Section title="Rules">
-              <Answered query={policies}>
-                {({ bundle, rules }) => (
-                  <Stack>
-                    <Text c="dimmed" component="div">
-                      {rules.length} rules, as data in <Code>library/policies</Code>. Bundle <Digest of={bundle} />
-                    </Text>
-                    <Accordion variant="contained" chevronPosition="left" multiple>
-                      {rules.map((rule) => (
-                        <Accordion.Item value={rule.name} key={rule.name}>
-                          <Accordion.Control>
-                            <Group justify="space-between" gap="xs">
-                              <div>
-                                <Text fw={500}>{rule.name}</Text>
-                                <Text size="xs" c="dimmed">
-                                  {rule.description}
-                                </Text>
-                              </div>
-                              <Group gap={6}>
-                                {rule.points.map((point) => (
-                                  <Badge key={point} variant="default">
-                                    {point}
-                                  </Badge>
-                                ))}
-                              </Group>
-                            </Group>
-                          </Accordion.Control>
-                          <Accordion.Panel>
-                            <Stack gap="xs">
-                              <Facts
-                                of={[
-                                  ["When it does not hold", modes(rule.modes)],
-                                  ["When it is unknown", modes(rule.unknown)],
-                                  ["Exceptions by", rule.exceptionsBy.map(nameOf).join(", ") || "nobody"],
-                                ]}
-                              />
-                              <Text>{rule.fix}</Text>
-                              {rule.expressions.map((expression) => (
-                                <Code block key={expression} tabIndex={0}>
-                                  {expression}
-                                </Code>
-                              ))}
-                            </Stack>
-                          </Accordion.Panel>
-                        </Accordion.Item>
-                      ))}
-                    </Accordion>
-                  </Stack>
-                )}
-              </Answered>
-            </Section>
-          </>
-        )}
-      </Answered>
-    </Page>
+    <Answered query={exceptions}>
+      {({ exceptions: all }) =>
+        all.length === 0 ? (
+          <Empty title="No exception holds">
+            Whoever a rule names may grant one, for a while and with a reason: on the page of the decision that denied, or with{" "}
+            <Code className="anywhere">cairn exceptions grant SERVICE RULE --until 8h --because REASON</Code>
+          </Empty>
+        ) : (
+          <Rows label="Exceptions">
+            {all.map((exception) => (
+              <Exempted key={exception.id} exception={exception} />
+            ))}
+          </Rows>
+        )
+      }
+    </Answered>
   );
 }
 

@@ -84,12 +84,17 @@ function ReleaseShown({ release }: { release: Release }) {
       {release.state === "planned" && release.gate?.heldBy.some(({ gate }) => gate === "production-approval") && (
         <Approve release={release} />
       )}
-      {(release.state === "rolling_out" || release.state === "held") && <Act release={release} />}
+      {(release.state === "rolling_out" || release.state === "held" || takenBack(release)) && <Act release={release} />}
       {release.state === "promoted" && <GoBack release={release} />}
       <Section title="Traffic">
         <Paper withBorder p="md">
           <Text mb={6}>
-            {release.percent} % of requests go to this release. Steps: {release.stepsPercent.map((percent) => `${percent} %`).join(" → ")}
+            {release.endedAt === null
+              ? `${release.percent} % of requests go to this release.`
+              : release.percent === 0
+                ? "No request goes to it any more."
+                : `At its end ${release.percent} % of requests went to it.`}{" "}
+            Steps: {release.stepsPercent.map((percent) => `${percent} %`).join(" → ")}
           </Text>
           <Progress value={release.percent} aria-label={`${release.percent} % of traffic`} />
           {release.endsWhen.length > 0 && (
@@ -123,9 +128,9 @@ function ReleaseShown({ release }: { release: Release }) {
         </Section>
       )}
       {last && (
-        <Section title="Evidence so far">
+        <Section title={release.endedAt === null ? "Evidence so far" : "Evidence"}>
           <Stack gap="sm">
-            <div className="panel">
+            <div className="panel panel-table">
               <Table>
                 <Table.Thead>
                   <Table.Tr>
@@ -190,8 +195,15 @@ function Approve({ release: { id, plan } }: { release: Release }) {
   );
 }
 
-/** What an owner may say to a release that is under way; the reason stands in the ledger. */
-function Act({ release: { id, state } }: { release: Release }) {
+/** It waits at its gate, since a person took back what it brings. */
+const takenBack = ({ state, gate }: Release): boolean =>
+  state === "planned" && gate !== null && gate.heldBy.some((held) => held.gate === "taken-back");
+
+/** What an owner may say to a release that is under way, or that waits for their word; the reason stands in the ledger. */
+function Act({ release }: { release: Release }) {
+  const { id, state } = release;
+  const back = state !== "planned";
+  const on = state !== "rolling_out";
   const client = useQueryClient();
   const [because, setBecause] = useState("");
   const act = useMutation({
@@ -202,9 +214,15 @@ function Act({ release: { id, state } }: { release: Release }) {
   const silent = because.trim() === "";
   return (
     <Alert
-      color={state === "held" ? "orange" : "gray"}
+      color={on ? "orange" : "gray"}
       variant="outline"
-      title={state === "held" ? "It is held: somebody has to say how it goes on" : "It is under way"}
+      title={
+        !back
+          ? "It was taken back: somebody has to say that it may go again"
+          : on
+            ? "It is held: somebody has to say how it goes on"
+            : "It is under way"
+      }
     >
       <Group gap="xs" align="flex-end">
         <TextInput
@@ -214,17 +232,19 @@ function Act({ release: { id, state } }: { release: Release }) {
           onChange={(event) => setBecause(event.currentTarget.value)}
           style={{ flex: "1 1 220px" }}
         />
-        {state === "held" && (
+        {on && (
           <Button variant="default" disabled={silent} loading={act.isPending} onClick={() => act.mutate("go_on")}>
-            Let it go on
+            {back ? "Let it go on" : "Let it go again"}
           </Button>
         )}
-        <Button color="red" variant="outline" disabled={silent} loading={act.isPending} onClick={() => act.mutate("roll_back")}>
-          Roll back
-        </Button>
+        {back && (
+          <Button color="red" variant="outline" disabled={silent} loading={act.isPending} onClick={() => act.mutate("roll_back")}>
+            Roll back
+          </Button>
+        )}
         <Equivalents
-          cli={`cairn rollback ${id} -b REASON${state === "held" ? `\ncairn go-on ${id} -b REASON` : ""}`}
-          api={`POST /api/releases/${id}/answer\n{"action": "roll_back"${state === "held" ? ' or "go_on"' : ""}, "because": "…"}`}
+          cli={[back && `cairn rollback ${id} -b REASON`, on && `cairn go-on ${id} -b REASON`].filter(Boolean).join("\n")}
+          api={`POST /api/releases/${id}/answer\n{"action": ${[back && '"roll_back"', on && '"go_on"'].filter(Boolean).join(" or ")}, "because": "…"}`}
         />
       </Group>
       <ProblemNote error={act.error} />
@@ -263,7 +283,7 @@ function Test({ test }: { test: Release["tests"][number] }) {
 function Rounds({ rounds }: { rounds: Release["rounds"] }) {
   if (rounds.length === 0) return <Text c="dimmed">None yet.</Text>;
   return (
-    <div className="panel">
+    <div className="panel panel-table">
       <Table.ScrollContainer
         minWidth={560}
         maxHeight={360}

@@ -1,9 +1,12 @@
-import { Alert, Button, Group, Text } from "@mantine/core";
-import { Link, Navigate, useLocation, useParams } from "react-router";
+import { answer } from "@cairn/api";
+import { Alert, Button, Group, Stack, Text } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { Link, Navigate, useLocation, useNavigate, useParams } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { nameOf, pageOf, plain, runPath, sentence, serviceOf } from "../parts/names.ts";
 import { Answered, Page } from "../parts/page.tsx";
+import { ProblemNote } from "../parts/problem.tsx";
 import { Status } from "../parts/status.tsx";
 import { Steps } from "../parts/steps.tsx";
 import { Time } from "../parts/time.tsx";
@@ -45,6 +48,10 @@ export default function RunPage() {
               </Alert>
             )}
             {data.state !== "success" && <Why of={data.id} />}
+            {service &&
+              data.parent === null &&
+              data.workflow.startsWith("deliver") &&
+              (data.state === "failed" || data.state === "rolled_back") && <Retry id={data.id} service={service} />}
             <Steps steps={data.steps} />
             {data.state === "success" && (
               <Group>
@@ -64,6 +71,29 @@ export default function RunPage() {
         );
       }}
     </Answered>
+  );
+}
+
+/** What failed for a passing reason is delivered once more, as it was merged. */
+function Retry({ id, service }: { id: string; service: string }) {
+  const navigate = useNavigate();
+  const again = useMutation({
+    mutationFn: () =>
+      answer(
+        api.POST("/api/services/{name}/deliver", { params: { path: { name: service } }, body: { because: "tried once more by hand" } }),
+      ),
+    onSuccess: ({ run }) => void navigate(runPath(run)),
+  });
+  return (
+    <Stack gap="xs">
+      <Group gap="xs">
+        <Button variant="default" loading={again.isPending} onClick={() => again.mutate()}>
+          Try it once more
+        </Button>
+        <Equivalents cli={`cairn retry "${id}"`} api={`POST /api/services/${service}/deliver\n{"because": "…"}`} />
+      </Group>
+      <ProblemNote error={again.error} />
+    </Stack>
   );
 }
 

@@ -35,7 +35,8 @@ export default function ServicePage() {
   const view = useAnswer(["services", name], () => api.GET("/api/catalog/service-views/{name}", { params: { path: { name } } }));
   // Catalog entries link to #documentation and #runbook of this page.
   const shown = TABS.find((each) => each === tab) ?? (hash === "#runbook" || hash === "#documentation" ? "docs" : "overview");
-  const high = [useOnCall(name), useEnvironments(name), useSlos(name, "production", shown === "overview")];
+  const happening = useHappening(name, shown === "overview");
+  const high = [useOnCall(name), useEnvironments(name), useSlos(name, "production", shown === "overview"), happening];
   return (
     <Answered query={view} title={name} with={high}>
       {(data) => (
@@ -71,8 +72,8 @@ export default function ServicePage() {
                 <Section title="Environments">
                   <Environments service={name} facts={data.facts} />
                 </Section>
+                <Happening of={happening} />
                 <Health service={name} />
-                <Happening service={name} />
                 <Section
                   title="Last releases"
                   actions={
@@ -174,7 +175,7 @@ function Head({ view: { service } }: { view: View }) {
             {service.repository}
           </span>,
         ],
-        ["Since", <Time key="since" at={service.createdAt} />],
+        ["Created", <Time key="created" at={service.createdAt} />],
         service.repository !== null && [
           "Read",
           <Group key="read" gap={8} component="span">
@@ -192,15 +193,18 @@ function Head({ view: { service } }: { view: View }) {
 }
 
 /** What waits, is under way or ended badly: open change requests, and of each kind of workflow the newest. */
-function Happening({ service }: { service: string }) {
-  const changes = useAnswer(["changes", service, "open"], () =>
-    api.GET("/api/changes", { params: { query: { repository: service, state: "open" } } }),
+function useHappening(service: string, enabled: boolean) {
+  const changes = useAnswer(
+    ["changes", service, "open"],
+    () => api.GET("/api/changes", { params: { query: { repository: service, state: "open" } } }),
+    { enabled },
   );
   const runs = useAnswer(
     ["runs", "about", service],
     () => api.GET("/api/runs", { params: { query: { about: `component:default/${service}`, limit: 100 } } }),
-    { refetchInterval: 5000 },
+    { refetchInterval: 5000, enabled },
   );
+  const incidents = useIncidents({ service, state: "active", limit: 10 });
   const newest = new Map(
     (runs.data?.runs ?? [])
       .filter((run) => run.parent === null)
@@ -209,7 +213,11 @@ function Happening({ service }: { service: string }) {
   );
   const under = [...newest.values()].filter((run) => run.state !== "success");
   const open = changes.data?.changes ?? [];
-  const wrong = useIncidents({ service, state: "active", limit: 10 }).data?.incidents ?? [];
+  const wrong = incidents.data?.incidents ?? [];
+  return { open, under, wrong, isLoading: changes.isLoading || runs.isLoading || incidents.isLoading };
+}
+
+function Happening({ of: { open, under, wrong } }: { of: ReturnType<typeof useHappening> }) {
   if (open.length + under.length + wrong.length === 0) return null;
   return (
     <Section title="What is happening">

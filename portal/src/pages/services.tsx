@@ -65,7 +65,7 @@ export default function Services() {
           data={[...new Set([...LANGUAGES, ...(language ? [language] : [])])]}
           value={language}
           onChange={(value) => address.set({ language: value })}
-          width={140}
+          width={156}
         />
       </Group>
       {services.error ? (

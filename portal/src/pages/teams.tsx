@@ -21,7 +21,7 @@ export default function Teams() {
   const [most, setMost] = useState(SHOWN);
   const duty = new Map(duties.data?.onCall.map((each) => [each.group, each]));
   return (
-    <Page title="Teams" actions={<Equivalents cli={"cairn teams list\ncairn on-call"} api={"GET /api/catalog/groups\nGET /api/on-call"} />}>
+    <Page title="Teams" actions={<Equivalents cli={"cairn org teams\ncairn on-call"} api={"GET /api/catalog/groups\nGET /api/on-call"} />}>
       <Answered query={groups} with={[duties]}>
         {(all) => {
           const rows = all.filter(({ name, title }) => `${name} ${title}`.toLowerCase().includes(text.trim().toLowerCase()));

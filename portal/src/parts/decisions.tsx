@@ -71,7 +71,6 @@ export function Rules({ results }: { results: readonly Result[] }) {
               )
             }
           >
-            {result.outcome !== "passed" && <span>{result.mode}</span>}
             <span>{result.outcome.replaceAll("_", " ")}</span>
           </Row>
         ))}

@@ -3,6 +3,7 @@ import { Anchor, Code, Progress, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "./digest.tsx";
+import { nameOf } from "./names.ts";
 import { many } from "./numbers.ts";
 import { Answered, Empty } from "./page.tsx";
 import { useReleases } from "./release-rows.tsx";
@@ -94,9 +95,17 @@ export function Environments({ service, facts }: { service: string; facts: Answe
                             since <Time at={revision.id === fact.revision ? fact.since : revision.startedAt} />
                           </div>
                           {release && (
-                            <Anchor component={Link} to={`/releases/${release.id}`} size="xs">
-                              why
-                            </Anchor>
+                            <Text size="xs" c="dimmed" component="div">
+                              by {nameOf(release.startedBy)},{" "}
+                              <Anchor
+                                component={Link}
+                                to={`/releases/${release.id}`}
+                                size="xs"
+                                aria-label={`why this is in ${row.environment}`}
+                              >
+                                why
+                              </Anchor>
+                            </Text>
                           )}
                         </>
                       )}

@@ -112,7 +112,7 @@ function Declare() {
           <TextInput label="Services" placeholder="every" autoComplete="off" {...form.getInputProps("services")} />
           <TextInput label="Environments" placeholder="every" autoComplete="off" {...form.getInputProps("environments")} />
           <TextInput label="Because" required autoComplete="off" style={{ flex: "1 1 200px" }} {...form.getInputProps("because")} />
-          <Group mt={25} gap="xs">
+          <Group className="beside-label" gap="xs">
             <Button type="submit" variant="default" loading={declare.isPending}>
               Freeze
             </Button>

@@ -48,13 +48,13 @@ export function GrantException(props: {
         <form onSubmit={form.onSubmit((values) => grant.mutate(values))} aria-label="Grant an exception">
           <Stack gap="sm">
             <Text>
-              {by} may let {service} go on in {where} although it does not meet {rules.map(({ rule }) => rule).join(", ")}: for a while,
-              with a reason, and seen by everybody.
+              Whoever is of {by} may let {service} go on in {where} although it does not meet {rules.map(({ rule }) => rule).join(", ")}:
+              for a while, with a reason, and seen by everybody.
             </Text>
             <Group align="flex-start">
               <NumberInput label="Hours" min={1} max={720} w={90} {...form.getInputProps("hours")} />
               <TextInput label="Because" required autoComplete="off" style={{ flex: "1 1 240px" }} {...form.getInputProps("because")} />
-              <Group mt={25} gap="xs">
+              <Group className="beside-label" gap="xs">
                 <Button type="submit" variant="default" loading={grant.isPending}>
                   Grant it
                 </Button>

@@ -41,8 +41,8 @@ interface Place {
  */
 export function Graph(props: { of: string; before: readonly GraphNode[]; after: readonly GraphNode[]; label: string }) {
   const { ref, width: measured } = useElementSize();
-  // The height must be right before anything is measured, or what stands below jumps.
-  const width = measured || Math.max(280, Math.min(1120, window.innerWidth - (window.innerWidth < 768 ? 42 : 238)));
+  // The height must be right before anything is measured, or what stands below jumps; at first it may be measured as its border alone.
+  const width = measured > 100 ? measured : Math.max(280, Math.min(1120, window.innerWidth - (window.innerWidth < 768 ? 42 : 238)));
   const before = props.before.slice(0, SHOWN);
   const after = props.after.slice(0, SHOWN);
   const isWide = width >= THREE_COLUMNS;

@@ -17,17 +17,18 @@ export function pageOf(about: string): string | undefined {
 /** Ids of runs hold slashes and spaces. */
 export const runPath = (id: string): string => `/runs/${encodeURIComponent(id)}`;
 
-/** Words for people: references become names, instants the reader's own time. */
+/** Words for people: references become names, digests short, instants the reader's own time. */
 export const plain = (text: string): string =>
   text
     .replaceAll(/\b(?:user|group|component):default\//g, "")
     .replaceAll(/\b(resource|api|system|domain):default\/([\w.-]+)/g, "$2 ($1)")
+    .replaceAll(/\bsha256:([0-9a-f]{12})[0-9a-f]{52}\b/g, "$1")
     .replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z/g, (instant) => clockOf(instant, "day"));
 
-/** `deliver commit` is `Deliver commit`; a name such as `slo.yaml` stays as it is. */
+/** `deliver commit` is `Deliver commit`; a name such as `slo.yaml` or `team-shop` stays as it is. */
 export const sentence = (said: string): string => {
   const text = plain(said);
-  return /^\S*[./_]\w|^\w+(-\w+)+:/.test(text) ? text : text.replace(/^./, (letter) => letter.toUpperCase());
+  return /^\S*[./_]\w|^[a-z0-9]+(-[a-z0-9]+)+\b/.test(text) ? text : text.replace(/^./, (letter) => letter.toUpperCase());
 };
 
 export const shortDigest = (digest: string): string => digest.replace(/^sha256:/, "").slice(0, 12);

@@ -37,7 +37,7 @@ export function NewTeam({ onMade }: { onMade?: (name: string) => void }) {
           {...form.getInputProps("name")}
         />
         <TextInput label="Shown as" placeholder="Orders" autoComplete="off" {...form.getInputProps("title")} />
-        <Button type="submit" variant="default" mt={25} loading={make.isPending}>
+        <Button type="submit" variant="default" className="beside-label" loading={make.isPending}>
           Make team
         </Button>
       </Group>

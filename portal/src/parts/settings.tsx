@@ -133,7 +133,7 @@ function NewSecret({ service }: { service: string }) {
           />
           <PasswordInput label="Value" autoComplete="off" required w={200} {...form.getInputProps("value")} />
           <TextInput label="Environment" placeholder="every" autoComplete="off" w={130} {...form.getInputProps("environment")} />
-          <Group mt={25} gap="xs">
+          <Group className="beside-label" gap="xs">
             <Button type="submit" variant="default" loading={set.isPending}>
               Set it
             </Button>

@@ -27,6 +27,8 @@ export default function TrafficChart({ traffic, height, marks = [] }: { traffic:
     withLegend: true,
     referenceLines: lines,
     connectNulls: false,
+    yAxisProps: { width: 66 },
+    valueFormatter: (value: number) => value.toLocaleString("en"),
   } as const;
   return (
     <div className="charts">
