@@ -105,6 +105,12 @@ export async function gateOfRelease(db: Sql, id: string): Promise<AtGate | undef
   );
 }
 
+/** Whether a release waits at its gate until somebody lets it go, since what it brings was taken back. */
+export async function waitsForWord(db: Sql, id: string): Promise<boolean> {
+  const gate = await gateOfRelease(db, id);
+  return gate !== undefined && gate.passedAt === null && gate.heldBy.some((held) => held.gate === "taken-back");
+}
+
 /** The releases that wait, and the runs that wait with them. */
 export const waitingAtGates = (
   db: Sql,

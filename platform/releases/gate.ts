@@ -2,6 +2,8 @@ import { z } from "zod";
 import { groupRef } from "../identity/access.ts";
 import type { ApprovalWanted } from "../plans/model.ts";
 import type { Gate } from "../policy/break-glass.ts";
+import type { Answer } from "./next-move.ts";
+import type { TakenBack } from "./taken-back.ts";
 import type { Opening } from "./windows.ts";
 
 /** An approval of this very plan, and who its giver is now. */
@@ -25,13 +27,19 @@ export interface GateFacts {
   opening: Opening;
   /** The release that this one goes back to: neither a window nor a freeze keeps a service from the way back. */
   wayBackTo: string | null;
+  /** That a person took back before what it brings. */
+  takenBack?: TakenBack | null;
+  /** What was said to this release while it waited. */
+  word?: Answer | null;
+  /** Whose the service is, for whom to ask. */
+  owner?: string;
   /** Break-glasses that pass a gate now, by gate. */
   passes: Partial<Record<Gate, string>>;
 }
 
 export const Held = z
   .object({
-    gate: z.enum(["production-approval", "windows"]),
+    gate: z.enum(["production-approval", "windows", "taken-back"]),
     /** What it waits for. */
     because: z.string(),
     /** Who or what unblocks it. */
@@ -80,6 +88,15 @@ export function gateOf(facts: GateFacts): GateAnswer {
       counted && `approved by ${counted.by}`,
     );
   }
+  const { takenBack, word } = facts;
+  if (takenBack && word?.action === "go_on") answer.openBy.push(`${word.by} let it go again: ${word.because}`);
+  else if (takenBack)
+    answer.heldBy.push({
+      gate: "taken-back",
+      because: `somebody's word that it may go again: ${takenBack.by} took it back in ${facts.environment} (${takenBack.release}: ${takenBack.because})`,
+      unblockedBy: `a merge that gives another artifact, or a member of ${groupRef(facts.owner ?? "")} or an administrator who lets this one go: cairn go-on ${facts.release} -b REASON`,
+      until: null,
+    });
   const { open, heldBy, opensAt } = facts.opening;
   if (facts.wayBackTo !== null && !open) answer.openBy.push(`windows and freezes don't hold the way back to release ${facts.wayBackTo}`);
   else

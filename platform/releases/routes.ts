@@ -2,9 +2,9 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import "../identity/request.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { transact, type Db } from "../kernel/sql.ts";
+import { transact, type Db, type Tx } from "../kernel/sql.ts";
 import { Held } from "./gate.ts";
-import { gateOfRelease } from "./gate-store.ts";
+import { gateOfRelease, waitsForWord } from "./gate-store.ts";
 import { Release, ReleaseState, Round, TestProgress } from "./model.ts";
 import { RolloutRules } from "./rollout.ts";
 import { answerRelease, find, releases, rounds, rulesOf } from "./store.ts";
@@ -104,7 +104,8 @@ export const releasesRoutes =
         schema: {
           operationId: "answerRelease",
           tags: ["releases"],
-          summary: "Roll back a release that is under way, or let one go on that is held",
+          summary:
+            "Roll back a release that is under way, or let one go on that is held, or that waits since what it brings was taken back",
           params: z.object({ id: z.string() }),
           body: z.object({ action: z.enum(["roll_back", "go_on"]), because: z.string().trim().min(1).max(1000) }),
           response: { 202: Release },
@@ -114,9 +115,10 @@ export const releasesRoutes =
         const { service } = await find(db, request.params.id);
         const owner = await ownerOf(service);
         await request.can("release.act", { name: service, ...(owner !== undefined && { owner }) });
-        return reply
-          .code(202)
-          .send(await transact(db, (tx) => answerRelease(tx, clock, request.principal.ref, request.params.id, request.body)));
+        const { id } = request.params;
+        const said = (tx: Tx) =>
+          waitsForWord(tx, id).then((waits) => answerRelease(tx, clock, request.principal.ref, id, request.body, waits));
+        return reply.code(202).send(await transact(db, said));
       },
     );
   };

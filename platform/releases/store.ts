@@ -178,17 +178,22 @@ export async function noteRound(tx: Tx, clock: Clock, actor: Actor, id: string, 
   return moved;
 }
 
-/** Keeps what the owner says to a release; its rollout takes it up in its next round. Throws `releases.not_under_way`, and `releases.not_held` for going on. */
+/**
+ * Keeps what the owner says to a release; its rollout takes it up in its next round, and its gate at once where it `waitsForWord` there. Throws `releases.not_under_way`, and
+ * `releases.not_held` for going on.
+ */
 export async function answerRelease(
   tx: Tx,
   clock: Clock,
   actor: Actor,
   id: string,
   said: Pick<Answer, "action" | "because">,
+  waitsForWord = false,
 ): Promise<Release> {
   const release = await find(tx, id, "lock");
-  if (release.state !== "rolling_out" && release.state !== "held") throw notUnderWay(release);
-  if (said.action === "go_on" && release.state !== "held") throw notHeld(release);
+  const atGate = waitsForWord && release.state === "planned" && said.action === "go_on";
+  if (!atGate && release.state !== "rolling_out" && release.state !== "held") throw notUnderWay(release);
+  if (!atGate && said.action === "go_on" && release.state !== "held") throw notHeld(release);
   const last = await tx
     .selectFrom("release_answer")
     .select("number")

@@ -3,12 +3,13 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import { loadOrganisation } from "../catalog/organisation.ts";
 import type { Forge } from "../forge/contract.ts";
 import { transact } from "../kernel/sql.ts";
-import { events, read } from "../ledger/store.ts";
+import { events, read, record } from "../ledger/store.ts";
 import { approve, find as findPlan } from "../plans/store.ts";
 import { openBreakGlass } from "../policy/break-glass-store.ts";
 import { gateOfRelease, waitingAtGates } from "../releases/gate-store.ts";
 import { gateOf, type GateFacts } from "../releases/gate.ts";
-import { beginRelease, endRelease, find } from "../releases/store.ts";
+import { waitsForWord } from "../releases/gate-store.ts";
+import { answerRelease, beginRelease, endRelease, find } from "../releases/store.ts";
 import { WindowRule } from "../releases/windows.ts";
 import { declareFreeze, endFreeze, loadWindows } from "../releases/windows-store.ts";
 import { testClock, type TestClock } from "../testing/clock.ts";
@@ -103,6 +104,9 @@ async function promote({ release, decision, plan: digest }: PlannedRelease) {
   clock.turn(1);
   await transact(parts.db, (tx) => endRelease(tx, clock, ada, release, { state: "promoted", because: "healthy" }));
 }
+
+const tellLedger = (type: string, data: Record<string, unknown>) =>
+  transact(parts.db, (tx) => record(tx, clock, { type, about: "component:default/orders", actor: ada, data }));
 
 test("a release of tier-1 waits for an approval of exactly its plan, by a member of its owner now, and keeps by what it was let through", async () => {
   const planned = await plan("rel-1");
@@ -268,4 +272,59 @@ test("whoever lowers a tier releases that by the rules of what it was, and the n
   // And raising it counts at once.
   await deliver();
   expect(await payloadOf(await plan("rel-4"))).toMatchObject({ tier: "tier-1", approval: { authors: [ada] } });
+});
+
+test("the same once more waits for nobody and no freeze; where only the tier is lowered it does", async () => {
+  const first = await plan("rel-1");
+  await parts.infra.apply(((await findPlan(parts.db, first.plan)).plan as unknown as ReleasePlan).payload.infra, ada);
+  await promote(first);
+  await transact(parts.db, (tx) => declareFreeze(tx, clock, ada, { until: new Date("2026-03-05T00:00:00Z"), because: "fair" }));
+  expect(await ask(await plan("rel-2"), true)).toEqual({ kind: "open" });
+
+  const bytes = artifact;
+  await deliver();
+  tiers.set(delivery.commit, "tier-3");
+  artifact = bytes;
+  expect(await ask(await plan("rel-3"), true)).toMatchObject({
+    kind: "waits",
+    waitsFor: expect.stringMatching(/cairn approve rel-3.*fair/),
+  });
+});
+
+test("what a person took back waits for somebody's word, who took it back and why, and another artifact does not", async () => {
+  tiers.set(delivery.commit, "tier-3");
+  const first = { delivery, artifact };
+  await promote(await plan("rel-1"));
+  await deliver();
+  tiers.set(delivery.commit, "tier-3");
+  const second = { delivery, artifact };
+  await promote(await plan("rel-2"));
+  await tellLedger("releases.going_back", { environment: "production", from: "rel-2", to: "rel-1", because: "totals are wrong" });
+  const back = { ...first.delivery, back: { to: "rel-1", from: "rel-2", artifact: first.artifact } };
+  await promote(await planOneRelease(parts, ada, "rel-3", back, first.artifact, "production"));
+
+  const again = await plan("rel-4");
+  expect(await ask(again, true)).toMatchObject({
+    kind: "waits",
+    waitsFor: expect.stringMatching(/user:default\/ada took it back in production \(rel-2: totals are wrong\).*cairn go-on rel-4/),
+  });
+  const goOn = async () =>
+    transact(parts.db, async (tx) =>
+      answerRelease(tx, clock, grace.ref, "rel-4", { action: "go_on", because: "it was the cache" }, await waitsForWord(tx, "rel-4")),
+    );
+
+  await deliver();
+  tiers.set(delivery.commit, "tier-3");
+  expect(await ask(await plan("rel-5"), true)).toEqual({ kind: "open" });
+  delivery = second.delivery;
+
+  await goOn();
+  expect(await ask(again)).toEqual({ kind: "open" });
+  expect((await gateOfRelease(parts.db, "rel-4"))?.openBy).toEqual(["user:default/grace let it go again: it was the cache"]);
+  await promote(again);
+  artifact = second.artifact;
+  expect(await ask(await plan("rel-6"), true)).toEqual({ kind: "open" }); // it serves again
+  artifact = first.artifact;
+  delivery = first.delivery;
+  expect(await ask(await plan("rel-7"), true)).toEqual({ kind: "open" }); // nobody took the first one back
 });

@@ -11,7 +11,8 @@ import { openBreakGlasses } from "../policy/break-glass-store.ts";
 import { environmentNamed } from "../releases/environments.ts";
 import { gateOfRelease, passGate, waitAtGate, waitingAtGates } from "../releases/gate-store.ts";
 import { gateOf, type GateFacts } from "../releases/gate.ts";
-import { currentRelease, endRelease, find } from "../releases/store.ts";
+import { currentRelease, endRelease, find, lastAnswer } from "../releases/store.ts";
+import { takenBack } from "../releases/taken-back.ts";
 import { applying, openAt } from "../releases/windows.ts";
 import { windows } from "../releases/windows-store.ts";
 import type { Parts } from "./parts.ts";
@@ -88,6 +89,7 @@ export const WAKING_EVENTS = [
   "releases.freeze_declared",
   "releases.freeze_ended",
   "releases.promoted",
+  "releases.answered",
   "policy.break_glass_opened",
   "evidence.revoked",
 ] as const;
@@ -124,7 +126,7 @@ async function gateFacts(parts: Parts, release: string, plan: Digest, { payload 
   const [approvalPass, windowsPass] = [pass("production-approval"), pass("windows")];
   const rules = (await windows(db, now)).map(({ rule }) => rule);
   const { production } = environmentNamed(environments, environment);
-  const kinds = environments.tiers[payload.tier].windows;
+  const kinds = payload.changesNothing ? [] : environments.tiers[payload.tier].windows;
   return {
     environment,
     plan,
@@ -141,6 +143,9 @@ async function gateFacts(parts: Parts, release: string, plan: Digest, { payload 
     ),
     opening: openAt(applying(rules, { environment, production, service, owner: payload.owner, kinds }), now),
     wayBackTo: await wayBack(parts, payload),
+    takenBack: await takenBack(db, { ...payload.target, artifactDigest: payload.revision.artifact.digest, revision: payload.revision.id }),
+    word: await lastAnswer(db, release),
+    owner: payload.owner,
     passes: {
       ...(approvalPass !== undefined && { "production-approval": approvalPass }),
       ...(windowsPass !== undefined && { windows: windowsPass }),

@@ -12,7 +12,7 @@ const keepers = ({ owner }: AboutService): string[] => [owner ?? ADMINISTRATORS]
 /** A release that asks for somebody's eyes. */
 export function releaseNotice(
   what: "refused" | "held" | "rolled_back" | "failed",
-  release: { id: string; environment: string; because: string; startedBy: string },
+  release: { id: string; environment: string; state?: string; because: string; startedBy: string },
   about: AboutService,
   seq: number,
 ): Notice {
@@ -24,7 +24,10 @@ export function releaseNotice(
   }[what];
   const next = {
     refused: `What each rule wants: cairn why ${release.id}`,
-    held: `Somebody has to say how it goes on: cairn go-on ${release.id} or cairn rollback ${release.id}, with -b REASON`,
+    held:
+      release.state === "planned"
+        ? `Merge what mends it, or let it go: cairn go-on ${release.id} -b REASON`
+        : `Somebody has to say how it goes on: cairn go-on ${release.id} or cairn rollback ${release.id}, with -b REASON`,
     rolled_back: `What ran before serves. The evidence: cairn why ${release.id}`,
     failed: `What happened: cairn why ${release.id}`,
   }[what];
@@ -174,6 +177,7 @@ export function findingNotice(
   finding: { environment: string; kind: string; subject: string; detail: string; at: Date },
   about: AboutService,
 ): Notice {
+  if (finding.kind === "quarantined") return quarantinedNotice(finding, about);
   return {
     key: `finding ${about.service} ${finding.environment} ${finding.kind} ${finding.at.toISOString().slice(0, 13)}`,
     kind: "runtime.found",
@@ -186,6 +190,22 @@ export function findingNotice(
     urgent: true,
   };
 }
+
+/** Once for all places where it serves. Why it was barred has been told already, as by the release that rolled back; it is no emergency, since it serves on. */
+const quarantinedNotice = (
+  { environment, subject, detail }: { environment: string; subject: string; detail: string },
+  about: AboutService,
+): Notice => ({
+  key: `finding ${about.service} quarantined ${subject}`,
+  kind: "runtime.found",
+  title: `${about.service} still runs a quarantined artifact in ${environment}`,
+  body: `${subject}${detail === "" ? "" : `: ${detail}`}. All that was found: cairn service ${about.service}. Merge what mends it, and another artifact takes its place; or lift it: cairn quarantine lift ${subject} -b REASON`,
+  link: `/services/${about.service}`,
+  about: `component:default/${about.service}`,
+  audience: [...new Set([...keepers(about), ADMINISTRATORS])],
+  except: [],
+  urgent: false,
+});
 
 /** Somebody asked the runtime for what the platform did not sign for. */
 export function attemptNotice(attempt: { id: string; because: string }, where: string, service: string | null): Notice {
@@ -233,7 +253,7 @@ export interface AboutIncident {
 const whatNext = ({ id, suspect }: AboutIncident): string =>
   [
     ...(suspect
-      ? [`Suspect: ${suspect.title}, ${suspect.because}.${suspect.command === null ? "" : ` The way back: ${suspect.command}`}`]
+      ? [`Suspect: ${suspect.title}, ${suspect.because}.${suspect.command === null ? "" : ` The way back: ${suspect.command}.`}`]
       : []),
     `All that is known: cairn incident ${id}. That you look at it: cairn incidents ack ${id}`,
   ].join(" ");

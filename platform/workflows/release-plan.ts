@@ -38,6 +38,8 @@ export interface ReleasePayload {
   infra: InfraPlan;
   /** The revision has all the traffic already, as the same change delivered twice: there is nothing to shift. */
   alreadyServes: boolean;
+  /** Nor is there anything else that it would change, its infrastructure and the rules of its tier included: there is nothing to approve, and no window to wait for. */
+  changesNothing: boolean;
   /** Where the smoke test looks. */
   smokePath: string;
   tier: Tier;
@@ -145,10 +147,6 @@ async function draftRelease(parts: Parts, id: string, delivery: Delivery, artifa
   const tier = strictest([said.tier, ...(previous ? [await tierAt(forge, repository, previous.commit)] : [])]);
   const facts = { ...said, tier };
   const demands = environment.production ? environments.tiers[tier] : null;
-  const approval: ApprovalWanted | null =
-    demands?.productionApproval.by === "other-than-author" && !delivery.back
-      ? { owner: groupRef(owner), authors: await authorsOf(forge, repository, commit, previous?.commit) }
-      : null;
   const target: Target = { service, environment: environmentName };
   const infraPlan = await infra.plan({ ...target, owner, intent, patches: facts.patches });
   const configuration = { artifact: artifactDigest, start: contract.start, manifests: infraPlan.manifests };
@@ -162,6 +160,11 @@ async function draftRelease(parts: Parts, id: string, delivery: Delivery, artifa
   };
   const serves = await servingNow(parts, target);
   const alreadyServes = serves?.revision === revision.id;
+  const changesNothing = alreadyServes && tier === said.tier && infraPlan.resources.every(({ action }) => action === "none");
+  const approval: ApprovalWanted | null =
+    demands?.productionApproval.by === "other-than-author" && !delivery.back && !changesNothing
+      ? { owner: groupRef(owner), authors: await authorsOf(forge, repository, commit, previous?.commit) }
+      : null;
   const serving = alreadyServes ? null : serves;
   const usual = rulesFor(environments, {
     environment: environmentName,
@@ -223,7 +226,7 @@ async function draftRelease(parts: Parts, id: string, delivery: Delivery, artifa
         stepsPercent: rules.stepsPercent,
         gates: [
           ...(approval ? ["approval by someone other than the author"] : []),
-          ...(delivery.back ? [] : (demands?.windows ?? [])),
+          ...(delivery.back || changesNothing ? [] : (demands?.windows ?? [])),
           rules.judgedBy === "canary" ? "canary" : rules.judgedBy === "first" ? "health (no baseline)" : "smoke test",
         ],
       },
@@ -240,6 +243,7 @@ async function draftRelease(parts: Parts, id: string, delivery: Delivery, artifa
       rules,
       infra: infraPlan,
       alreadyServes,
+      changesNothing,
       smokePath: probePath(infraPlan.manifests),
       tier,
       approval,

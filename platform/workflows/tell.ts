@@ -132,10 +132,12 @@ async function evidenceRevoked(parts: TellParts, { data }: RecordedEvent): Promi
 
 async function releaseWaits(parts: TellParts, { data }: RecordedEvent): Promise<Notice[]> {
   const { release: id, plan, heldBy } = data as { release: string; plan: string; heldBy: { gate: string }[] };
+  const release = await findRelease(parts.db, id);
+  if (heldBy.some(({ gate }) => gate === "taken-back"))
+    return [releaseNotice("held", release, await aboutService(parts, release.service), 0)];
   if (!heldBy.some(({ gate }) => gate === "production-approval")) return [];
   const approval = approvalWanted((await findPlan(parts.db, plan as Digest)).plan);
   if (!approval) return [];
-  const release = await findRelease(parts.db, id);
   const wanted = { owner: groupRef(approval.owner), authors: approval.authors };
   return [releaseApprovalNotice({ id, environment: release.environment, plan }, wanted, await aboutService(parts, release.service))];
 }

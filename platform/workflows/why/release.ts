@@ -119,20 +119,18 @@ export function explainRelease({ release, decision, reopened, service, at }: Ext
       // It goes on by itself only where all that holds it does.
       const times = held.flatMap(({ until }) => (until === null ? [] : [until.getTime()]));
       const until = times.length === held.length ? new Date(Math.max(...times)) : null;
+      // Who took something back is asked, not passed by.
+      const gates = held.flatMap(({ gate }) => (gate === "taken-back" ? [] : [gate]));
       const glass = {
         who: `a member of ${service.owner}, or an administrator`,
         what: "in an emergency: break the glass, before witnesses",
-        command: breakGlassCommand(
-          service,
-          release.environment,
-          held.map(({ gate }) => gate),
-        ),
+        command: breakGlassCommand(service, release.environment, gates),
       };
       return answer(
         "waits",
         `It waits for ${held.map(({ because }) => because).join(", and for ")}`,
         held.map(({ gate, because }) => gateSays(gate, because)),
-        [...held.map(({ unblockedBy }) => wayOf(unblockedBy)), glass],
+        [...held.map(({ unblockedBy }) => wayOf(unblockedBy)), ...(gates.length === 0 ? [] : [glass])],
         until,
       );
     }

@@ -80,11 +80,12 @@ function ReleaseShown({ release }: { release: Release }) {
           ]}
         />
       </Stack>
-      <Why of={release.id} />
+      {/* While it rolls out, what would end the step says all of this beside the chart. */}
+      {release.state !== "rolling_out" && <Why of={release.id} />}
       {release.state === "planned" && release.gate?.heldBy.some(({ gate }) => gate === "production-approval") && (
         <Approve release={release} />
       )}
-      {(release.state === "rolling_out" || release.state === "held" || takenBack(release)) && <Act release={release} />}
+      {(release.state === "held" || takenBack(release)) && <Act release={release} />}
       {release.state === "promoted" && <GoBack release={release} />}
       <Section title="Traffic">
         <Paper withBorder p="md">
@@ -127,6 +128,7 @@ function ReleaseShown({ release }: { release: Release }) {
           </Paper>
         </Section>
       )}
+      {release.state === "rolling_out" && <Act release={release} />}
       {last && (
         <Section title={release.endedAt === null ? "Evidence so far" : "Evidence"}>
           <Stack gap="sm">
@@ -214,14 +216,14 @@ function Act({ release }: { release: Release }) {
   const silent = because.trim() === "";
   return (
     <Alert
-      color={on ? "orange" : "gray"}
+      color={on ? "orange" : "cyan"}
       variant="outline"
       title={
         !back
           ? "It was taken back: somebody has to say that it may go again"
           : on
             ? "It is held: somebody has to say how it goes on"
-            : "It is under way"
+            : "It goes on by itself; its owner may end it"
       }
     >
       <Group gap="xs" align="flex-end">
