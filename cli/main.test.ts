@@ -65,6 +65,18 @@ test("a file that is not there, or is none, is named", async () => {
   );
 });
 
+test("cairn changes show --watch ends with 1 where a check has failed, without it with 0", async () => {
+  const change = (state: string) => ({ repository: "orders", number: 2, title: "Say hello", state: "open", author: "user:default/ada", branch: "hello", head: "0", merge: { allowed: true }, checks: [{ name: "ci", state, summary: "1 of 2 tests failed", details: [] }], warnings: [] }); // prettier-ignore
+  const failed = await answering(200, change("failed"));
+  const ended = await Promise.all([
+    cairn(["changes", "show", "orders/2", "--watch"], failed),
+    cairn(["change", "orders/2"], failed),
+    cairn(["change", "orders/2", "-w"], await answering(200, change("warned"))),
+  ]);
+  expect(ended.map(({ code }) => code)).toEqual([1, 0, 0]);
+  expect(ended[0]?.stdout).toContain("✗ failed  ci: 1 of 2 tests failed");
+});
+
 test("a plan that a rule denies is told once for all environments, and offers no apply", async () => {
   const result = (environment: string) => ({
     rule: "owner-exists",

@@ -35,7 +35,8 @@ export function changeCommands(program: Command): void {
     });
   const show = async (name: string, options: { watch?: boolean }, command: Command) => {
     const here = await session(process.env);
-    tell(command, options.watch ? await checked(here, name) : await review(here, name), changeText);
+    if (options.watch) tellChecked(command, await checked(here, name));
+    else tell(command, await review(here, name), changeText);
   };
   for (const [parent, name, what] of [
     [changes, "show", "one change request: checks, reasons, approvals; REPOSITORY/NUMBER"],
@@ -143,6 +144,12 @@ export function checked(here: Session, name: string): Promise<Review> {
       }
     },
   );
+}
+
+/** Tells a change request whose checks were waited for; one that failed makes the exit code 1. */
+export function tellChecked(command: Command, change: Review): void {
+  tell(command, change, changeText);
+  if (change.checks.some(({ state }) => state === "failed")) process.exitCode = 1;
 }
 
 const isUnderWay = ({ state }: Review["checks"][number]): boolean => state === "pending" || state === "running";

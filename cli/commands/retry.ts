@@ -3,7 +3,7 @@ import { answer } from "@cairn/api";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { changeName, tell, until } from "../answer.ts";
 import { session, type Session } from "../session.ts";
-import { changeText, checked, review } from "./changes.ts";
+import { checked, review, tellChecked } from "./changes.ts";
 import { ran } from "./create.ts";
 
 /** Trying once more what failed, whatever it is called by. */
@@ -32,7 +32,7 @@ async function checkAgain(here: Session, name: string, watch: boolean, command: 
   // Until the new checks have begun there is nothing to see but the old ones.
   const marks = (seen: typeof before) => JSON.stringify(seen.checks);
   await until(() => review(here, name), (seen) => marks(seen) !== marks(before)); // prettier-ignore
-  tell(command, await checked(here, name), changeText);
+  tellChecked(command, await checked(here, name));
 }
 
 /** `orders/2`, also where its run is named: `check-orders-2-…`. */

@@ -8,6 +8,7 @@ const scene = (over: Partial<Scene> = {}): Scene => ({
   environment: "production",
   dependencies: ["stock"],
   beganAt,
+  openedAt: new Date(beganAt.getTime() + 300_000),
   standing: () => "serves",
   ...over,
 });
@@ -71,6 +72,8 @@ test("suspectsOf() leaves out what was done elsewhere, long before and after, an
   );
   expect(found).toEqual([]);
   // What comes with the minute of the alert still counts, and without an environment every one does.
+  const seenAtOnce = scene({ openedAt: minutesBefore(-0.5) });
+  expect(suspectsOf([aLine({ at: minutesBefore(-1), data: release("the-way-back") })], seenAtOnce)).toEqual([]);
   expect(suspectsOf([aLine({ at: minutesBefore(-1), data: release("rel-now") })], scene())).toMatchObject([
     { because: "it got all the traffic 60 s after it began" },
   ]);

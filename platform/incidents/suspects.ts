@@ -52,6 +52,8 @@ export interface Scene {
   /** Names of services that it needs, as declared or as seen. */
   dependencies: readonly string[];
   beganAt: Date;
+  /** What was done after it was seen did not cause it: it is the way back, mostly. */
+  openedAt: Date;
   /** How a release stands now. Of one that serves no more there is nothing to go back from; of the first that served, nothing to go back to. */
   standing: (release: string) => "under_way" | "serves" | "first" | "gone";
 }
@@ -66,7 +68,7 @@ export function suspectsOf(changes: readonly RecordedEvent[], scene: Scene): Sus
   for (const event of changes) {
     if (replaced.has(String(event.data.release))) continue;
     const age = (scene.beganAt.getTime() - event.at.getTime()) / 1000;
-    if (age < -SLACK_SECONDS || age > LOOK_BACK_HOURS * 3600) continue;
+    if (event.at > scene.openedAt || age < -SLACK_SECONDS || age > LOOK_BACK_HOURS * 3600) continue;
     const suspect = suspectOf(event, scene);
     if (!suspect) continue;
     // A release has several events: what began it stands for it, unless its last shift of traffic came shortly before.

@@ -71,7 +71,7 @@ export const releaseEnded = (environment: string, because: string, release: stri
     "failed",
     "workflows.release_rolled_back",
     `The release to ${environment} rolled back: ${because}`,
-    `What ran before serves all traffic. The evidence: /releases/${release}`,
+    `What ran before serves all traffic. The evidence: cairn release ${release}`,
     {
       release,
     },

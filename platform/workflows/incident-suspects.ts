@@ -11,14 +11,14 @@ import { missing } from "./on-call.ts";
 
 /** The changes that may have caused an incident, from the ledger, the likeliest first. None where no service is known. */
 export async function suspectsFor(db: Sql, incident: Incident): Promise<Suspect[]> {
-  const { service, environment, beganAt } = incident;
+  const { service, environment, beganAt, openedAt } = incident;
   if (service === null) return [];
   const dependencies = await neededBy(db, service);
   const changes = await changesBefore(db, [service, ...dependencies].map(serviceRef), beganAt);
   const standing = new Map<string, ReturnType<Scene["standing"]>>();
   for (const id of new Set(changes.flatMap(({ data }) => (typeof data.release === "string" ? data.release : []))))
     standing.set(id, await standingOf(db, id));
-  return suspectsOf(changes, { service, environment, dependencies, beganAt, standing: (id) => standing.get(id) ?? "gone" });
+  return suspectsOf(changes, { service, environment, dependencies, beganAt, openedAt, standing: (id) => standing.get(id) ?? "gone" });
 }
 
 async function standingOf(db: Sql, id: string): Promise<ReturnType<Scene["standing"]>> {

@@ -190,6 +190,16 @@ test("what runs otherwise than released is told once an hour a kind; refused att
   expect((await seenBy(root)).map(({ kind }) => kind).toSorted()).toEqual(["runtime.attempt_refused", "runtime.found"]);
 });
 
+test("a quarantined artifact that serves on is told once for all environments, as no emergency", async () => {
+  const { seenBy, note } = await stage();
+  const data = { kind: "quarantined", subject: "sha256:1", detail: "28.6 % of 14 canary requests failed; it runs on" };
+  for (const environment of ["dev", "staging"])
+    await note({ type: "runtime.found", about: "component:default/orders", data: { ...data, finding: environment, environment } });
+  expect(await seenBy(ofTeam(bob))).toMatchObject([
+    { kind: "runtime.found", urgent: false, body: expect.stringContaining("cairn quarantine lift sha256:1 -b REASON") },
+  ]);
+});
+
 test("what is gone by the time that it is told of is told to nobody, and holds up nothing", async () => {
   const { seenBy, note } = await stage();
   await note({ type: "releases.held", about: "component:default/orders", data: { release: "rel-none" } });
