@@ -118,7 +118,8 @@ test("a change request that breaks rules for owner, health checks, resources, SL
     "slo.yaml": undefined,
     "test.sh": `mkdir -p out\necho '${report(true)}' >out/report.xml\nexit 1\n`,
   });
-  const change = await platform.cairn<Change>("changes", "show", `${service}/${number}`, "--watch");
+  await expect(platform.cairn("changes", "show", `${service}/${number}`, "--watch")).rejects.toThrow(/failed/);
+  const change = await platform.cairn<Change>("change", `${service}/${number}`);
   const check = (name: string) => change.checks.find((each) => each.name === name);
   expect(check("policy")?.state).toBe("failed");
   for (const rule of ["owner-exists", "health-check-set", "resources-set", "slo-and-runbook"])
