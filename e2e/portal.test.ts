@@ -76,7 +76,7 @@ test(
     await tab.close();
 
     const incident = await pressWhatFollows(service, plan);
-    const paths = ["/", "/approvals", "/incidents", incident, `/services/${service}/incidents`, `/services/${service}/settings`, "/services", `/services/${service}`, `/services/${service}/score`, `/services/${service}/dependencies`, `/services/${service}/docs`, `/services/${service}/logs`, "/create", "/create/http-api", plan, change, "/releases", release, "/dora", "/inbox", "/webhooks", "/break-glass", "/policies", "/audit", "/teams"]; // prettier-ignore
+    const paths = ["/", "/approvals", "/incidents", incident, `/services/${service}/incidents`, `/services/${service}/settings`, "/services", `/services/${service}`, `/services/${service}/score`, `/services/${service}/dependencies`, `/services/${service}/docs`, `/services/${service}/logs`, "/create", "/create/http-api", plan, change, "/releases", release, "/dora", "/scorecards", "/inbox", "/webhooks", "/break-glass", "/policies", "/audit", "/teams"]; // prettier-ignore
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       for (const path of paths) expect(await violations(path), `${path} in ${colorScheme}`).toEqual([]);

@@ -128,9 +128,11 @@ function Points({ of, address, chosen }: { of: Point[]; address: Address; chosen
               >
                 {point.title}
               </Anchor>
-              <Text size="xs" c="dimmed">
-                {point.tiers.length === TIERS.length ? "asked of every service" : `asked of ${point.tiers.join(" and ")}`}
-              </Text>
+              {point.tiers.length < TIERS.length && (
+                <Text size="xs" c="dimmed" span ml={8}>
+                  asked of {point.tiers.join(" and ")}
+                </Text>
+              )}
             </div>
             <div className="point-bar" aria-hidden>
               <span className="point-met" style={{ width: `${(100 * point.met) / point.asked}%` }} />
@@ -148,7 +150,7 @@ function Points({ of, address, chosen }: { of: Point[]; address: Address; chosen
                       type="button"
                       size="xs"
                       aria-pressed={point.id === chosen.point && chosen.state === state}
-                      aria-label={`${point.title}: ${point[state]} ${state}`}
+                      aria-label={`${point[state].toLocaleString("en")} ${state}: ${point.title}`}
                       onClick={() => choose({ point: point.id, state })}
                     >
                       {point[state].toLocaleString("en")} {state}
@@ -185,7 +187,6 @@ function Service({ of: { service, owner, tier, met, required, lacks, at }, first
   const untold = lacks.length - told.length;
   return (
     <Row
-      sign={<Status of={lacks[0]?.state ?? "met"} bare />}
       title={
         <Anchor component={Link} to={`/services/${service}/score`}>
           {service}
@@ -194,31 +195,38 @@ function Service({ of: { service, owner, tier, met, required, lacks, at }, first
       below={
         <>
           {nameOf(owner)} · {tier}
-          {told.length > 0 && (
-            <ul className="lacks" aria-label={`What ${service} lacks`}>
-              {told.map(({ id, title, state, because, fact, next, since }) => (
-                <li key={id}>
-                  <Anchor component={Link} to={fact} size="xs" c="inherit" fw={500}>
+          <ul className="lacks" aria-label={`What ${service} lacks`}>
+            {told.map(({ id, title, state, because, fact, next, since }) => (
+              <li key={id}>
+                <Status of={state} bare />
+                <span>
+                  <Anchor component={Link} to={fact} size="xs" c="inherit" fw={600}>
                     {title}
-                  </Anchor>{" "}
-                  <span className={state === "missed" ? "tone-bad" : "tone-quiet"}>{state}</span> since <Time at={since} />:{" "}
-                  {sentence(because)}.{" "}
+                  </Anchor>
+                  : {sentence(because)}, since <Time at={since} />.{" "}
                   {next && (
                     <Anchor component={Link} to={next.link} size="xs" title={next.command} underline="always">
                       {next.what}
                     </Anchor>
                   )}
-                </li>
-              ))}
-              {untold > 0 && (
-                <li>
-                  <Anchor component={Link} to={`/services/${service}/score`} size="xs">
-                    {many(untold, "more point")}
-                  </Anchor>
-                </li>
-              )}
-            </ul>
-          )}
+                </span>
+              </li>
+            ))}
+            {told.length === 0 && (
+              <li>
+                <Status of="met" bare />
+                <span>{required === 0 ? `${sentence(tier)} asks for nothing` : `It meets all that ${tier} asks for`}</span>
+              </li>
+            )}
+            {untold > 0 && (
+              <li>
+                <span />
+                <Anchor component={Link} to={`/services/${service}/score`} size="xs">
+                  {many(untold, "more point")}
+                </Anchor>
+              </li>
+            )}
+          </ul>
         </>
       }
     >
