@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { interruption } from "../scripts/demo/tools.ts";
 import { Ground } from "./path/ground.ts";
 import { idleMemory, memory } from "./path/memory.ts";
 import { merge } from "./path/merge.ts";
@@ -36,9 +37,14 @@ export default async function bench(part?: string, options: string[] = []): Prom
   console.log(`${machine.processor}, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, Node ${machine.node}, commit ${machine.commit}; load before: ${machine.loadBefore?.toFixed(2)}`); // prettier-ignore
   const found: { part: string; seconds: number; rows: Row[] }[] = [];
   const ground = new Ground();
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => {
+      console.error("Interrupted: what this run started is ended and removed.");
+      interruption.abort(new Error(signal));
+    });
   try {
     for (const [name, measure] of Object.entries(measurements)) {
-      if (part !== undefined && part !== name) continue;
+      if (interruption.signal.aborted || (part !== undefined && part !== name)) continue;
       const startedAt = performance.now();
       const rows = await measure(ground).catch((error: unknown): Row[] => [{ what: name, unit: "", samples: [], missing: `failed: ${String(error)}`, failed: true }]); // prettier-ignore
       const seconds = (performance.now() - startedAt) / 1000;
@@ -49,5 +55,6 @@ export default async function bench(part?: string, options: string[] = []): Prom
     await ground.end();
   }
   if (json) await writeFile(json, `${JSON.stringify({ machine, parts: found }, null, 2)}\n`);
-  if (found.some(({ rows }) => rows.some((row) => row.failed || verdict(row) === "MISSED"))) process.exitCode = 1;
+  if (interruption.signal.aborted) process.exitCode = 130;
+  else if (found.some(({ rows }) => rows.some((row) => row.failed || verdict(row) === "MISSED"))) process.exitCode = 1;
 }
