@@ -6,6 +6,9 @@ import { bold, facts, status, table } from "../print.ts";
 /** Loaded where it is needed: database and agent client cost every other command most of its start. */
 const host = () => import("@cairn/platform/host.ts");
 
+/** By npm start the command may not be on the PATH yet. */
+const typed = process.env.npm_lifecycle_event === undefined ? "cairn" : "./cairn";
+
 /** What works on the platform's own machine, also while its server is down. */
 export function hostCommands(program: Command): void {
   program
@@ -26,7 +29,8 @@ export function hostCommands(program: Command): void {
             ["Data", config.home],
           ]),
           "",
-          "The link works once, for 15 minutes; ./cairn login --link makes another. ./cairn login signs this terminal in.",
+          `The link works once, for 15 minutes; ${typed} login --link makes another. ${typed} login signs this terminal in.`,
+          ...(typed === "cairn" ? [] : ["npm link puts the command cairn on your PATH."]),
         ].join("\n"),
       );
     });
@@ -41,7 +45,7 @@ export function hostCommands(program: Command): void {
       tell(command, stopped, () => {
         const server = stopped.server ? "The server is stopped." : "The server was not running.";
         if (stopped.agent === "runs on")
-          return `${server} The agent goes on: services answer, their databases too. ./cairn stop --all stops them.`;
+          return `${server} The agent goes on: services answer, their databases too. ${typed} stop --all stops them.`;
         return `${server} ${stopped.agent === "stopped" ? "The agent is stopped, with it all services and PostgreSQL." : "No agent was running."}`;
       });
     });

@@ -2,7 +2,7 @@ import { Fault } from "../kernel/faults.ts";
 import type { Decision } from "./access.ts";
 import type { Action, Principal, Subject } from "./model.ts";
 
-const SIGN_IN = "Sign in with a link from ./cairn login --link, or send a token as Authorization: Bearer.";
+const SIGN_IN = "Sign in with a link from cairn login --link, or send a token as Authorization: Bearer.";
 
 export const unauthenticated = () => new Fault("unauthenticated", "identity.unauthenticated", "Nobody is signed in", SIGN_IN);
 
@@ -14,24 +14,24 @@ export const tokenUnknown = () =>
     "unauthenticated",
     "identity.token_unknown",
     "This token is not known here",
-    "Check that it is whole and was made by this platform, or make a new one: ./cairn login.",
+    "Check that it is whole and was made by this platform, or make a new one: cairn login.",
   );
 
 export const tokenExpired = (at: Date) =>
-  new Fault("unauthenticated", "identity.token_expired", `This token expired at ${at.toISOString()}`, "Make a new one: ./cairn login.");
+  new Fault("unauthenticated", "identity.token_expired", `This token expired at ${at.toISOString()}`, "Make a new one: cairn login.");
 
 export const tokenRevoked = (at: Date) =>
-  new Fault("unauthenticated", "identity.token_revoked", `This token was revoked at ${at.toISOString()}`, "Make a new one: ./cairn login.");
+  new Fault("unauthenticated", "identity.token_revoked", `This token was revoked at ${at.toISOString()}`, "Make a new one: cairn login.");
 
 export const linkUnknown = () =>
-  new Fault("unauthenticated", "identity.link_unknown", "This sign-in link is not known here", "Make a new one: ./cairn login --link.");
+  new Fault("unauthenticated", "identity.link_unknown", "This sign-in link is not known here", "Make a new one: cairn login --link.");
 
 export const linkExpired = (at: Date) =>
   new Fault(
     "unauthenticated",
     "identity.link_expired",
     `This sign-in link expired at ${at.toISOString()}`,
-    "Make a new one: ./cairn login --link.",
+    "Make a new one: cairn login --link.",
   );
 
 export const linkUsed = (at: Date) =>
@@ -39,7 +39,7 @@ export const linkUsed = (at: Date) =>
     "unauthenticated",
     "identity.link_used",
     `This sign-in link was used at ${at.toISOString()}`,
-    "Each link works once: make a new one with ./cairn login --link. If it was not you who used it, sign out and revoke the tokens you don't know.",
+    "Each link works once: make a new one with cairn login --link. If it was not you who used it, sign out and revoke the tokens you don't know.",
   );
 
 export const foreignOrigin = (origin: string) =>

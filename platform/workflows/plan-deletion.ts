@@ -43,7 +43,8 @@ export async function planDeletion(parts: Parts, { service, dropData }: Deletion
       changes.push({ kind: "release", action: "delete", id: `${service}/${environment}`, environment, detail });
     }
     for (const { address } of resources) {
-      const detail = dropData ? "removed with all it holds" : "removed; where it holds tables, kept under another name";
+      const data = dropData ? "removed with all it holds" : "removed; where it holds tables, kept under another name";
+      const detail = address.startsWith("http-service/") ? "removed" : data; // a process holds none
       changes.push({ kind: "resource", action: "delete", id: address, environment, detail });
     }
   }

@@ -47,7 +47,7 @@ export default function Login() {
               ) : (
                 <>
                   <Text>
-                    Open a one-time link. On the platform's machine <Code>./cairn login --link</Code> makes one; it works once, for 15
+                    Open a one-time link. On the platform's machine <Code>cairn login --link</Code> makes one; it works once, for 15
                     minutes.
                   </Text>
                   <TextInput

@@ -14,7 +14,7 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
       title={problem?.detail ?? "The platform can't be reached"}
       role="alert"
     >
-      <Text size="sm">{problem?.next ?? "It reconnects by itself. On its machine, ./cairn status tells what is up."}</Text>
+      <Text size="sm">{problem?.next ?? "It reconnects by itself. On its machine, cairn status tells what is up."}</Text>
       {problem?.errors?.map((each) => (
         <Text size="sm" key={each.path}>
           {each.path}: {each.message}
