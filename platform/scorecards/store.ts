@@ -71,7 +71,7 @@ export async function keepScore(db: Db, card: Scorecard, { owner, seq }: { owner
 
 const FOREIGN_KEY_VIOLATION = "23503";
 
-export interface ScoreFilter {
+interface ScoreFilter {
   team?: string | undefined;
   tier?: Tier | undefined;
   /** Those of whom this point is asked and who are in the state; without a state, who do not meet it. */

@@ -16,7 +16,7 @@ const AT_MOST = 25;
 const OLD_SECONDS = 3600;
 const CURSOR = "scorecards";
 
-export interface RefreshParts {
+interface RefreshParts {
   db: Db;
   clock: Clock;
   log: Log;
