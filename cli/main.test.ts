@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 
@@ -63,6 +65,17 @@ test("a file that is not there, or is none, is named", async () => {
   expect(missing.stderr).toBe(
     "✗ /nowhere/teams.yaml is not there\n  Name a file or folder that is there, and that you may read or write.\n  (cli.file)\n",
   );
+});
+
+test("cairn check and cairn ci outside of a checkout say where to go, and leave nothing there", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "cairn-no-checkout-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const ended = await Promise.all(
+    ["check", "ci"].map((name) => cairn([name, folder, ...(name === "ci" ? ["--out", join(folder, "out")] : [])])),
+  );
+  expect(ended.map(({ code }) => code)).toEqual([1, 1]);
+  for (const { stderr } of ended) expect(stderr).toContain(`${folder} is no checkout of a service`);
+  expect(await readdir(folder)).toEqual([]);
 });
 
 test("cairn changes show --watch ends with 1 where a check has failed, without it with 0", async () => {

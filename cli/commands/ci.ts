@@ -1,5 +1,6 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { tell, wantsJson } from "../answer.ts";
 import { ago, dim, short, status } from "../print.ts";
@@ -19,6 +20,7 @@ export function ciCommands(program: Command): void {
     .argument("[folder]", "the checkout", ".")
     .action(async (folder: string, options: { out: string }, command: Command) => {
       const { cairnCi } = await offline();
+      requireCheckout(folder);
       const out = resolve(options.out);
       await mkdir(out, { recursive: true });
       // Commands of a build have process groups of their own: a Ctrl-C reaches them only through here.
@@ -43,6 +45,7 @@ export function ciCommands(program: Command): void {
     .option("--digest <digest>", "refuse rules other than these")
     .argument("[folder]", "the checkout", ".")
     .action(async (folder: string, options: { bundle?: string; digest?: string }, command: Command) => {
+      requireCheckout(folder);
       const { cairnCheck, offlinePolicy } = await offline();
       const { checkPolicy, readRuleBundle } = await offlinePolicy();
       const file = options.bundle ?? (await pulledBundle(process.env));
@@ -60,6 +63,17 @@ export function ciCommands(program: Command): void {
       // Unknown is not a pass.
       if (files.problems.length > 0 || policy.outcome === "deny" || policy.outcome === "unknown") process.exitCode = 1;
     });
+}
+
+/** In another folder nothing that is found would help anybody, and nothing is left there. */
+function requireCheckout(folder: string): void {
+  if (["cairn.yaml", "catalog-info.yaml"].some((name) => existsSync(join(folder, name)))) return;
+  throw new Fault(
+    "failed",
+    "cli.no_checkout",
+    `${resolve(folder)} is no checkout of a service: it holds neither cairn.yaml nor catalog-info.yaml`,
+    "Go to one (cairn clone SERVICE makes it), or name its folder.",
+  );
 }
 
 function policyText({ outcome, because, judgement, takenAt }: PolicyCheck): string {
