@@ -23,4 +23,10 @@ export const ciMigrations: Migrations = {
       await sql`create index ci_run_repository on ci_run (repository, created_at desc)`.execute(db);
     },
   },
+  "09_ci_02": {
+    async up(db) {
+      await sql`create index ci_run_newest on ci_run (created_at desc, id desc)`.execute(db);
+      await sql`create index ci_run_commit on ci_run (commit, created_at desc)`.execute(db);
+    },
+  },
 };

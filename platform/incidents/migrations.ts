@@ -51,4 +51,10 @@ export const incidentsMigrations: Migrations = {
       await sql`create index incident_alert_fingerprint on incident_alert (fingerprint, starts_at)`.execute(db);
     },
   },
+  "18_incidents_02": {
+    async up(db) {
+      await sql`create index incident_active on incident (id) where state <> 'resolved'`.execute(db);
+      await sql`create index incident_of_service on incident (service, id)`.execute(db);
+    },
+  },
 };

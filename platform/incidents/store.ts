@@ -444,7 +444,10 @@ export async function incidents(db: Sql, filter: IncidentFilter = {}): Promise<{
   let query = rows(db)
     .orderBy("incident.id", "desc")
     .limit(limit + 1);
-  if (filter.services) query = query.where("incident.service", "in", [...filter.services, ""]);
+  const [one, ...more] = filter.services ?? [];
+  // One alone is read in the order of its index.
+  if (one !== undefined && more.length === 0) query = query.where("incident.service", "=", one);
+  else if (filter.services) query = query.where("incident.service", "in", [...filter.services, ""]);
   if (filter.state === "active") query = query.where("incident.state", "<>", "resolved");
   else if (filter.state) query = query.where("incident.state", "=", filter.state);
   if (filter.since) query = query.where("incident.opened_at", ">=", filter.since);

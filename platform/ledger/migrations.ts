@@ -48,4 +48,19 @@ export const ledgerMigrations: Migrations = {
         for each statement execute function ledger_is_append_only()`.execute(db);
     },
   },
+  "02_ledger_03": {
+    async up(db) {
+      await sql`create index ledger_event_actor on ledger_event (actor, seq desc)`.execute(db);
+      // What tells of deployments is looked up by what it names, of these types alone: other events pay nothing for it.
+      const ended = sql`type in ('releases.promoted', 'releases.rolled_back', 'releases.failed')`;
+      await sql`create index ledger_event_deployed on ledger_event (at) where ${ended}`.execute(db);
+      await sql`create index ledger_event_deployed_about on ledger_event (about, at) where ${ended}`.execute(db);
+      await sql`create index ledger_event_started on ledger_event ((data ->> 'release')) where type = 'releases.started'`.execute(db);
+      await sql`create index ledger_event_taken_back on ledger_event ((data ->> 'from')) where type = 'releases.going_back'`.execute(db);
+      await sql`create index ledger_event_merged on ledger_event ((data ->> 'commit')) where type = 'forge.change_merged'`.execute(db);
+      await sql`create index ledger_event_opened on ledger_event (about, (data ->> 'number')) where type = 'forge.change_opened'`.execute(
+        db,
+      );
+    },
+  },
 };

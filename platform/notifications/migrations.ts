@@ -67,4 +67,9 @@ export const notificationsMigrations: Migrations = {
       await sql`insert into ledger_cursor (consumer, seq) select 'notifications', coalesce(max(seq), 0) from ledger_event`.execute(db);
     },
   },
+  "16_notifications_02": {
+    async up(db) {
+      await sql`create index notification_read_person on notification_read (person, notification)`.execute(db);
+    },
+  },
 };

@@ -56,4 +56,9 @@ export const orchestratorMigrations: Migrations = {
       );
     },
   },
+  "03_orchestrator_02": {
+    async up(db) {
+      await sql`create index workflow_run_state on workflow_run (state, created_at desc)`.execute(db);
+    },
+  },
 };

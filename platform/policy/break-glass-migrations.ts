@@ -27,4 +27,10 @@ export const breakGlassMigrations: Migrations = {
       await sql`create index policy_break_glass_to_review on policy_break_glass (opened_at) where reviewed_at is null`.execute(db);
     },
   },
+  "13_policy_break_glass_02": {
+    async up(db) {
+      await sql`create index policy_break_glass_newest on policy_break_glass (opened_at desc, id desc)`.execute(db);
+      await sql`create index policy_break_glass_until on policy_break_glass (until)`.execute(db);
+    },
+  },
 };

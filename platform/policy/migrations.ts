@@ -57,4 +57,15 @@ export const policyMigrations: Migrations = {
         )`.execute(db);
     },
   },
+  "13_policy_04": {
+    async up(db) {
+      await sql`create index policy_decision_newest on policy_decision (decided_at desc, id)`.execute(db);
+      await sql`create index policy_decision_outcome on policy_decision (outcome, decided_at desc, id)`.execute(db);
+      await sql`create index policy_exception_newest on policy_exception (id collate "C" desc)`.execute(db);
+      await sql`create index policy_exception_until on policy_exception (until) where ended_at is null`.execute(db);
+      await sql`create index policy_audit_worst on policy_audit (array_position(array['deny', 'unknown', 'warn', 'allow'], outcome), service, environment)`.execute(
+        db,
+      );
+    },
+  },
 };

@@ -81,4 +81,11 @@ export const releasesMigrations: Migrations = {
       );
     },
   },
+  "15_releases_06": {
+    async up(db) {
+      await sql`create index release_decision on release (decision) where state in ('planned', 'rolling_out', 'held', 'promoted')`.execute(
+        db,
+      );
+    },
+  },
 };
