@@ -62,6 +62,12 @@ test("startKeepingAgent() waits longer from start to start where none helps, and
 
 test("startsAgainAt() is at once, then 1, 2, 4 and up to 60 seconds after the last start", () => {
   const now = new Date("2026-01-05T09:00:00Z");
-  const waits = [0, 1, 2, 3, 7, 20].map((count) => startsAgainAt(Array<Date>(count).fill(now), now).getTime() - now.getTime());
+  const waits = [0, 1, 2, 3, 7, 20].map(
+    (count) =>
+      startsAgainAt(
+        Array.from({ length: count }, () => now),
+        now,
+      ).getTime() - now.getTime(),
+  );
   expect(waits).toEqual([0, 1000, 2000, 4000, 60_000, 60_000]);
 });
