@@ -78,7 +78,7 @@ export const checkChange = workflow(
             ? (wrong[0] ?? "")
             : changes.length === 0
               ? "changes nothing in the catalog"
-              : `${changes.length} changes to the catalog`;
+              : `${changes.length} ${changes.length === 1 ? "change" : "changes"} to the catalog`;
         return {
           name: "descriptor",
           state: wrong.length > 0 ? "failed" : "passed",
@@ -171,7 +171,7 @@ async function judged(parts: Parts, actor: string, facts: RepositoryFacts, chang
     summary: open[0] ? `${open[0].rule}: ${open[0].message}` : (notSet[0] ?? `${decision.results.length} rules hold`),
     details: [
       ...open.map(
-        (result) => `${result.rule} (${result.outcome.replaceAll("_", " ")}): ${result.message} ${result.fix}${leaveFor(result)}`,
+        (result) => `${result.rule} (${result.outcome.replaceAll("_", " ")}): ${result.message}. ${result.fix}${leaveFor(result)}`,
       ),
       ...notSet,
     ],

@@ -33,7 +33,7 @@ export function Palette({ places }: { places: readonly { name: string; to: strin
   const [text, setText] = useState("");
   const services = useAnswer(
     ["services", "palette", text],
-    () => api.GET("/api/catalog/service-views", { params: { query: { text, limit: 8 } } }),
+    () => api.GET("/api/catalog/service-views", { params: { query: { text, limit: 50 } } }),
     { enabled: text.length > 0, keep: true },
   );
   const go = (to: string) => () => {
@@ -45,6 +45,9 @@ export function Palette({ places }: { places: readonly { name: string; to: strin
     () => api.GET("/api/incidents", { params: { query: { state: "active", limit: 20 } } }),
     { enabled: text.length > 0, keep: true },
   );
+  // Whoever types a name means it more than a word of a description.
+  const nearness = (name: string) => (name === text ? 0 : name.startsWith(text) ? 1 : name.includes(text) ? 2 : 3);
+  const found = services.data?.items.toSorted((a, b) => nearness(a.name) - nearness(b.name)).slice(0, 8);
   const named = (name: string) => name.toLowerCase().includes(text.toLowerCase());
   const nothing =
     services.data?.items.length === 0 &&
@@ -61,7 +64,7 @@ export function Palette({ places }: { places: readonly { name: string; to: strin
     >
       <Spotlight.Search placeholder="Search services, places and actions" aria-label="Search" />
       <Spotlight.ActionsList>
-        {services.data?.items.map((service) => (
+        {found?.map((service) => (
           <Spotlight.Action
             key={service.name}
             label={service.name}

@@ -24,7 +24,7 @@ export default function BreakGlassPage() {
   });
   const why = useWhy(id);
   return (
-    <Answered query={glass} title="Break-glass" with={[why]}>
+    <Answered query={glass} title="Break-glass" with={[why]} path={[{ name: "Break-glass", to: "/break-glass" }]}>
       {(data) => (
         <Page
           title={`Break-glass for ${data.service}${data.environment ? ` in ${data.environment}` : ""}`}

@@ -27,7 +27,7 @@ export default function ChangePage() {
   const why = useWhy(`${repository}/${number}`);
   const deliveries = useDeliveries(repository);
   return (
-    <Answered query={change} title={`${repository} #${number}`} with={[why, deliveries]}>
+    <Answered query={change} title={`${repository} #${number}`} with={[why, deliveries]} path={[{ name: "Changes", to: "/changes" }]}>
       {(data) => <ChangeView change={data} />}
     </Answered>
   );

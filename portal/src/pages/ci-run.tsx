@@ -22,7 +22,7 @@ export default function CiRunPage() {
     keep: true,
   });
   return (
-    <Answered query={run} title="CI run">
+    <Answered query={run} title="CI run" path={[{ name: "Changes", to: "/changes" }]}>
       {(data) => (
         <Page
           title={`CI of ${data.repository}`}

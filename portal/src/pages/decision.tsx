@@ -19,7 +19,7 @@ export default function DecisionPage() {
   const decision = useAnswer(["decisions", id], () => api.GET("/api/decisions/{id}", { params: { path: { id } } }));
   const why = useWhy(id);
   return (
-    <Answered query={decision} title="Policy decision" with={[why]}>
+    <Answered query={decision} title="Policy decision" with={[why]} path={[{ name: "Policies", to: "/policies" }]}>
       {(data) => {
         const page = pageOf(data.about);
         return (
@@ -51,9 +51,6 @@ export default function DecisionPage() {
               ]}
             />
             <Why of={data.id} />
-            <Section title="Rules">
-              <Rules results={data.results} />
-            </Section>
             {excusable(data).length > 0 && serviceOf(data.about) !== undefined && (
               <GrantException
                 service={serviceOf(data.about) ?? ""}
@@ -61,6 +58,9 @@ export default function DecisionPage() {
                 rules={excusable(data)}
               />
             )}
+            <Section title="Rules">
+              <Rules results={data.results} />
+            </Section>
             <Accordion variant="contained">
               <Accordion.Item value="facts">
                 <Accordion.Control>The facts it was decided on</Accordion.Control>

@@ -33,7 +33,7 @@ export default function IncidentPage() {
     refetchInterval: 10_000,
   });
   return (
-    <Answered query={incident} title="Incident">
+    <Answered query={incident} title="Incident" path={[{ name: "Incidents", to: "/incidents" }]}>
       {(data) => <Shown incident={data} />}
     </Answered>
   );
@@ -324,10 +324,10 @@ function Timeline({ incident: { id, timeline } }: { incident: Incident }) {
             <div className="anywhere">
               {entry.link ? (
                 <Anchor component={Link} to={entry.link} size="sm">
-                  {sentence(entry.text)}
+                  {sentence(entry.text.replace(/: *$/, ""))}
                 </Anchor>
               ) : (
-                sentence(entry.text)
+                sentence(entry.text.replace(/: *$/, ""))
               )}{" "}
               <Text span size="xs" c="dimmed">
                 {nameOf(entry.actor)}

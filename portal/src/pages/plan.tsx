@@ -29,7 +29,7 @@ export default function PlanPage() {
   const { digest = "" } = useParams();
   const plan = useAnswer(["plans", digest], () => api.GET("/api/plans/{digest}", { params: { path: { digest } } }));
   return (
-    <Answered query={plan} title="Plan">
+    <Answered query={plan} title="Plan" path={[{ name: "Services", to: "/services" }]}>
       {(kept) => <PlanView kept={kept} />}
     </Answered>
   );

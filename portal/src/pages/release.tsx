@@ -17,6 +17,8 @@ import { useWhy, Why } from "../parts/why.tsx";
 const CanaryChart = lazy(() => import("../parts/canary-chart.tsx"));
 type Release = Answer<"getRelease">;
 const CHART = 220;
+/** Why it stands so is said in full below the facts. */
+const SAID_BELOW = new Set<Release["state"]>(["held", "rolled_back", "refused", "failed"]);
 
 /** What is happening, and why? */
 export default function ReleasePage() {
@@ -24,7 +26,7 @@ export default function ReleasePage() {
   const release = useAnswer(["releases", id], () => api.GET("/api/releases/{id}", { params: { path: { id } } }), { refetchInterval: 3000 });
   const why = useWhy(id);
   return (
-    <Answered query={release} title="Release" with={[why]}>
+    <Answered query={release} title="Release" with={[why]} path={[{ name: "Releases", to: "/releases" }]}>
       {(data) => <ReleaseShown release={data} />}
     </Answered>
   );
@@ -46,7 +48,7 @@ function ReleaseShown({ release }: { release: Release }) {
       actions={<Equivalents cli={`cairn release ${release.id}`} api={`GET /api/releases/${release.id}`} />}
     >
       <Stack gap="xs">
-        {!waits && (
+        {!waits && !SAID_BELOW.has(release.state) && (
           <Text fw={600} size="md" className="anywhere">
             {sentence(release.because)}
           </Text>

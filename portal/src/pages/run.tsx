@@ -18,7 +18,7 @@ export default function RunPage() {
   const { state: from } = useLocation() as { state: { follow?: boolean } | null };
   const run = useAnswer(["runs", id], () => api.GET("/api/runs/{id}", { params: { path: { id } } }), { refetchInterval: 3000 });
   return (
-    <Answered query={run} title="Workflow">
+    <Answered query={run} title="Workflow" path={[{ name: "Home", to: "/" }]}>
       {(data) => {
         const service = serviceOf(data.about);
         const made = madeBy(data.output);

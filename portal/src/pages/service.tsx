@@ -38,7 +38,7 @@ export default function ServicePage() {
   const happening = useHappening(name, shown === "overview");
   const high = [useOnCall(name), useEnvironments(name), useSlos(name, "production", shown === "overview"), happening];
   return (
-    <Answered query={view} title={name} with={high}>
+    <Answered query={view} title={name} path={[{ name: "Services", to: "/services" }]} with={high}>
       {(data) => (
         <Page
           title={name}

@@ -3,7 +3,7 @@ import { Anchor, Code, Progress, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { api, useAnswer } from "../api.ts";
 import { Digest } from "./digest.tsx";
-import { nameOf } from "./names.ts";
+import { nameOf, plain } from "./names.ts";
 import { many } from "./numbers.ts";
 import { Answered, Empty } from "./page.tsx";
 import { useReleases } from "./release-rows.tsx";
@@ -143,13 +143,20 @@ function Findings({ service, of: { environment, findings } }: { service: string;
         {findings.map((finding) => (
           <li key={finding.id}>
             <Text size="sm" component="span" style={{ overflowWrap: "anywhere" }}>
-              <b>{finding.kind.replaceAll("_", " ")}</b>: {finding.subject}: {finding.detail} (found <Time at={finding.foundAt} />)
+              <b>{finding.kind.replaceAll("_", " ")}</b>: {plain(finding.subject)}: {plain(finding.detail)} (found{" "}
+              <Time at={finding.foundAt} />)
             </Text>
           </li>
         ))}
       </ul>
       <Text size="sm" mt={4}>
-        To put back what was released: <Code className="anywhere">cairn deliver {service} -b REASON</Code>
+        {findings.every(({ kind }) => kind === "quarantined") ? (
+          "What mends it takes its place here as soon as it is merged."
+        ) : (
+          <>
+            To put back what was released: <Code className="anywhere">cairn deliver {service} -b REASON</Code>
+          </>
+        )}
       </Text>
     </div>
   );

@@ -48,8 +48,8 @@ export function GrantException(props: {
         <form onSubmit={form.onSubmit((values) => grant.mutate(values))} aria-label="Grant an exception">
           <Stack gap="sm">
             <Text>
-              Whoever is of {by} may let {service} go on in {where} although it does not meet {rules.map(({ rule }) => rule).join(", ")}:
-              for a while, with a reason, and seen by everybody.
+              It lets {service} go on in {where} although it does not meet {rules.map(({ rule }) => rule).join(", ")}: for a while, with a
+              reason, and seen by everybody. Granted by {by}, and by nobody of their own work.
             </Text>
             <Group align="flex-start">
               <NumberInput label="Hours" min={1} max={720} w={90} {...form.getInputProps("hours")} />

@@ -52,10 +52,11 @@ export function Section({ title, actions, children }: { title: string; actions?:
   );
 }
 
-/** An answer of the API, once it is there; its refusal, where it is refused; quiet bars, where it takes longer than 200 ms. `title` heads the refusal where the answer is the whole page; `with` are answers that stand high on it: they are waited for too, so that nothing jumps when they come. */
+/** An answer of the API, once it is there; its refusal, where it is refused; quiet bars, where it takes longer than 200 ms. `title` heads the refusal where the answer is the whole page, and `path` leads on from it; `with` are answers that stand high on it: they are waited for too, so that nothing jumps when they come. */
 export function Answered<T>(props: {
   query: UseQueryResult<T>;
   title?: string;
+  path?: { name: string; to: string }[];
   with?: readonly Pick<UseQueryResult, "isLoading">[];
   children: (data: T) => ReactNode;
 }) {
@@ -68,7 +69,13 @@ export function Answered<T>(props: {
   if (query.data !== undefined && (complete || shown)) return <>{children(query.data)}</>;
   if (query.error) {
     const note = <ProblemNote error={query.error} retry={() => void query.refetch()} />;
-    return title === undefined ? note : <Page title={title}>{note}</Page>;
+    return title === undefined ? (
+      note
+    ) : (
+      <Page title={title} {...(props.path && { path: props.path })}>
+        {note}
+      </Page>
+    );
   }
   return <Waiting />;
 }

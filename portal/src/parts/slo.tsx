@@ -156,7 +156,7 @@ function Objective({ slo }: { slo: Slo }) {
         <Text size="sm">
           {remaining === null
             ? "No requests in the period: nothing is known of it"
-            : `${percent(remaining)} of the error budget left, ${slo.period.bad.toLocaleString("en")} of ${many(slo.period.requests, "request")} ${slo.period.bad === 1 ? "was" : "were"} bad`}
+            : `${remaining < 0 ? `The error budget is overdrawn by ${percent(-remaining)}` : `${percent(remaining)} of the error budget left`}, ${slo.period.bad.toLocaleString("en")} of ${many(slo.period.requests, "request")} ${slo.period.bad === 1 ? "was" : "were"} bad`}
         </Text>
         <Progress
           value={100 * left}

@@ -13,9 +13,12 @@ interface Mark {
 /** Requests and how long they took, step by step. A step of which nothing is known is left out, not drawn as zero. */
 export default function TrafficChart({ traffic, height, marks = [] }: { traffic: Traffic; height: number; marks?: readonly Mark[] }) {
   const data = stepsOf(traffic);
-  const lines = marks.flatMap(({ at, label }) => {
-    const step = data.findLast(({ instant }) => instant <= new Date(at).getTime());
-    return step ? [{ x: step.at, label, color: "gray.6", labelPosition: "insideTopLeft" as const }] : [];
+  // Towards the middle, and the second below the first: both may stand at one step.
+  const lines = marks.flatMap(({ at, label }, nth) => {
+    const where = data.findLastIndex(({ instant }) => instant <= new Date(at).getTime());
+    const side = where > data.length / 2 ? "Right" : "Left";
+    const labelPosition = nth === 0 ? (`insideTop${side}` as const) : (`insideBottom${side}` as const);
+    return data[where] ? [{ x: data[where].at, label, color: "gray.6", labelPosition }] : [];
   });
   const common = {
     h: height,
