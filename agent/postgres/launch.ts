@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { closeSync } from "node:fs";
-import { chown, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Fault } from "@cairn/platform/kernel/faults.ts";
 import { newSecret } from "@cairn/platform/kernel/ids.ts";
 import { run } from "@cairn/platform/kernel/processes.ts";
@@ -197,6 +197,11 @@ async function home(wanted: string, { runAs }: Binaries): Promise<string> {
   const folder = runAs && !(await reachableByOthers(wanted)) ? join("/var/lib/cairn", shortHash(wanted)) : wanted;
   await mkdir(folder, { recursive: true, mode: 0o755 });
   if (runAs) await chown(folder, runAs.uid, runAs.gid);
+  // Whose data it is, for whoever finds it after its home has gone.
+  if (folder !== wanted)
+    await symlink(dirname(wanted), join(folder, "home")).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
   return folder;
 }
 

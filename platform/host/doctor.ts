@@ -10,6 +10,7 @@ import { openDatabase } from "../kernel/sql.ts";
 import { embeddedDatabase } from "../server/database.ts";
 import { holderOf } from "../server/port.ts";
 import { runningServer } from "../server/record.ts";
+import { lostHomes } from "./lost-homes.ts";
 
 /** One thing looked at. `next` says what to do about it where it is not well. */
 export interface Finding {
@@ -41,6 +42,7 @@ export async function examineHost(config: Config, now: () => Date): Promise<Find
     ["Database", () => database(config, now)],
     ["Server", () => server(config)],
     ["Package cache", () => cache(config)],
+    ["Left behind", leftBehind],
   ];
   const findings: Finding[] = [];
   for (const [what, look] of looks) {
@@ -178,6 +180,16 @@ async function cache({ home: folder }: Config) {
   return warm
     ? well("filled: builds need no network for what it holds")
     : warned("empty: builds need the package registry", "npm start fills it where there is a network.");
+}
+
+/** What a home that was removed by hand, in place of by cairn uninstall, has left in /var/lib. */
+async function leftBehind() {
+  const lost = await lostHomes();
+  if (lost.length === 0) return well("nothing by homes that are gone");
+  return warned(
+    lost.map(({ home: gone, folders }) => `${gone} is gone, and left ${folders.join(", ")}`).join("; "),
+    `If it is not only unmounted, and nothing of it runs any more: rm -rf ${lost.flatMap(({ folders }) => folders).join(" ")}`,
+  );
 }
 
 const well = (detail: string) => ({ state: "well" as const, detail });
