@@ -328,3 +328,26 @@ test("what a person took back waits for somebody's word, who took it back and wh
   delivery = first.delivery;
   expect(await ask(await plan("rel-7"), true)).toEqual({ kind: "open" }); // nobody took the first one back
 });
+
+test("what its owner rolled back under way waits for a word as well, what rolled back by itself may be tried again", async () => {
+  const rolledBack = async (id: string, said: string | undefined) => {
+    const { decision, plan: digest } = await plan(id);
+    const { rules } = ((await findPlan(parts.db, digest)).plan as unknown as ReleasePlan).payload;
+    await transact(parts.db, async (tx) => {
+      await beginRelease(tx, clock, ada, id, { decision, rules });
+      if (said !== undefined) await answerRelease(tx, clock, ada, id, { action: "roll_back", because: said });
+      await endRelease(tx, clock, ada, id, { state: "rolled_back", because: said ?? "it was not healthy" });
+    });
+  };
+  tiers.set(delivery.commit, "tier-3");
+  await promote(await plan("rel-1"));
+  await deliver();
+  tiers.set(delivery.commit, "tier-3");
+  await rolledBack("rel-2", undefined);
+  expect(await ask(await plan("rel-3"), true)).toEqual({ kind: "open" });
+  await rolledBack("rel-4", "support reports wrong totals");
+  expect(await ask(await plan("rel-5"), true)).toMatchObject({
+    kind: "waits",
+    waitsFor: expect.stringContaining("rel-4: support reports wrong totals"),
+  });
+});
