@@ -129,8 +129,8 @@ function Points({ of, address, chosen }: { of: Point[]; address: Address; chosen
                 {point.title}
               </Anchor>
               {point.tiers.length < TIERS.length && (
-                <Text size="xs" c="dimmed" span ml={8}>
-                  asked of {point.tiers.join(" and ")}
+                <Text size="xs" c="dimmed" span className="point-tiers">
+                  asked of {point.tiers.join(", ")}
                 </Text>
               )}
             </div>
@@ -140,7 +140,7 @@ function Points({ of, address, chosen }: { of: Point[]; address: Address; chosen
             </div>
             <div className="row-facts point-counts">
               <span>
-                {point.met.toLocaleString("en")} of {point.asked.toLocaleString("en")} meet it
+                {point.met.toLocaleString("en")} of {point.asked.toLocaleString("en")} met
               </span>
               {(["missed", "unknown"] as const).map((state) => (
                 <span key={state}>
