@@ -59,6 +59,7 @@ export function Palette({ places }: { places: readonly { name: string; to: strin
       onQueryChange={setText}
       shortcut={["mod + K"]}
       transitionProps={{ duration: 0 }}
+      overlayProps={{ backgroundOpacity: 0.35, blur: 0 }} // a blur of the page behind is drawn anew at each key: 0.2 s without a graphics card
       scrollable
       maxHeight={420}
     >
