@@ -29,7 +29,7 @@ export default function Changes() {
         />
       }
     >
-      <Group gap="xs">
+      <Group gap="xs" className="narrowing">
         <SegmentedControl
           size="xs"
           data={STATES.map((value) => ({ value, label: sentence(value) }))}

@@ -6,7 +6,7 @@ import { api, useAnswer } from "../api.ts";
 import { worst } from "../parts/change-rows.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
 import { IncidentRow, useIncidents } from "../parts/incident-rows.tsx";
-import { IMPORTS, nameOf, plain, runPath, sentence } from "../parts/names.ts";
+import { IMPORTS, nameOf, pageOf, plain, runPath, sentence } from "../parts/names.ts";
 import { Answered, Empty, Page, Section } from "../parts/page.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Health, useStates } from "../parts/service-lines.tsx";
@@ -153,7 +153,7 @@ function Attention({
           key={run.id}
           sign={<Status of={run.state} bare />}
           title={
-            <Anchor component={Link} to={runPath(run.id)}>
+            <Anchor component={Link} to={placeOf(run)}>
               {sentence(run.workflow)}: {nameOf(run.about)}
             </Anchor>
           }
@@ -171,7 +171,7 @@ function Attention({
           <Time at={run.createdAt} />
           <Button
             component={Link}
-            to={runPath(run.id)}
+            to={placeOf(run)}
             size="compact-xs"
             variant="default"
             aria-label={`${run.state === "waiting" ? "Decide" : "Look at"} ${run.workflow}: ${nameOf(run.about)}`}
@@ -183,6 +183,9 @@ function Attention({
     </Rows>
   );
 }
+
+/** Where something can be done about a run: its own page, but for a break-glass, whose page ends and reviews it. */
+const placeOf = (run: Run): string => (run.about.startsWith("break-glass:") ? pageOf(run.about) : undefined) ?? runPath(run.id);
 
 /** Runs that wait, ended badly or are under way; of one kind about one thing, the newest tells how it stands. */
 function needing(runs: readonly Run[]): Run[] {

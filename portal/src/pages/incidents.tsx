@@ -46,7 +46,7 @@ export default function Incidents() {
       }
     >
       {reports && <Report service={service} onDone={close} />}
-      <Group gap="xs">
+      <Group gap="xs" className="narrowing">
         <SegmentedControl
           size="xs"
           data={STATES.map((value) => ({ value, label: sentence(value) }))}

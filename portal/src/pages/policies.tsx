@@ -122,7 +122,7 @@ function Running({ address }: { address: Address }) {
   const audits = useAnswer(["audit", query], () => api.GET("/api/audit", { params: { query } }), { keep: true });
   return (
     <Stack gap="sm">
-      <Group gap="xs">
+      <Group gap="xs" className="narrowing">
         <SegmentedControl
           size="xs"
           data={OUTCOMES.map((value) => ({ value, label: SAID[value] }))}

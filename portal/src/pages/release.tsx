@@ -289,7 +289,7 @@ function Rounds({ rounds }: { rounds: Release["rounds"] }) {
   return (
     <div className="panel panel-table">
       <Table.ScrollContainer
-        minWidth={560}
+        minWidth={720}
         maxHeight={360}
         scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": "Rounds, newest first" } }}
       >

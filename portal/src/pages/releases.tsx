@@ -31,7 +31,7 @@ export default function Releases() {
         />
       }
     >
-      <Group gap="xs">
+      <Group gap="xs" className="narrowing">
         <ServiceField address={address} />
         <TeamField address={address} />
         <Select

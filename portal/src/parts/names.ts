@@ -10,8 +10,8 @@ export const serviceOf = (about: string): string | undefined => /^component:defa
 export function pageOf(about: string): string | undefined {
   const service = serviceOf(about);
   if (service) return `/services/${service}`;
-  const change = /^change:(.+)$/.exec(about)?.[1];
-  return change && `/changes/${change}`;
+  const [, kind, id] = /^(change|break-glass):(.+)$/.exec(about) ?? [];
+  return id && (kind === "change" ? `/changes/${id}` : `/break-glass/${id}`);
 }
 
 /** Ids of runs hold slashes and spaces. */
