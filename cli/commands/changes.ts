@@ -160,7 +160,7 @@ export const changeText = (change: Review): string =>
     facts([
       ["Author", change.author],
       ["Branch", `${change.branch} at ${change.head.slice(0, 10)}`],
-      ["Merge", change.merge.allowed ? "allowed" : `${change.merge.because} ${change.merge.next}`],
+      ["Merge", change.state !== "open" ? undefined : change.merge.allowed ? "allowed" : `${change.merge.because}. ${change.merge.next}`],
     ]),
     "",
     ...change.checks.flatMap((check) => [
