@@ -5,7 +5,7 @@ import { places } from "../kernel/config.ts";
 import { buildsElsewhere } from "../kernel/other-users.ts";
 
 /** A home that is not there any more, and what of it still is. */
-export interface LostHome {
+interface LostHome {
   home: string;
   folders: string[];
 }
