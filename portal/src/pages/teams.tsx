@@ -63,6 +63,11 @@ export default function Teams() {
                           <Anchor component={Link} to={`/services?team=${group.name}`} size="xs">
                             {many(group.services, "service")}
                           </Anchor>
+                          {group.services > 0 && (
+                            <Anchor component={Link} to={`/scorecards?team=${group.name}`} size="xs">
+                              scorecards
+                            </Anchor>
+                          )}
                         </Row>
                       ))}
                     </Rows>
