@@ -46,12 +46,15 @@ export const superseded = (id: string): Error => new Errors.DBOSWorkflowConflict
 
 /** True where the database could not be reached or hung up: the same again may work. */
 export const isConnectionLoss = (error: unknown): boolean =>
-  !isFault(error) && !isSuperseded(error) && (retriablePostgresException(error) || isClosedSocket(error));
+  !isFault(error) && !isSuperseded(error) && (retriablePostgresException(error) || isNobodyThere(error));
 
-/** What the library does not count: a pipe that nobody reads any more, and a socket's file, which goes when PostgreSQL ends in order. */
-function isClosedSocket(error: unknown): boolean {
-  const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
-  return code === "EPIPE" || (code === "ENOENT" && syscall === "connect");
+/**
+ * What the library does not count: a pipe that nobody reads any more, a socket's file, which goes when PostgreSQL ends in order, and a PostgreSQL that takes the connection and is silent,
+ * which pg tells in words alone (lib/client.js).
+ */
+function isNobodyThere(error: unknown): boolean {
+  const { code, syscall, message } = (error ?? {}) as { code?: unknown; syscall?: unknown; message?: unknown };
+  return code === "EPIPE" || (code === "ENOENT" && syscall === "connect") || message === "timeout expired";
 }
 
 /** Brings the library's schema (`dbos`) up to date. One process at a time: two at once would leave it broken for good. */

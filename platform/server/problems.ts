@@ -91,7 +91,7 @@ function isAway(error: unknown): boolean {
   if (typeof code === "string" && (/^(57P0[123]|08...)$/.test(code) || code === "ECONNREFUSED")) return true;
   return (
     (code === "ENOENT" && syscall === "connect") ||
-    /^(Connection terminated|timeout exceeded when trying to connect)/.test(messageOf(error))
+    /^(Connection terminated|timeout exceeded when trying to connect|timeout expired)/.test(messageOf(error))
   );
 }
 
