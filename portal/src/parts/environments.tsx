@@ -101,6 +101,7 @@ export function Environments({ service, facts }: { service: string; facts: Answe
                                 component={Link}
                                 to={`/releases/${release.id}`}
                                 size="xs"
+                                underline="always"
                                 aria-label={`why this is in ${row.environment}`}
                               >
                                 why
