@@ -11,7 +11,7 @@ import {
 import type { Log } from "../kernel/log.ts";
 import { refuseSlowBodies } from "./bodies.ts";
 import { healthRoutes } from "./health.ts";
-import { portalFiles } from "./portal.ts";
+import { portalFiles, portalPage } from "./portal.ts";
 import { answerFaults, problemOf, refuseMalformed } from "./problems.ts";
 
 export const VERSION = "0.1.0";
@@ -51,7 +51,8 @@ export async function buildApp(surface: Surface): Promise<FastifyInstance> {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  answerFaults(app);
+  const { portalFolder } = surface;
+  answerFaults(app, portalFolder === undefined ? undefined : (reply) => portalPage(reply, portalFolder));
   refuseSlowBodies(app, 30);
   await app.register(fastifyCookie);
   await app.register(fastifySwagger, {
@@ -85,6 +86,6 @@ export async function buildApp(surface: Surface): Promise<FastifyInstance> {
   );
   for (const plugin of surface.root) await app.register(plugin as FastifyPluginAsync);
   app.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, async () => app.swagger());
-  if (surface.portalFolder) await app.register(portalFiles({ folder: surface.portalFolder }));
+  if (portalFolder) await app.register(portalFiles({ folder: portalFolder }));
   return app;
 }

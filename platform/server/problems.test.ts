@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
+import Fastify from "fastify";
 import { sql } from "kysely";
 import { Fault } from "../kernel/faults.ts";
 import { openDatabase } from "../kernel/sql.ts";
 import { database } from "../testing/database.ts";
-import { problemOf } from "./problems.ts";
+import { answerFaults, problemOf } from "./problems.ts";
 
 const db = await database();
 
@@ -30,6 +31,18 @@ test("a database that is away is no failure inside: it is said, with what to do"
     expect(problemOf(error), String(error)).toMatchObject({ status: 503, code: "http.database_away" });
   }
   await nowhere.destroy();
+});
+
+test("an address that leads nowhere is a page for people, and a problem for programs", async () => {
+  const app = Fastify();
+  answerFaults(app, async (reply) => reply.type("text/html").send("<p>the portal</p>"));
+  const at = (url: string, accept: string) => app.inject({ url, headers: { accept } });
+  expect(await at("/nowhere", "text/html,*/*;q=0.8")).toMatchObject({ statusCode: 404, body: "<p>the portal</p>" });
+  for (const [url, accept] of [
+    ["/nowhere", "*/*"],
+    ["/api/nowhere", "text/html"],
+  ] as const)
+    expect((await at(url, accept)).json()).toMatchObject({ status: 404, code: "http.not_found" });
 });
 
 test("a fault keeps its code and facts; what nobody foresaw says nothing of the inside", () => {

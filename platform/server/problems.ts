@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { drain } from "./bodies.ts";
@@ -17,8 +17,8 @@ export const Problem = z.object({
 });
 export type Problem = z.infer<typeof Problem>;
 
-/** The one place that turns faults into responses. */
-export function answerFaults(app: FastifyInstance): void {
+/** The one place that turns faults into responses. `missingPage` answers browsers at an address that leads nowhere. */
+export function answerFaults(app: FastifyInstance, missingPage?: (reply: FastifyReply) => Promise<FastifyReply>): void {
   app.setErrorHandler(async (error, request, reply) => {
     const problem = problemOf(error);
     if (problem.status !== 408) await drain(request);
@@ -27,12 +27,15 @@ export function answerFaults(app: FastifyInstance): void {
     if (problem.status >= 500) request.log.error({ err: error }, "request failed");
     return reply.code(problem.status).type("application/problem+json").send(problem);
   });
-  app.setNotFoundHandler((request, reply) =>
-    reply
+  app.setNotFoundHandler((request, reply) => {
+    const isForPeople =
+      request.method === "GET" && /\btext\/html\b/.test(request.headers.accept ?? "") && !/^\/(api|git|assets)\//.test(request.url);
+    if (missingPage && isForPeople) return missingPage(reply.code(404));
+    return reply
       .code(404)
       .type("application/problem+json")
-      .send(problem(404, "http.not_found", `Nothing is at ${request.method} ${request.url}`, "See /openapi.json for what there is.")),
-  );
+      .send(problem(404, "http.not_found", `Nothing is at ${request.method} ${request.url}`, "See /openapi.json for what there is."));
+  });
 }
 
 export function problemOf(error: unknown): Problem & Record<string, unknown> {
