@@ -51,6 +51,7 @@ const OVERVIEW: Record<string, Record<string, string>> = {
     incidents: "what is wrong, and what may have caused it",
     "on-call": "who is on call now, and who is next",
     score: "how well a service is kept, and what to do next",
+    scorecards: "how well all are kept, the worst first",
     dora: "DORA's five metrics of production",
   },
   "Rules, and leave from them": {

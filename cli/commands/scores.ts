@@ -12,6 +12,7 @@ type Query = { team?: string; tier?: Kept["items"][number]["tier"]; point?: stri
 export function scoreCommands(program: Command): void {
   program
     .command("score <service>")
+    .alias("scorecard")
     .description("how well a service is kept, by what its tier asks for; what to do next")
     .action(async (name: string, _options, command: Command) => {
       const { api } = await session(process.env);
