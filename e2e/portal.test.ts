@@ -76,11 +76,9 @@ test(
     await tab.close();
 
     const incident = await pressWhatFollows(service, plan);
-    const paths = ["/", "/approvals", "/incidents", incident, `/services/${service}/incidents`, `/services/${service}/settings`, "/services", `/services/${service}`, `/services/${service}/score`, `/services/${service}/dependencies`, `/services/${service}/docs`, `/services/${service}/logs`, "/create", "/create/http-api", plan, change, "/releases", release, "/dora", "/scorecards", "/inbox", "/webhooks", "/break-glass", "/policies", "/audit", "/teams"]; // prettier-ignore
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme });
-      for (const path of paths) expect(await violations(path), `${path} in ${colorScheme}`).toEqual([]);
-    }
+    const { decision, run, ci } = await whereThingsStand(service);
+    const paths = ["/", "/approvals", "/incidents", incident, `/services/${service}/incidents`, `/services/${service}/settings`, "/services", `/services/${service}`, `/services/${service}/score`, `/services/${service}/dependencies`, `/services/${service}/docs`, `/services/${service}/logs`, "/create", "/create/http-api", plan, change, `/services/${service}/changes`, `/services/${service}/releases`, "/changes?state=merged", ci, run, decision, "/releases", `/releases?service=${service}&state=promoted`, release, "/dora", "/scorecards", "/inbox", "/webhooks", "/break-glass", "/policies", "/policies?show=running", "/policies?show=exceptions", "/audit", "/teams", "/create/http-api/nowhere"]; // prettier-ignore
+    for (const path of paths) expect(await violations(path), path).toEqual([]);
     await page.setViewportSize({ width: 390, height: 800 });
     for (const path of paths) {
       expect(await overflow(path), `${path} on a narrow screen`).toBe(0);
@@ -150,6 +148,18 @@ async function pressWhatFollows(service: string, plan: string): Promise<string> 
   return incident;
 }
 
+/** The pages of a decision about the service, of its delivery, and of the build that it came from. */
+async function whereThingsStand(service: string): Promise<{ decision: string; run: string; ci: string }> {
+  const ask = async (path: string) => (await page.request.get(new URL(path, platform.url).href)).json();
+  const [{ decisions }, { runs }, ci] = await Promise.all([
+    ask(`/api/decisions?service=${service}`),
+    ask(`/api/runs?about=component:default/${service}&limit=100`),
+    ask(`/api/ci-runs?repository=${service}`),
+  ]);
+  const delivery = runs.find((run: { workflow: string }) => run.workflow === "deliver commit");
+  return { decision: `/decisions/${decisions[0].id}`, run: `/runs/${encodeURIComponent(delivery.id)}`, ci: `/ci-runs/${ci.runs[0].id}` };
+}
+
 /** Every page is a key away, and says which. */
 async function keys(): Promise<void> {
   await open("/");
@@ -203,10 +213,17 @@ async function open(path: string): Promise<void> {
   await page.locator('[aria-busy="true"]').first().waitFor({ state: "detached" });
 }
 
+/** What axe finds on a page: all of it in the light, and in the dark its contrast, which is all that the dark changes. */
 async function violations(path: string): Promise<string[]> {
+  await page.emulateMedia({ colorScheme: "light" });
   await open(path);
-  const { violations: found } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-  return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+  const light = await new AxeBuilder({ page }).setLegacyMode().analyze();
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.locator('html[data-mantine-color-scheme="dark"]').waitFor({ state: "attached" });
+  const dark = await new AxeBuilder({ page }).setLegacyMode().withRules(["color-contrast"]).analyze();
+  return [...light.violations, ...dark.violations.map((found) => ({ ...found, id: `${found.id} in the dark` }))].map(
+    ({ id, nodes }) => `${id}: ${nodes[0]?.html}`,
+  );
 }
 
 /** How far what stood on the page has moved by itself while it was loaded (cumulative layout shift). */
