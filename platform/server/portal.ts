@@ -55,7 +55,6 @@ export const portalFiles =
       "/teams",
       "/policies",
       "/audit",
-      "/settings",
       "/services/:name/*",
     ])
       app.get(url, { config: { open: true }, schema: { hide: true } }, (_request, reply) => portalPage(reply, folder));
