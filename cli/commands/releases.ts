@@ -24,7 +24,7 @@ export function releaseCommands(program: Command): void {
     .description("the last releases, of one service where it is named")
     .option("-e, --environment <environment>")
     .option("-t, --team <team>", "of this team's services")
-    .addOption(new Option("-s, --state <state>", "how they stand; active are those that have not ended").choices(STATES))
+    .addOption(new Option("--state <state>", "how they stand; active are those that have not ended").choices(STATES))
     .option("-w, --watch", "until the delivery under way has ended")
     .action(async (service: string | undefined, options: ListOptions, command: Command) => {
       const here = await session(process.env);

@@ -3,25 +3,20 @@ import { transact } from "../kernel/sql.ts";
 import { events } from "../ledger/store.ts";
 import { testClock } from "../testing/clock.ts";
 import { database } from "../testing/database.ts";
+import { anEntity } from "../testing/organisation.ts";
 import { loadOrganisation, removeGroup, removeRotation } from "./organisation.ts";
 import { rotations } from "./rotations.ts";
 
 const clock = testClock();
-const entity = (kind: string, name: string, spec: object, apiVersion = "backstage.io/v1alpha1") => ({
-  apiVersion,
-  kind,
-  metadata: { name },
-  spec,
-});
 const people = [
-  entity("Group", "shop", { type: "team", children: [] }),
-  entity("Group", "pay", { type: "team", children: [] }),
-  entity("User", "ada", { memberOf: ["shop"] }),
-  entity("User", "bob", { memberOf: ["shop"] }),
-  entity("User", "eve", { memberOf: ["pay"] }),
+  anEntity("Group", "shop", { type: "team", children: [] }),
+  anEntity("Group", "pay", { type: "team", children: [] }),
+  anEntity("User", "ada", { memberOf: ["shop"] }),
+  anEntity("User", "bob", { memberOf: ["shop"] }),
+  anEntity("User", "eve", { memberOf: ["pay"] }),
 ];
 const aRotation = (over: object = {}, name = "shop") =>
-  entity(
+  anEntity(
     "Rotation",
     name,
     { owner: "shop", timeZone: "Europe/Berlin", start: "2026-01-05T09:00", members: ["ada", "bob"], ...over },

@@ -29,6 +29,7 @@ import { shippedEnvironments } from "../releases/a-rollout.ts";
 import { answerFaults } from "../server/problems.ts";
 import { testClock } from "../testing/clock.ts";
 import { testDatabase } from "../testing/database.ts";
+import { anEntity, aPerson } from "../testing/organisation.ts";
 import { breakGlass, breakGlassDesk } from "./break-glass.ts";
 import { reliefEnded, reliefsFor } from "./reliefs.ts";
 import { TOLD_EVENTS, tellOf } from "./tell.ts";
@@ -39,25 +40,15 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-const person = (name: string, over: Partial<Principal> = {}): Principal => ({
-  ref: `user:default/${name}`,
-  kind: "person",
-  displayName: name,
-  scopes: ["read", "write"],
-  groups: ["group:default/team-a"],
-  administrator: false,
-  ...over,
-});
-const [ada, bob, eve] = [person("ada"), person("bob"), person("eve", { groups: [] })];
-const entity = (kind: string, name: string, spec: object) => ({ apiVersion: "backstage.io/v1alpha1", kind, metadata: { name }, spec });
+const [ada, bob, eve] = [aPerson("ada"), aPerson("bob"), aPerson("eve", { groups: [] })];
 
 /** A platform of one team and one service, with the real routes, desk and workflow; `now` is turned by the test. */
 async function stage(members: string[] = ["ada", "bob"]) {
   const { db, url } = await testDatabase();
   const clock = testClock();
   await transact(db, async (tx) => {
-    const team = entity("Group", "team-a", { type: "team", children: [], members });
-    await loadOrganisation(tx, clock, "system:test", [team, ...members.map((name) => entity("User", name, { memberOf: ["team-a"] }))]);
+    const team = anEntity("Group", "team-a", { type: "team", children: [], members });
+    await loadOrganisation(tx, clock, "system:test", [team, ...members.map((name) => anEntity("User", name, { memberOf: ["team-a"] }))]);
     const service = { name: "orders", description: "", owner_team: "team-a", lifecycle: "production" as const, repository_url: "" };
     await register(tx, clock, "system:test", service);
   });
@@ -100,8 +91,8 @@ const relieved = async (at: Awaited<ReturnType<typeof stage>>) =>
 test("opening is refused to who does not own the service, without a reason, beyond its bounds, and for what does not yield", async () => {
   const { db, open } = await stage();
   expect(await open(eve)).toMatchObject({ status: 403, code: "identity.forbidden" });
-  expect(await open(person("ada", { scopes: ["read"] }))).toMatchObject({ status: 403 });
-  expect(await open(person("deliver", { kind: "system", ref: "system:deliver" }))).toMatchObject({ code: "policy.break_glass_no_person" });
+  expect(await open(aPerson("ada", { scopes: ["read"] }))).toMatchObject({ status: 403 });
+  expect(await open(aPerson("deliver", { kind: "system", ref: "system:deliver" }))).toMatchObject({ code: "policy.break_glass_no_person" });
   expect(await open(ada, { because: "  down     " })).toMatchObject({ status: 422, code: "http.invalid" });
   for (const seconds of [0, 59, 4 * 3600 + 1, -1])
     expect(await open(ada, { seconds })).toMatchObject({ code: "policy.break_glass_bounds" });
@@ -182,7 +173,7 @@ test("it ends on time by the clock alone; its follow-up stays open until somebod
     status: 403,
     code: "policy.break_glass_own_review",
   });
-  const borrowed = person("bob", { kind: "token", tokenBy: ada.ref });
+  const borrowed = aPerson("bob", { kind: "token", tokenBy: ada.ref });
   expect(await post(borrowed, `/break-glass/${id}/review`, { because: "bob's token, made by ada" })).toMatchObject({
     code: "policy.break_glass_own_review",
   });

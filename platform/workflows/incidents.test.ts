@@ -21,6 +21,7 @@ import { run as findRun } from "../orchestrator/store.ts";
 import { answerFaults } from "../server/problems.ts";
 import { testClock } from "../testing/clock.ts";
 import { testDatabase } from "../testing/database.ts";
+import { anEntity, aPerson } from "../testing/organisation.ts";
 import { answerIncident, followIncident, INCIDENT_EVENTS } from "./answer-incident.ts";
 import { ALERT_EVENTS, incidentDesk, takeAlert } from "./incident-desk.ts";
 import { TOLD_EVENTS, tellOf } from "./tell.ts";
@@ -31,26 +32,11 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-const person = (name: string, over: Partial<Principal> = {}): Principal => ({
-  ref: `user:default/${name}`,
-  kind: "person",
-  displayName: name,
-  scopes: ["read", "write"],
-  groups: ["group:default/team-a"],
-  administrator: false,
-  ...over,
-});
-const [ada, bob, cleo, eve] = [person("ada"), person("bob"), person("cleo"), person("eve", { groups: [] })];
-const root = person("root", { groups: [], administrator: true, scopes: ["read", "write", "admin"] });
-const entity = (kind: string, name: string, spec: object, apiVersion = "backstage.io/v1alpha1") => ({
-  apiVersion,
-  kind,
-  metadata: { name },
-  spec,
-});
+const [ada, bob, cleo, eve] = [aPerson("ada"), aPerson("bob"), aPerson("cleo"), aPerson("eve", { groups: [] })];
+const root = aPerson("root", { groups: [], administrator: true, scopes: ["read", "write", "admin"] });
 const aRotation = (over: object = {}) => {
   const spec = { owner: "team-a", timeZone: "UTC", start: "2026-02-23T09:00", members: ["ada", "bob"], ...over };
-  return entity("Rotation", "team-a", spec, "cairn.dev/v1alpha1");
+  return anEntity("Rotation", "team-a", spec, "cairn.dev/v1alpha1");
 };
 
 /** What the routes answer, as far as it is looked into. */
@@ -67,8 +53,8 @@ async function stage(rotation: object[] = [aRotation()]) {
   const { db, url } = await testDatabase();
   const clock = testClock();
   await transact(db, async (tx) => {
-    const team = entity("Group", "team-a", { type: "team", children: [], members: ["ada", "bob", "cleo"] });
-    const people = ["ada", "bob", "cleo"].map((name) => entity("User", name, { memberOf: ["team-a"] }));
+    const team = anEntity("Group", "team-a", { type: "team", children: [], members: ["ada", "bob", "cleo"] });
+    const people = ["ada", "bob", "cleo"].map((name) => anEntity("User", name, { memberOf: ["team-a"] }));
     await loadOrganisation(tx, clock, "system:test", [team, ...people, ...rotation]);
     const service = { name: "orders", description: "", owner_team: "team-a", lifecycle: "production" as const, repository_url: "" };
     await register(tx, clock, "system:test", service);
@@ -162,15 +148,15 @@ test("an alert opens an incident: whoever is on call is told at once, the next a
   // Who is in the group is asked at each telling: cleo has left, dora has come.
   await transact(db, (tx) =>
     loadOrganisation(tx, clock, "system:test", [
-      entity("Group", "team-a", { type: "team", children: [], members: ["ada", "bob", "dora"] }),
-      entity("User", "cleo", { memberOf: [] }),
+      anEntity("Group", "team-a", { type: "team", children: [], members: ["ada", "bob", "dora"] }),
+      anEntity("User", "cleo", { memberOf: [] }),
     ]),
   );
   clock.turn(1200);
   await wake(3);
   await expect.poll(pages).toEqual(["user:default/ada", "user:default/bob", "group:default/team-a"]);
-  expect(await inboxOf(person("dora"))).toContain("paged");
-  expect(await inboxOf(person("cleo", { groups: [] }))).toEqual([]);
+  expect(await inboxOf(aPerson("dora"))).toContain("paged");
+  expect(await inboxOf(aPerson("cleo", { groups: [] }))).toEqual([]);
 
   expect(await ask(eve, "POST", `/incidents/${id}/acknowledge`)).toMatchObject({ status: 403, code: "identity.forbidden" });
   expect(await ask(bob, "POST", `/incidents/${id}/acknowledge`)).toMatchObject({ status: 200, state: "acknowledged" });
@@ -232,7 +218,7 @@ test("bad reports and answers are refused, and say what to do", async () => {
   expect(await ask(eve, "POST", "/incidents", { service: "orders", title: " " })).toMatchObject({ code: "http.invalid" });
   expect(await ask(eve, "GET", "/incidents/inc_0")).toMatchObject({ code: "incidents.missing" });
   expect(await ask(eve, "GET", "/on-call?group=nobodies")).toMatchObject({ code: "incidents.group_unknown" });
-  expect(await ask(person("eve", { scopes: ["read"] }), "POST", "/incidents", { service: "orders", title: "It is gone" })).toMatchObject({
+  expect(await ask(aPerson("eve", { scopes: ["read"] }), "POST", "/incidents", { service: "orders", title: "It is gone" })).toMatchObject({
     status: 403,
   });
   const { id } = await ask(eve, "POST", "/incidents", { service: "orders", title: "It is gone" });
@@ -273,7 +259,7 @@ const aMessage = (...alerts: object[]) => ({
 
 test("Alertmanager's alerts join the platform's own; what it repeats changes nothing, and its end ends them", async () => {
   const { db, clock, ask, alert, follow } = await stage();
-  const program = person("alertmanager", { kind: "token", groups: [], scopes: ["write"] });
+  const program = aPerson("alertmanager", { kind: "token", groups: [], scopes: ["write"] });
   const send = (...alerts: object[]) => ask(program, "POST", "/alertmanager", aMessage(...alerts));
   expect(await send({})).toMatchObject({ status: 200, incidents: [{ what: "opened", service: "orders" }], unknown: 0 });
   clock.turn(60);
@@ -318,7 +304,7 @@ test("an alert of a service that nobody knows goes to administrators; what is no
   expect(await ask(root, "POST", "/alertmanager", { ...aMessage({}), version: "3" })).toMatchObject({ status: 422, code: "http.invalid" });
   expect(await ask(root, "POST", "/alertmanager", aMessage({ startsAt: "yesterday" }))).toMatchObject({ status: 422 });
   expect(await ask(root, "POST", "/alertmanager", aMessage({ labels: { alertname: "a\0b" } }))).toMatchObject({ status: 422 });
-  expect(await ask(person("reader", { scopes: ["read"] }), "POST", "/alertmanager", aMessage({}))).toMatchObject({ status: 403 });
+  expect(await ask(aPerson("reader", { scopes: ["read"] }), "POST", "/alertmanager", aMessage({}))).toMatchObject({ status: 403 });
 });
 
 test("a server that is killed while it waits for an acknowledgement has told once, and the next one goes on from there", async () => {

@@ -13,6 +13,7 @@ import { beginRelease, endRelease, noteRound, planRelease, refuseRelease } from 
 import { enterStep, roundOf } from "../releases/rollout.ts";
 import { testClock } from "../testing/clock.ts";
 import { database } from "../testing/database.ts";
+import { anEntity } from "../testing/organisation.ts";
 import { tellOf, TOLD_EVENTS } from "./tell.ts";
 
 const clock = testClock();
@@ -38,9 +39,10 @@ const aChange = (over: Partial<ChangeReview> = {}) =>
 
 async function stage(change: Partial<ChangeReview> = {}) {
   const db = await database();
-  const entity = (kind: string, name: string, spec: object) => ({ apiVersion: "backstage.io/v1alpha1", kind, metadata: { name }, spec });
   await transact(db, async (tx) => {
-    await loadOrganisation(tx, clock, "system:test", [entity("Group", "team-a", { type: "team", children: [], members: ["ada", "bob"] })]);
+    await loadOrganisation(tx, clock, "system:test", [
+      anEntity("Group", "team-a", { type: "team", children: [], members: ["ada", "bob"] }),
+    ]);
     const service = { name: "orders", description: "", owner_team: "team-a", lifecycle: "production" as const, repository_url: "" };
     await register(tx, clock, "system:test", service);
   });

@@ -5,28 +5,20 @@ import { join } from "node:path";
 import Fastify, { type FastifyInstance } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { tokenOfHeader } from "../../identity/credentials.ts";
-import type { Principal } from "../../identity/model.ts";
 import type { Db } from "../../kernel/sql.ts";
 import { answerFaults } from "../../server/problems.ts";
 import { testClock, type TestClock } from "../../testing/clock.ts";
+import { aPerson } from "../../testing/organisation.ts";
 import { forgeRoutes } from "../routes.ts";
 import { localForge, type LocalForge, type MergeGround } from "./forge.ts";
 import { smartHttp } from "./smart-http.ts";
 
-const person = (name: string, groups: string[] = []): Principal => ({
-  ref: `user:default/${name}`,
-  kind: "person",
-  displayName: name,
-  scopes: ["read", "write"],
-  groups,
-  administrator: false,
-});
 /** ada writes; grace and linus are in the team that owns; eve is not. The name is the token. */
 export const people = {
-  ada: person("ada", ["group:default/team-a"]),
-  grace: person("grace", ["group:default/team-a"]),
-  linus: person("linus", ["group:default/team-a"]),
-  eve: person("eve"),
+  ada: aPerson("ada"),
+  grace: aPerson("grace"),
+  linus: aPerson("linus"),
+  eve: aPerson("eve", { groups: [] }),
 };
 
 export interface Harness {
