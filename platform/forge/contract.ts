@@ -113,6 +113,8 @@ export interface Forge {
 export interface ForgeEvents {
   "forge.repository_created": { repository: string; commit: string };
   "forge.repository_removed": { repository: string };
+  /** Its service has another owner, whose it is now. */
+  "forge.repository_handed_over": { repository: string; from: string; to: string };
   "forge.change_opened": { repository: string; number: number; head: string };
   /** New commits on the branch of an open change request. */
   "forge.change_updated": { repository: string; number: number; head: string };

@@ -124,6 +124,20 @@ export async function addRepository(
   });
 }
 
+/** Gives a repository to another team: from then on that team pushes and answers for its files. Where it has it already, nothing. */
+export async function handOver(
+  tx: Tx,
+  clock: Clock,
+  actor: string,
+  { repository, owner }: { repository: string; owner: string },
+): Promise<void> {
+  const before = await tx.selectFrom("forge_repository").select("owner").where("name", "=", repository).forUpdate().executeTakeFirst();
+  if (!before || before.owner === owner) return;
+  await tx.updateTable("forge_repository").set({ owner }).where("name", "=", repository).execute();
+  const data = { repository, from: before.owner, to: owner };
+  await record(tx, clock, { type: "forge.repository_handed_over", about: `repository:${repository}`, actor, data });
+}
+
 export async function dropRepository(tx: Tx, clock: Clock, actor: string, name: string): Promise<void> {
   const gone = await tx.deleteFrom("forge_repository").where("name", "=", name).executeTakeFirst();
   if (gone.numDeletedRows === 0n) return;

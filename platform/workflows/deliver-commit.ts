@@ -1,4 +1,4 @@
-import { ingest, note, requireOwner, serviceRef } from "../catalog/store.ts";
+import { note, requireOwner, serviceRef } from "../catalog/store.ts";
 import { reopenedBecause } from "../evidence/citations.ts";
 import type { Digest } from "../kernel/digest.ts";
 import { isFault } from "../kernel/faults.ts";
@@ -14,6 +14,7 @@ import type { Parts } from "./parts.ts";
 import { overtakenBy, planOneRelease, servesNow, type Delivery, type PlannedRelease, type ReleasePlan } from "./release-plan.ts";
 import { reliefEnded } from "./reliefs.ts";
 import { giveUp, rollOut } from "./roll-out.ts";
+import { takeIn } from "./take-in.ts";
 
 export interface DeliverInput extends Delivery {
   /** In the order of promotion. */
@@ -54,7 +55,8 @@ export const deliverCommit = workflow(
       const facts = await factsAt(parts, repository, commit);
       if (facts.problems.length > 0 || facts.name === null) throw descriptorUnusable(facts.problems);
       // An older merge that comes late must not undo what a newer one says.
-      if ((await forge.head(repository)) === commit) await ingest(tx, clock, actor, { repository, commit, documents: facts.documents });
+      if ((await forge.head(repository)) === commit)
+        await takeIn(tx, clock, actor, facts.name, { repository, commit, documents: facts.documents });
       return facts.name;
     });
 
