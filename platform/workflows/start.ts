@@ -4,6 +4,7 @@ import type { Orchestrator } from "../orchestrator/contract.ts";
 import { answerIncident, followIncident, INCIDENT_EVENTS } from "./answer-incident.ts";
 import { AUDITED_EVENTS, auditRuntime, startAudit } from "./audit-runtime.ts";
 import { breakGlass } from "./break-glass.ts";
+import { checkRelieved, RELIEVING_EVENTS } from "./check-again.ts";
 import { checkChange, factsAt } from "./check-change.ts";
 import { createService } from "./create-service.ts";
 import { decommissionService } from "./decommission-service.ts";
@@ -33,6 +34,7 @@ export const STARTING_EVENTS = [
   "forge.change_merged",
   ...AUDITED_EVENTS,
   ...WAKING_EVENTS,
+  ...RELIEVING_EVENTS,
   ...ALERT_EVENTS,
   ...INCIDENT_EVENTS,
 ] as const;
@@ -40,6 +42,7 @@ export const STARTING_EVENTS = [
 /** Begins or wakes what follows from an event. The run's id is made of the event's facts: the same event twice is one run. */
 export async function startWhatFollows(parts: Parts, orchestrator: Orchestrator, event: RecordedEvent): Promise<void> {
   if ((WAKING_EVENTS as readonly string[]).includes(event.type)) await wakeAtGates(parts, orchestrator, event);
+  if ((RELIEVING_EVENTS as readonly string[]).includes(event.type)) await checkRelieved(parts, orchestrator, event);
   if ((AUDITED_EVENTS as readonly string[]).includes(event.type)) await startAudit(parts, orchestrator, event);
   if ((ALERT_EVENTS as readonly string[]).includes(event.type)) await takeAlert(parts, event);
   if ((INCIDENT_EVENTS as readonly string[]).includes(event.type)) await followIncident(orchestrator, event);

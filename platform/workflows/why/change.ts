@@ -44,12 +44,7 @@ export function explainChange({ change, ci }: Extract<WhyFacts, { kind: "change"
   }
   if (bad.length > 0) {
     waitsFor.push(`check ${listed(bad.map(({ name }) => name))} to pass`);
-    for (const { name, summary, details } of bad)
-      because.push({
-        kind: "check",
-        name,
-        says: details.length > 0 && details[0] !== summary ? `${summary}: ${listed(details)}` : summary,
-      });
+    for (const check of bad) for (const says of reasonsOf(check)) because.push({ kind: "check", name: check.name, says });
     unblock.push({
       who: change.author,
       what: "mend what the checks name and push: a new head is checked anew",
@@ -96,4 +91,10 @@ export function explainChange({ change, ci }: Extract<WhyFacts, { kind: "change"
     unblock: [{ who: "a member of the owning team", what: "merge it; that begins the delivery", command: `cairn merge ${id}` }],
     until: null,
   };
+}
+
+/** What a check says, a sentence each; its summary only where no detail says the same, by the rule that it names. */
+function reasonsOf({ summary, details }: { summary: string; details: string[] }): string[] {
+  const essence = summary.replace(/^[a-z0-9-]+: /, "");
+  return details.some((detail) => detail.includes(essence)) ? details : [summary, ...details];
 }

@@ -94,7 +94,7 @@ function ChangeView({ change }: { change: Change }) {
         )}
       </Text>
       {change.state === "merged" && change.mergeCommit && <Delivery service={repository} commit={change.mergeCommit} />}
-      {open && !change.merge.allowed && <Why of={`${repository}/${number}`} />}
+      {open && !change.merge.allowed && <Why of={`${repository}/${number}`} beside="check" />}
       <Section
         title="Checks"
         actions={

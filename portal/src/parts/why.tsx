@@ -13,11 +13,15 @@ const SHOWN = 6;
 export const useWhy = (subject: string) =>
   useAnswer(["why", subject], () => api.GET("/api/why", { params: { query: { subject } } }), { refetchInterval: 5000, keep: true });
 
-/** What a thing waits for or was refused by, which fact says so, and who or which command unblocks it. Nothing where nothing is open. */
-export function Why({ of: subject }: { of: string }) {
+/**
+ * What a thing waits for or was refused by, which fact says so, and who or which command unblocks it. Nothing where nothing is open. `beside` is a kind of fact that the page itself shows
+ * already.
+ */
+export function Why({ of: subject, beside }: { of: string; beside?: string }) {
   const { data } = useWhy(subject);
   if (!data || (data.state === "done" && data.because.length === 0)) return null;
-  const { state, summary, because, unblock, until } = data;
+  const { state, summary, unblock, until } = data;
+  const because = data.because.filter(({ kind }) => kind !== beside);
   return (
     <Paper withBorder p="md" component="section" aria-label="Why">
       <Stack gap="xs">
