@@ -15,6 +15,7 @@ import { Answered, Empty, Page } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
 import { Row, Rows } from "../parts/rows.tsx";
 import { Status } from "../parts/status.tsx";
+import { TabNames } from "../parts/tab-names.tsx";
 import { Time } from "../parts/time.tsx";
 
 const TABS = ["rules", "running", "exceptions"] as const;
@@ -33,13 +34,7 @@ export default function Policies() {
         onChange={(next) => address.set({ show: next === TABS[0] ? null : next, service: null, outcome: null })}
         keepMounted={false}
       >
-        <Tabs.List mb="lg">
-          {TABS.map((each) => (
-            <Tabs.Tab key={each} value={each}>
-              {TITLES[each]}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
+        <TabNames tabs={TABS} shown={shown} titleOf={(tab) => TITLES[tab]} />
         <Tabs.Panel value="rules">
           <Rules />
         </Tabs.Panel>

@@ -21,6 +21,7 @@ import { Health, useSlos } from "../parts/slo.tsx";
 import { Scorecard } from "../parts/scorecard.tsx";
 import { Settings } from "../parts/settings.tsx";
 import { Status } from "../parts/status.tsx";
+import { TabNames } from "../parts/tab-names.tsx";
 import { Time } from "../parts/time.tsx";
 import { WhyLine } from "../parts/why.tsx";
 
@@ -60,13 +61,7 @@ export default function ServicePage() {
             onChange={(next) => void navigate(`/services/${name}${next === "overview" ? "" : `/${next}`}`)}
             keepMounted={false}
           >
-            <Tabs.List mb="lg">
-              {TABS.map((each) => (
-                <Tabs.Tab key={each} value={each}>
-                  {sentence(each)}
-                </Tabs.Tab>
-              ))}
-            </Tabs.List>
+            <TabNames tabs={TABS} shown={shown} titleOf={sentence} />
             <Tabs.Panel value="overview">
               <Stack gap="xl">
                 <Section title="Environments">
