@@ -353,8 +353,11 @@ test(
       const glass = await open("1h");
       expect(glass).toMatchObject({ state: "open", witnesses: ["user:default/second"] });
       await toldSecond("break_glass.opened", 2);
-      const passed = await asked();
-      await eventually("its delivery", 120, async () => ((await passed()) === "success" ? true : undefined));
+      // It changes what serves: what changes nothing meets no gate.
+      const urgent = await propose("urgent", "origin/main", { greeting: "mended\n" });
+      await platform.cairn("changes", "show", `${service}/${urgent}`, "--watch");
+      expect((await ended(second, "changes", "approve", `${service}/${urgent}`)).code).toBe(0);
+      expect(await delivered(api, service, await merge(urgent))).toMatchObject({ state: "success" });
       const { releases } = await api<{ releases: Release[] }>(`/api/releases?service=${service}&environment=production`);
       const under = releases[0] as Release;
       expect(under.state).toBe("promoted");
@@ -434,13 +437,13 @@ test("a secret is in the process that needs it, and nowhere else: not in its log
   expect(await delivered(api, name, mergeCommit ?? "")).toMatchObject({ state: "failed", error: { code: "workflows.secrets_missing" } });
 
   // As a person would: by a pipe.
-  const set = execFile(join(root, "cairn"), ["secret", "set", name, "API_KEY", "-e", "dev", "--deliver", "-o", "json"], {
+  const set = execFile(join(root, "cairn"), ["secrets", "set", name, "API_KEY", "-e", "dev", "--deliver", "-o", "json"], {
     env: platform.env,
   });
   set.stdin?.end(`${canary}\n`);
   const { run } = JSON.parse((await text(set.stdout as Readable)) || "{}") as { run: string };
   await eventually("its delivery", 120, async () => ((await api<Run>(`/api/runs/${run}`)).state === "success" ? true : undefined));
-  expect(await platform.cairn("secret", "list", name)).toMatchObject({
+  expect(await platform.cairn("secrets", "list", name)).toMatchObject({
     secrets: [{ name: "API_KEY", environment: "dev", use: "current" }],
   });
 
