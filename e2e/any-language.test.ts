@@ -354,7 +354,7 @@ test(
       expect(glass).toMatchObject({ state: "open", witnesses: ["user:default/second"] });
       await toldSecond("break_glass.opened", 2);
       // It changes what serves: what changes nothing meets no gate.
-      const urgent = await propose("urgent", "origin/main", { greeting: "mended\n" });
+      const urgent = await propose("urgent", "origin/main", { greeting: "hello again\n" });
       await platform.cairn("changes", "show", `${service}/${urgent}`, "--watch");
       expect((await ended(second, "changes", "approve", `${service}/${urgent}`)).code).toBe(0);
       expect(await delivered(api, service, await merge(urgent))).toMatchObject({ state: "success" });
