@@ -90,12 +90,7 @@ export async function startAgent(home: string, options: StartOptions = {}): Prom
   }
 }
 
-const commandOf = (home: string, options: StartOptions): string[] => [
-  "--max-semi-space-size=4",
-  main,
-  home,
-  ...(options.postgres === false ? ["--no-postgres"] : []),
-];
+const commandOf = (home: string, options: StartOptions): string[] => [main, home, ...(options.postgres === false ? ["--no-postgres"] : [])];
 
 /** Starts the process. `end` tells how it ended; that it found another agent is no reason to complain. */
 async function spawnAgent(home: string, options: StartOptions) {
