@@ -126,7 +126,12 @@ test("a change request: conflict, checks, CI's queue, approval, merge, each with
   expect(queued.because).toEqual([{ kind: "check", name: "ci", says: "waits in CI's queue behind 2 runs" }]);
   const failed = why({
     kind: "change",
-    change: aChange({ checks: [aCheck("policy", "failed", "tests-passed: no", ["fix it"]), aCheck("ci", "unknown", "could not be made")] }),
+    change: aChange({
+      checks: [
+        aCheck("policy", "failed", "tests-passed: no", ["tests-passed (denied): no. Fix it."]),
+        aCheck("ci", "unknown", "could not be made"),
+      ],
+    }),
     ci: null,
   });
   expect([names(failed), commands(failed)]).toEqual([
