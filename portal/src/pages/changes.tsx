@@ -1,9 +1,7 @@
-import { Group, SegmentedControl } from "@mantine/core";
 import { useAddress } from "../parts/address.ts";
 import { ChangeRows, useChanges } from "../parts/change-rows.tsx";
 import { Equivalents } from "../parts/equivalents.tsx";
-import { ServiceField, TeamField } from "../parts/filters.tsx";
-import { sentence } from "../parts/names.ts";
+import { Narrowing } from "../parts/filters.tsx";
 import { Older } from "../parts/older.tsx";
 import { Page } from "../parts/page.tsx";
 
@@ -29,17 +27,7 @@ export default function Changes() {
         />
       }
     >
-      <Group gap="xs" className="narrowing">
-        <SegmentedControl
-          size="xs"
-          data={STATES.map((value) => ({ value, label: sentence(value) }))}
-          value={state}
-          onChange={(value) => address.set({ state: value === STATES[0] ? null : value })}
-          aria-label="State"
-        />
-        <ServiceField address={address} />
-        <TeamField address={address} />
-      </Group>
+      <Narrowing address={address} states={STATES} state={state} />
       <ChangeRows filter={filter} none={repository || team ? "No change request is like that" : `No ${state} change request`} />
       <Older address={address} next={last && `${last.repository}/${last.number}`} />
     </Page>

@@ -1,5 +1,5 @@
 import { answer } from "@cairn/api";
-import { Button, Group, Paper, SegmentedControl, Select, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Paper, Select, Stack, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
@@ -7,9 +7,8 @@ import { useNavigate } from "react-router";
 import { api } from "../api.ts";
 import { useAddress } from "../parts/address.ts";
 import { Equivalents } from "../parts/equivalents.tsx";
-import { ServiceField, TeamField } from "../parts/filters.tsx";
+import { Narrowing } from "../parts/filters.tsx";
 import { IncidentRows, useIncidents } from "../parts/incident-rows.tsx";
-import { sentence } from "../parts/names.ts";
 import { Older } from "../parts/older.tsx";
 import { Page } from "../parts/page.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
@@ -46,17 +45,7 @@ export default function Incidents() {
       }
     >
       {reports && <Report service={service} onDone={close} />}
-      <Group gap="xs" className="narrowing">
-        <SegmentedControl
-          size="xs"
-          data={STATES.map((value) => ({ value, label: sentence(value) }))}
-          value={state}
-          onChange={(value) => address.set({ state: value === STATES[0] ? null : value })}
-          aria-label="State"
-        />
-        <ServiceField address={address} />
-        <TeamField address={address} />
-      </Group>
+      <Narrowing address={address} states={STATES} state={state} />
       <IncidentRows filter={filter} none={state === "active" ? "Nothing is wrong that anybody knows of" : "No incident is like that"} />
       <Older address={address} next={next} />
     </Page>

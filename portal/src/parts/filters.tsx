@@ -1,7 +1,8 @@
-import { Select, TextInput } from "@mantine/core";
+import { Group, SegmentedControl, Select, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { api, useAnswer } from "../api.ts";
 import type { Address } from "./address.ts";
+import { sentence } from "./names.ts";
 
 /** Only what is of this service; taken when it is typed to its end. */
 export function ServiceField({ address }: { address: Address }) {
@@ -51,5 +52,22 @@ export function TeamField({ address, size = "xs" }: { address: Address; size?: "
       limit={100}
       w={size === "xs" ? 170 : 180}
     />
+  );
+}
+
+/** A list narrowed by how things stand, their service and their team. Of the states the first is meant where the address names none. */
+export function Narrowing({ address, states, state }: { address: Address; states: readonly string[]; state: string }) {
+  return (
+    <Group gap="xs" className="narrowing">
+      <SegmentedControl
+        size="xs"
+        data={states.map((value) => ({ value, label: sentence(value) }))}
+        value={state}
+        onChange={(value) => address.set({ state: value === states[0] ? null : value })}
+        aria-label="State"
+      />
+      <ServiceField address={address} />
+      <TeamField address={address} />
+    </Group>
   );
 }
